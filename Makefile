@@ -1,0 +1,61 @@
+# Boxoffice needs Python >= 3.11 and make; everything else is installed into .venv by these targets.
+SHELL := /bin/bash
+# The first of these that runs and is new enough; PYTHON=/path/to/python overrides it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench requirements clean
+
+help:  ## Say what can be done here
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/ready  ## Sell tickets on http://localhost:8000 (RESET=1 starts anew, PORT=9000 moves it)
+	@$(BIN)/boxoffice demo $(if $(RESET),--reset) $(if $(PORT),--port $(PORT))
+
+test: $(VENV)/ready-dev  ## Run the tests against a real PostgreSQL (ARGS="-k race" picks some)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/ready-dev  ## Check format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/ready-dev  ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/ready-dev  ## Measure holds and full sales beside pgbench
+	$(BIN)/python -m bench $(ARGS)
+
+requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --custom-compile-command "make requirements" --upgrade requirements/build.in -o requirements/build.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --custom-compile-command "make requirements" --upgrade pyproject.toml -o requirements/runtime.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --custom-compile-command "make requirements" --upgrade --group dev \
+	    -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+
+clean:  ## Remove the virtual environment and the demo's data
+	rm -rf $(VENV) .boxoffice .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/uv: requirements/build.txt
+	@test -n "$(PYTHON)" || { echo "boxoffice: no Python >= 3.11 found; install one or set PYTHON=/path/to/python3.11."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	    || { echo "boxoffice: this Python cannot make a virtual environment; install its venv module (Debian: python3-venv)."; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+$(VENV)/ready: $(VENV)/uv requirements/runtime.txt pyproject.toml
+	@echo "Installing Boxoffice into $(VENV) ..."
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/runtime.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/ready-dev: $(VENV)/ready requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@

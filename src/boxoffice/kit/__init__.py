@@ -1,0 +1,1 @@
+"""What every domain stands on. No word of the ticket trade appears in here."""

@@ -1,0 +1,47 @@
+"""The three kinds of error: a refusal, an outage, and a setup that cannot work. All else is a bug."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, dataclass_transform
+
+
+@dataclass_transform(kw_only_default=True)
+class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
+    """Understood, and nothing changed.
+
+    A subclass's docstring is the title the client reads; its fields become members of the problem
+    document (RFC 9457). `detail` says what to do about it.
+    """
+
+    status: ClassVar[int] = 400
+    slug: ClassVar[str] = "refusal"
+    title: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, status: int, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.status = status
+        cls.slug = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
+        cls.title = (cls.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        dataclass(kw_only=True, eq=False)(cls)
+
+    @property
+    def detail(self) -> str:
+        """One paragraph for a person: what happened and what to do."""
+        return " ".join((type(self).__doc__ or "").split())
+
+    def members(self) -> dict[str, Any]:
+        """The refusal's own fields, for the problem document."""
+        # `fields` wants a dataclass; every subclass is made one above.
+        return {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
+
+
+@dataclass
+class Unavailable(Exception):  # noqa: N818  the field's word for a 503
+    """Not now: nothing was decided, the same request may succeed later."""
+
+    detail: str = "The service is busy or a part of it is away. Try again shortly."
+    retry_after: int = 1
+
+
+class SetupError(Exception):
+    """This installation cannot work as it is; the message is one sentence that says what to do."""
