@@ -1,0 +1,1 @@
+"""What a buyer does and sees: holding places, cancelling, looking at bookings."""

@@ -1,0 +1,5 @@
+"""HTTP of this domain."""
+
+from litestar.types import ControllerRouterHandler
+
+routes: list[ControllerRouterHandler] = []

@@ -1,0 +1,1 @@
+"""What is shown: venues, seat maps, events and prices."""

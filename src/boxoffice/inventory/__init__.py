@@ -1,0 +1,1 @@
+"""The heart: what is for sale, one decision at a time per event, many bookings per commit."""

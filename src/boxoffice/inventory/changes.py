@@ -1,0 +1,73 @@
+"""What can happen to an inventory. The journal is a list of these; replaying them gives the state."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+
+class BookingHeld(msgspec.Struct, frozen=True, tag="HELD", omit_defaults=True):
+    """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission."""
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    expires_at: datetime
+
+
+class BookingConfirmed(msgspec.Struct, frozen=True, tag="CONFIRMED", omit_defaults=True):
+    """The places are the buyer's for good: sold. From here on there is a ticket for each.
+
+    `taken_again` is true when the hold had expired and its places were still free.
+    """
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    payment_id: UUID | None = None
+    taken_again: bool = False
+
+
+class BookingExpired(msgspec.Struct, frozen=True, tag="EXPIRED", omit_defaults=True):
+    """The hold ran out; its places are free."""
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+
+
+class BookingCancelled(msgspec.Struct, frozen=True, tag="CANCELLED", omit_defaults=True):
+    """The booking was given up; its places are free and its tickets, if there were any, are void."""
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    was_confirmed: bool = False
+
+
+class PaymentReturned(msgspec.Struct, frozen=True, tag="RETURNED", omit_defaults=True):
+    """Money came for a booking that cannot have its places; it goes back in full."""
+
+    booking_id: UUID
+    payment_id: UUID
+    reason: str
+
+
+Change = BookingHeld | BookingConfirmed | BookingExpired | BookingCancelled | PaymentReturned
+
+_decoder = msgspec.json.Decoder(tuple[Change, ...])
+
+
+def encode_changes(changes: tuple[Change, ...]) -> str:
+    """The journal's text for these changes; the same changes always give the same text."""
+    return msgspec.json.encode(changes).decode()
+
+
+def decode_changes(text: Any) -> tuple[Change, ...]:
+    """Read a journal row's `changes` back."""
+    return _decoder.decode(text)

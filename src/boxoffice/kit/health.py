@@ -1,0 +1,35 @@
+"""Two questions of an orchestrator: is the process alive, can it serve?"""
+
+import msgspec
+from litestar import get
+
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import documents
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`status` is always "ok": anything else is a 503 problem."""
+
+    status: str = "ok"
+
+
+@get("/health/live", operation_id="GetLive", summary="Is the process alive?", tags=["Operations"])
+async def get_live() -> Health:
+    """Answer as long as the event loop turns; asks nothing of PostgreSQL."""
+    return Health()
+
+
+@get(
+    "/health/ready",
+    operation_id="GetReady",
+    summary="Can it serve?",
+    tags=["Operations"],
+    responses=documents(),
+)
+async def get_ready(db: Database, schema_version: str) -> Health:
+    """Answer 200 when PostgreSQL answers and its schema is the one this program needs, else 503."""
+    version = await db.find(str, "SELECT version_num FROM alembic_version")
+    if version != schema_version:
+        raise Unavailable(f"The database is at version {version}; run `boxoffice migrate`.", retry_after=5)
+    return Health()

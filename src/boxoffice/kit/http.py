@@ -1,0 +1,130 @@
+"""What happens around every request: strict bodies, request ids, security headers, metrics."""
+
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import msgspec
+import structlog
+from litestar.dto import AbstractDTO
+from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.typing import FieldDefinition
+
+from boxoffice.kit import metrics
+from boxoffice.kit.logs import request_id
+from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
+
+# Far above any body of ours but a seat map, far below what could hurt.
+BODY_BYTES_MAX = 1_000_000
+
+# 100,000 seats at about 130 bytes each, with room.
+SEAT_MAP_BODY_BYTES_MAX = 24_000_000
+
+# A request this slow deserves a line of its own.
+SLOW_SECONDS = 2.0
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+_log = structlog.get_logger()
+
+
+class StrictBody(AbstractDTO[Any]):
+    """Decode a JSON body straight into the handler's struct, without Litestar's lax conversions.
+
+    A number written as a string, an unknown field or a missing one never reaches a handler; the
+    refusal points at the field.
+    """
+
+    _decoders: ClassVar[dict[str, msgspec.json.Decoder[Any]]] = {}
+
+    @classmethod
+    def is_supported_model_type_field(cls, field_definition: FieldDefinition) -> bool:
+        return field_definition.name == "data" and field_definition.is_subclass_of(msgspec.Struct)
+
+    @classmethod
+    def create_for_field_definition(
+        cls, field_definition: FieldDefinition, handler_id: str, backend_cls: Any = None
+    ) -> None:
+        cls._decoders[handler_id] = msgspec.json.Decoder(field_definition.annotation)
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Any:
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Generator[DTOFieldDefinition]:
+        yield from ()
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        return False
+
+    def decode_bytes(self, value: bytes) -> Any:
+        scope = self.asgi_connection.scope
+        for name, content in scope["headers"]:
+            if name == b"content-type" and b"json" not in content.lower():
+                raise NotJson
+        try:
+            return self._decoders[scope["route_handler"].handler_id].decode(value)  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
+        except msgspec.ValidationError as error:
+            raise invalid_from(error) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise UnreadableBody from None
+
+
+class EveryRequest:
+    """ASGI middleware: gives the request its id, measures it, adds the headers every answer has."""
+
+    def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
+        self.app = app
+        self.log_requests = log_requests
+        self.prefix = secrets.token_hex(6)
+        self.numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        current = self._id_of(scope)
+        token = request_id.set(current)
+        started = time.perf_counter()
+        status = 0
+        extra = (
+            (b"x-request-id", current.encode()),
+            (b"x-content-type-options", b"nosniff"),
+        )
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        finally:
+            seconds = time.perf_counter() - started
+            route = str(scope.get("path_template") or "unknown")
+            metrics.observe_request(scope["method"], route, status, seconds)
+            if self.log_requests or seconds > SLOW_SECONDS:
+                _log.info(
+                    "request",
+                    method=scope["method"],
+                    route=route,
+                    status=status,
+                    milliseconds=round(seconds * 1000, 1),
+                )
+            request_id.reset(token)
+
+    def _id_of(self, scope: Any) -> str:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return value.decode()
+        return f"{self.prefix}-{next(self.numbers):x}"

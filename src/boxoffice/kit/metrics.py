@@ -1,0 +1,72 @@
+"""Figures for Prometheus, summed over all processes of one `boxoffice serve`.
+
+Several workers share one port, so any of them may be asked: prometheus-client's multiprocess mode
+keeps every process's figures in mapped files and adds them up at each scrape.
+"""
+
+import os
+
+from litestar import Response, get
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Set by `boxoffice serve` before its workers start.
+SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+# From a cache hit to the deadline of a queued command.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+REQUEST_SECONDS = Histogram(
+    "boxoffice_request_seconds",
+    "Time from the first byte in to the last byte out.",
+    ["method", "route", "status"],
+    buckets=_SECONDS,
+)
+BATCH_COMMANDS = Histogram(
+    "boxoffice_batch_commands",
+    "Commands decided in one commit.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
+)
+BATCH_SECONDS = Histogram(
+    "boxoffice_batch_seconds", "Time from BEGIN to COMMIT of a batch, lock wait included.", buckets=_SECONDS
+)
+COMMANDS = Counter("boxoffice_commands", "Commands decided, by kind and outcome.", ["kind", "outcome"])
+QUEUED = Gauge("boxoffice_queued_commands", "Commands waiting for a batch.", multiprocess_mode="livesum")
+TURNED_AWAY = Counter("boxoffice_turned_away", "Commands answered 503 before any work.", ["reason"])
+INVENTORY_LOADS = Counter("boxoffice_inventory_loads", "Inventories loaded from the tables.", ["reason"])
+JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
+
+_request_cells: dict[tuple[str, str, int], Histogram] = {}
+
+
+def observe_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request. Routes are templates, so the number of series is bounded."""
+    key = (method, route, status)
+    cell = _request_cells.get(key)
+    if cell is None:
+        cell = _request_cells[key] = REQUEST_SECONDS.labels(method, route, str(status))
+    cell.observe(seconds)
+
+
+@get(
+    "/metrics",
+    operation_id="GetMetrics",
+    summary="Figures for Prometheus",
+    tags=["Operations"],
+    sync_to_thread=True,
+)
+def get_metrics() -> Response[bytes]:
+    """All figures in the Prometheus text format."""
+    registry = REGISTRY
+    if SHARED_FOLDER_VARIABLE in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,52 @@
+"""Lists in pages: an opaque cursor marks where the next page starts."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from boxoffice.kit.errors import Refusal
+
+# A page fits a screen or two; more is a job for an export.
+PAGE_ITEMS_MAX = 100
+PAGE_ITEMS = 20
+
+Limit = Annotated[int, Meta(ge=1, le=PAGE_ITEMS_MAX, description="How many items at most.")]
+Cursor = Annotated[str, Meta(max_length=200, description="`next_cursor` of the page before.")]
+
+Item = TypeVar("Item")
+Position = TypeVar("Position")
+
+
+class UnknownCursor(Refusal, status=422):
+    """This cursor is not one of ours; take `next_cursor` of the page before, or leave it out."""
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """Some items of a list, in its order; `next_cursor` is null on the last page."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+def encode_cursor(position: Any) -> str:
+    """Make a cursor of the sort key of the last item shown (any JSON value)."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, position_type: type[Position]) -> Position:
+    """Read the sort key back; raises `UnknownCursor` for anything `encode_cursor` did not make."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(text, type=position_type)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise UnknownCursor from None
+
+
+def page_of(rows: list[Item], limit: int, position: Any) -> Page[Item]:
+    """Cut `limit + 1` rows to a page; `position` gives the sort key of an item."""
+    if len(rows) <= limit:
+        return Page(items=rows)
+    return Page(items=rows[:limit], next_cursor=encode_cursor(position(rows[limit - 1])))

@@ -1,0 +1,229 @@
+"""Errors as clients see them: problem documents (RFC 9457), the same shape for every failure."""
+
+import re
+from http import HTTPStatus
+from typing import Any
+
+import asyncpg
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+
+from boxoffice.kit.errors import Refusal, Unavailable
+from boxoffice.kit.logs import request_id
+
+PROBLEM_JSON = "application/problem+json"
+
+_log = structlog.get_logger()
+
+
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that is wrong with the input: where (JSON pointer, RFC 6901) and why."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A problem document (RFC 9457). Some kinds carry further members, named in their title."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[FieldError] | None = None
+
+
+class UnreadableBody(Refusal, status=400):
+    """The body is not JSON; send one JSON document in UTF-8."""
+
+
+class MissingBody(Refusal, status=400):
+    """This request needs a JSON body."""
+
+
+class NotJson(Refusal, status=415):
+    """The body must be JSON: send `Content-Type: application/json`."""
+
+
+class InvalidInput(Refusal, status=422):
+    """The input does not fit; `errors` points at each field that has to change."""
+
+    errors: list[FieldError]
+
+
+class NotFound(Refusal, status=404):
+    """There is nothing here, or it is not yours to see."""
+
+
+class BodyTooLarge(Refusal, status=413):
+    """The body is larger than this request accepts."""
+
+
+def invalid(pointer: str, detail: str) -> InvalidInput:
+    """Refuse one field."""
+    return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail)])
+
+
+def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
+    """Turn msgspec's message, `... - at `$.seat_ids[0]``, into a pointer and a sentence."""
+    detail, _, path = str(error).partition(" - at `")
+    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path.rstrip("`").removeprefix("$").replace(".", "/"))
+    if named := re.match(r"Object (?:missing required|contains unknown) field `(.*)`", detail):
+        pointer = f"{pointer}/{named[1]}"
+    if "matching regex" in detail:
+        detail = "Blank, or has characters that are not allowed here"
+    return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail.replace("`", "'"))])
+
+
+def problem_response(
+    *,
+    slug: str,
+    title: str,
+    status: int,
+    detail: str,
+    members: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response[dict[str, Any]]:
+    """Render a problem document."""
+    return Response(
+        content={
+            "type": f"/problems/{slug}",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "request_id": request_id.get(),
+            **(members or {}),
+        },
+        status_code=status,
+        headers=headers,
+        media_type=PROBLEM_JSON,
+    )
+
+
+def on_refusal(_request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, Any]]:
+    """Answer a refusal with its own status, title and members."""
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
+    return problem_response(
+        slug=refusal.slug,
+        title=refusal.title,
+        status=refusal.status,
+        detail=refusal.detail,
+        members=refusal.members(),
+        headers=headers,
+    )
+
+
+def on_unavailable(_request: Request[Any, Any, Any], error: Unavailable) -> Response[dict[str, Any]]:
+    """Answer 503; Retry-After says when to come back."""
+    return problem_response(
+        slug="unavailable",
+        title="Not now",
+        status=503,
+        detail=error.detail,
+        headers={"Retry-After": str(error.retry_after)},
+    )
+
+
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
+    """Give the framework's own refusals (no route, wrong method, bad parameter) our shape."""
+    if isinstance(error, ValidationException):
+        return on_refusal(request, _from_validation(error))
+    if error.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return on_refusal(request, BodyTooLarge())
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return on_refusal(request, NotFound())
+    if error.status_code >= 500:
+        return on_bug(request, error)
+    status = HTTPStatus(error.status_code)
+    return problem_response(
+        slug=status.name.lower().replace("_", "-"),
+        title=status.phrase,
+        status=status,
+        detail=error.detail or status.description or status.phrase,
+        headers=dict(error.headers or {}),
+    )
+
+
+def _from_validation(error: ValidationException) -> Refusal:
+    found: list[dict[str, Any]] = [item for item in error.extra or [] if isinstance(item, dict)]
+    if any(item.get("source") == "path" for item in found):
+        return NotFound()
+    if any(item.get("key") == "data" for item in found) or not found:
+        return MissingBody()
+    return InvalidInput(
+        errors=[
+            FieldError(
+                parameter=str(item.get("key", "")),
+                detail=str(item.get("message", "")).partition(" - at ")[0].replace("`", "'"),
+            )
+            for item in found
+        ]
+    )
+
+
+def on_unstorable(request: Request[Any, Any, Any], error: asyncpg.DataError) -> Response[dict[str, Any]]:
+    """The last net under validation: PostgreSQL cannot store a value (a NUL, a number out of range)."""
+    _log.warning("value refused by PostgreSQL", error=str(error), path=request.url.path)
+    return on_refusal(request, InvalidInput(errors=[FieldError(detail="A value cannot be stored.")]))
+
+
+def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Answer 500 without a word about our insides; the log has the traceback and the request id."""
+    _log.error("bug", path=request.url.path, method=request.method, exc_info=error)
+    return problem_response(
+        slug="internal-error",
+        title="Something broke on our side",
+        status=500,
+        detail="This is our fault, not yours. Tell the operator the request_id.",
+    )
+
+
+EXCEPTION_HANDLERS: dict[type[Exception], Any] = {
+    Refusal: on_refusal,
+    Unavailable: on_unavailable,
+    HTTPException: on_http_exception,
+    asyncpg.DataError: on_unstorable,
+    Exception: on_bug,
+}
+
+
+def documents(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
+    """Describe the refusals an operation can answer with, and the 503 each can, for OpenAPI."""
+    by_status: dict[int, list[str]] = {503: ["Not now; see `Retry-After`"]}
+    for refusal in refusals:
+        by_status.setdefault(refusal.status, []).append(f"{refusal.title} (`/problems/{refusal.slug}`)")
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            description="; ".join(titles) + ".",
+            media_type=PROBLEM_JSON,  # pyright: ignore[reportArgumentType]  any string is allowed
+            generate_examples=False,
+        )
+        for status, titles in sorted(by_status.items())
+    }
+
+
+def _kinds(root: type[Refusal]) -> dict[str, type[Refusal]]:
+    return {kind.slug: kind for kind in root.__subclasses__()}
+
+
+@get(
+    "/problems/{slug:str}",
+    media_type=MediaType.TEXT,
+    operation_id="ExplainProblem",
+    summary="What a problem type means",
+    tags=["Operations"],
+    responses=documents(NotFound),
+    sync_to_thread=False,
+)
+def explain_problem(slug: str) -> str:
+    """Explain the `type` of a problem document in words."""
+    kind = _kinds(Refusal).get(slug)
+    if kind is None:
+        raise NotFound
+    return f"{kind.title} ({kind.status})\n\n{' '.join((kind.__doc__ or '').split())}\n"

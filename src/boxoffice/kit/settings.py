@@ -1,0 +1,142 @@
+"""Everything an operator can set, read once from the environment into one frozen object."""
+
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from boxoffice.kit.errors import SetupError
+
+# Known to everybody who can read this file: good for a demo, refused in production.
+DEVELOPMENT_SECRET = "development-only-secret-that-everybody-can-read"  # noqa: S105  refused in production
+
+# 32 characters of a random string carry more than the 128 bits our keys need.
+SECRET_CHARACTERS_MIN = 32
+
+
+class Mode(StrEnum):
+    """Whether defaults that are only fit for a developer's machine are accepted."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class LogFormat(StrEnum):
+    """JSON for machines, console for eyes."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One field per variable; `VARIABLES` names them and `.env.example` explains them."""
+
+    database_url: str | None = None
+    mode: Mode = Mode.DEVELOPMENT
+    secret: str = DEVELOPMENT_SECRET
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8000
+    public_url: str = "http://localhost:8000"
+    # One process per core is right for CPU-bound work; two is what the smallest machine has.
+    workers: Annotated[int, Meta(ge=1, le=64)] = 2
+    jobs_inside: bool = True
+    data_folder: Path = Path(".boxoffice")
+    postgres_binaries: Path | None = None
+    # Batches in flight per process are bounded by this; more connections than cores gain nothing.
+    database_connections: Annotated[int, Meta(ge=2, le=100)] = 8
+    sandbox_payments: bool | None = None
+    access_token_minutes: Annotated[int, Meta(ge=1, le=15)] = 15
+    refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30
+    # One hash takes 64 MiB and a core for 0.1 s: more at once would starve the sale.
+    password_threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
+    log_format: LogFormat = LogFormat.JSON
+    log_requests: bool = False
+
+    @property
+    def sandbox_enabled(self) -> bool:
+        """The sandbox pays for nothing, so in production it is on only where that is asked for."""
+        return self.mode is Mode.DEVELOPMENT if self.sandbox_payments is None else self.sandbox_payments
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether browsers reach us over TLS."""
+        return self.public_url.startswith("https://")
+
+
+def variable_of(field: str) -> str:
+    """The environment variable that sets this field."""
+    return "DATABASE_URL" if field == "database_url" else f"BOXOFFICE_{field.upper()}"
+
+
+VARIABLES: dict[str, str] = {variable_of(field): field for field in Settings.__struct_fields__}
+
+_EXPECTED = {
+    "int": "a whole number",
+    "bool": "true or false",
+}
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; raises `SetupError` naming the variable and what is expected of it.
+
+    A variable that starts with BOXOFFICE_ but is not ours is refused too: it is a typing mistake
+    that would otherwise be found at 3 a.m. An empty value counts as not set.
+    """
+    for name in environment:
+        if name.startswith("BOXOFFICE_") and name not in VARIABLES:
+            raise SetupError(f"{name} is not a setting of Boxoffice; see .env.example for those there are.")
+    given = {field: environment[name] for name, field in VARIABLES.items() if environment.get(name)}
+    try:
+        settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise SetupError(_in_words(str(error), given)) from None
+    _check(settings)
+    return settings
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path:
+        return Path(str(value)).expanduser()
+    raise NotImplementedError(kind)
+
+
+def _in_words(message: str, given: Mapping[str, str]) -> str:
+    reason, _, place = message.partition(" - at `$.")
+    field = place.rstrip("`")
+    reason = re.sub(
+        r"Expected `([^`]+)`, got `[^`]+`",
+        lambda found: "expected " + " or ".join(_EXPECTED.get(kind, kind) for kind in found[1].split(" | ")),
+        reason,
+    )
+    return f"{variable_of(field)} is {given[field]!r}: {reason[0].lower() + reason[1:]}."
+
+
+def _check(settings: Settings) -> None:
+    if len(settings.secret) < SECRET_CHARACTERS_MIN:
+        raise SetupError(
+            f"BOXOFFICE_SECRET is too short: at least {SECRET_CHARACTERS_MIN} random characters."
+        )
+    if not re.match(r"https?://[^/\s]+$", settings.public_url):
+        raise SetupError(
+            f"BOXOFFICE_PUBLIC_URL is {settings.public_url!r}: expected the address buyers use, "
+            "without a path, such as https://tickets.example.org."
+        )
+    url = settings.database_url
+    if url is not None and not re.match(r"postgres(ql)?://", url):
+        raise SetupError(
+            "DATABASE_URL must start with postgresql://, as in postgresql://user:password@host/name."
+        )
+    if settings.mode is not Mode.PRODUCTION:
+        return
+    if settings.secret == DEVELOPMENT_SECRET:
+        raise SetupError(
+            "BOXOFFICE_SECRET must be set in production, for example to `openssl rand -base64 48`."
+        )
+    if not settings.secure_cookies:
+        raise SetupError("BOXOFFICE_PUBLIC_URL must start with https:// in production.")

@@ -1,0 +1,19 @@
+"""Text as PostgreSQL and people can take it: no NUL, no control characters, bounded."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+# A name or title fits a line of a listing.
+LINE_CHARACTERS_MAX = 200
+
+# A description of a show; longer text belongs on a web page.
+PROSE_CHARACTERS_MAX = 20_000
+
+# At least one character that is not blank, and no control character.
+_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+# Tabs and line breaks may stay.
+_PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
+
+Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, pattern=_LINE)]
+Prose = Annotated[str, Meta(max_length=PROSE_CHARACTERS_MAX, pattern=_PROSE)]

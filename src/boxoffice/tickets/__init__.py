@@ -1,0 +1,1 @@
+"""Tickets: one for every sold place, signed, drawn as QR codes, admitted once."""
