@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, Router, get
+from litestar import Litestar, Router
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from boxoffice import __version__
 from boxoffice.accounts import api as accounts
@@ -18,10 +18,96 @@ from boxoffice.kit import metrics
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody
-from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
 from boxoffice.payments import api as payments
 from boxoffice.tickets import api as tickets
+
+
+def create_app(settings: Settings, dsn: str) -> Litestar:
+    """Make the application around one database. Nothing is opened before its lifespan starts."""
+    db = Database(dsn, connections_max=settings.database_connections)
+
+    @asynccontextmanager
+    async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
+        await db.open()
+        try:
+            yield
+        finally:
+            await db.close()
+
+    parts: dict[str, Any] = {
+        "db": db,
+        "settings": settings,
+        "schema_version": latest_version(),
+    }
+    app = Litestar(
+        route_handlers=[
+            Router(
+                path="/api/v1",
+                route_handlers=[
+                    *accounts.routes,
+                    *catalog.routes,
+                    *booking.routes,
+                    *payments.routes,
+                    *tickets.routes,
+                ],
+            ),
+            get_live,
+            get_ready,
+            metrics.get_metrics,
+            explain_problem,
+            *DOCS_ROUTES,
+        ],
+        dependencies={name: _given(part) for name, part in parts.items()},
+        dto=StrictBody,
+        return_dto=None,
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        openapi_config=_openapi(),
+        request_max_body_size=BODY_BYTES_MAX,
+        # Ours follow RFC 9457 and are set above; Litestar's own logging would print each refusal.
+        logging_config=None,
+    )
+    # Around the router, not within it: an answer to an unknown path has its id and headers too.
+    app.asgi_handler = EveryRequest(app.asgi_handler, log_requests=settings.log_requests)
+    return app
+
+
+def _given(part: Any) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False, use_cache=True)
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Boxoffice",
+        version=__version__,
+        description=(
+            "Hold seats, pay, get tickets, scan them. Times are RFC 3339 in UTC, money is integer minor "
+            "units with its currency, errors are problem documents (RFC 9457) that point at the field."
+        ),
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        components=Components(
+            security_schemes={
+                "access_token": SecurityScheme(
+                    type="http",
+                    scheme="bearer",
+                    bearer_format="JWT",
+                    description="The `access_token` that login and refresh answer with.",
+                )
+            }
+        ),
+        tags=[
+            Tag(name="Accounts", description="Register, log in, stay logged in."),
+            Tag(name="Catalog", description="Venues, seat maps and events."),
+            Tag(name="Bookings", description="Hold places, look, cancel."),
+            Tag(name="Payments", description="Pay for a booking; hear from the provider."),
+            Tag(name="Tickets", description="See, show and scan tickets."),
+            Tag(name="Operations", description="For those who keep it running."),
+        ],
+        path="/schema",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        use_handler_docstrings=True,
+    )

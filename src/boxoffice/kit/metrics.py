@@ -69,4 +69,4 @@ def get_metrics() -> Response[bytes]:
     if SHARED_FOLDER_VARIABLE in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST.rpartition("; charset")[0])

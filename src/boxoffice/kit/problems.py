@@ -183,7 +183,7 @@ def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[s
     )
 
 
-EXCEPTION_HANDLERS: dict[type[Exception], Any] = {
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     Refusal: on_refusal,
     Unavailable: on_unavailable,
     HTTPException: on_http_exception,
