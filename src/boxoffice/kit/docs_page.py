@@ -5,7 +5,7 @@ from importlib.resources import files
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from boxoffice.kit.problems import NotFound
+from boxoffice.kit.errors import NotFound
 
 _FILES = {
     "swagger-ui-bundle.js": "text/javascript",

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, dataclass_transform
 
+import msgspec
+
 
 @dataclass_transform(kw_only_default=True)
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
@@ -33,6 +35,29 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
         """The refusal's own fields, for the problem document."""
         # `fields` wants a dataclass; every subclass is made one above.
         return {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
+
+
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that is wrong with the input: where (JSON pointer, RFC 6901) and why."""
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+
+
+class InvalidInput(Refusal, status=422):
+    """The input does not fit; `errors` points at each field that has to change."""
+
+    errors: list[FieldError]
+
+
+class NotFound(Refusal, status=404):
+    """There is nothing here, or it is not yours to see."""
+
+
+def invalid(pointer: str, detail: str) -> InvalidInput:
+    """Refuse one field of the body."""
+    return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail)])
 
 
 @dataclass

@@ -11,20 +11,12 @@ from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
-from boxoffice.kit.errors import Refusal, Unavailable
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, Unavailable
 from boxoffice.kit.logs import request_id
 
 PROBLEM_JSON = "application/problem+json"
 
 _log = structlog.get_logger()
-
-
-class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that is wrong with the input: where (JSON pointer, RFC 6901) and why."""
-
-    detail: str
-    pointer: str | None = None
-    parameter: str | None = None
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -50,23 +42,8 @@ class NotJson(Refusal, status=415):
     """The body must be JSON: send `Content-Type: application/json`."""
 
 
-class InvalidInput(Refusal, status=422):
-    """The input does not fit; `errors` points at each field that has to change."""
-
-    errors: list[FieldError]
-
-
-class NotFound(Refusal, status=404):
-    """There is nothing here, or it is not yours to see."""
-
-
 class BodyTooLarge(Refusal, status=413):
     """The body is larger than this request accepts."""
-
-
-def invalid(pointer: str, detail: str) -> InvalidInput:
-    """Refuse one field."""
-    return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail)])
 
 
 def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
