@@ -52,6 +52,8 @@ def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
     pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path.rstrip("`").removeprefix("$").replace(".", "/"))
     if named := re.match(r"Object (?:missing required|contains unknown) field `(.*)`", detail):
         pointer = f"{pointer}/{named[1]}"
+    # msgspec does not say which member of an object was wrong, so we point at the whole object.
+    pointer = pointer.partition("/...")[0]
     if "matching regex" in detail:
         detail = "Blank, or has characters that are not allowed here"
     return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail.replace("`", "'"))])
