@@ -48,8 +48,6 @@ _Connection = PoolConnectionProxy
 
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
-_checked: set[tuple[type, str]] = set()
-
 
 def assert_no_transaction(what: str) -> None:
     """Refuse to do `what` (a nested transaction, a network call) while a transaction is open here."""
@@ -69,15 +67,15 @@ def _outages_told_apart() -> Generator[None]:
         raise Unavailable("The database connection was lost. Try again shortly.") from error
 
 
-def _typed(row_type: type[Row], query: str, record: asyncpg.Record) -> Row:
-    """Make the row: a struct takes the columns in order, anything else is the one column."""
-    if not issubclass(row_type, msgspec.Struct):
-        return record[0]
-    if (row_type, query) not in _checked:
-        if tuple(record.keys()) != row_type.__struct_fields__:
-            raise TypeError(f"{row_type.__name__} does not have the columns {tuple(record.keys())}")
-        _checked.add((row_type, query))
-    return row_type(*record)
+def _typed(row_type: type[Row], record: asyncpg.Record) -> Row:
+    """Make the row: a struct takes the columns by name, anything else is the one column.
+
+    Converted, not cast: an enumeration, a tuple or a number out of its bounds is what its type says,
+    and a column the struct wants but the query does not give is an error in the first test.
+    """
+    if issubclass(row_type, msgspec.Struct):
+        return msgspec.convert(dict(record), row_type)
+    return record[0]
 
 
 class Source(ABC):
@@ -95,18 +93,18 @@ class Source(ABC):
     async def find(self, row_type: type[Row], query: LiteralString, *arguments: Any) -> Row | None:
         """The first row, or None."""
         record = await self._fetch_row(query, arguments)
-        return None if record is None else _typed(row_type, query, record)
+        return None if record is None else _typed(row_type, record)
 
     async def get(self, row_type: type[Row], query: LiteralString, *arguments: Any) -> Row:
         """The one row that must be there; its absence is a bug (`LookupError`)."""
         record = await self._fetch_row(query, arguments)
         if record is None:
             raise LookupError(f"no {row_type.__name__} row where there must be one")
-        return _typed(row_type, query, record)
+        return _typed(row_type, record)
 
     async def list(self, row_type: type[Row], query: LiteralString, *arguments: Any) -> list[Row]:
         """All rows, in the query's order."""
-        return [_typed(row_type, query, record) for record in await self._fetch(query, arguments)]
+        return [_typed(row_type, record) for record in await self._fetch(query, arguments)]
 
 
 class Transaction(Source):
