@@ -1,19 +1,22 @@
 """What can happen to an inventory. The journal is a list of these; replaying them gives the state."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 
 class BookingHeld(msgspec.Struct, frozen=True, tag="HELD", omit_defaults=True):
-    """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission."""
+    """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission.
+
+    `amounts` has the price of each place in minor units, the seats first, then the areas.
+    """
 
     booking_id: UUID
     buyer_id: int
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
+    amounts: tuple[int, ...]
     expires_at: datetime
 
 
@@ -68,6 +71,6 @@ def encode_changes(changes: tuple[Change, ...]) -> str:
     return msgspec.json.encode(changes).decode()
 
 
-def decode_changes(text: Any) -> tuple[Change, ...]:
+def decode_changes(text: str) -> tuple[Change, ...]:
     """Read a journal row's `changes` back."""
     return _decoder.decode(text)

@@ -1,0 +1,185 @@
+"""One batch: the lock, the news, the decision and the write, in one transaction."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.terms import find_sale_terms
+from boxoffice.inventory import queries
+from boxoffice.inventory.changes import Change, PaymentReturned, decode_changes, encode_changes
+from boxoffice.inventory.commands import Booking, Cancel, Command, Confirm, Expire, Outcome
+from boxoffice.inventory.journal import GENESIS, chain_hash
+from boxoffice.inventory.rules import Decision
+from boxoffice.inventory.state import HELD, SOLD, Inventory, Pending
+from boxoffice.kit import metrics
+from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.postgres import Transaction
+
+# Beyond this many journal rows behind, reading the tables is quicker than following the journal.
+JOURNAL_ROWS_MAX = 2_000
+
+
+class Inconsistent(Exception):  # noqa: N818  not an error of the caller: the cache is dropped and rebuilt
+    """The tables are not as the inventory in memory expects them: it must be loaded anew."""
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A batch that is about to be committed, for whoever has to write along with it."""
+
+    event_id: int
+    commands: Sequence[Command]
+    outcomes: Sequence[Outcome | Refusal]
+    changes: Sequence[Change]
+
+
+# Writes what follows from a decision, in the decision's own transaction.
+Consequence = Callable[[Transaction, Decided], Awaitable[None]]
+
+
+async def lock_event(tx: Transaction, event_id: int) -> queries.LockedInventory:
+    """Take the event's turn, opening its inventory at its first sale. Raises `NotFound`."""
+    locked = await queries.lock_inventory(tx, event_id)
+    if locked is not None:
+        return locked
+    terms = await find_sale_terms(tx, event_id)
+    if terms is None or terms.state is EventState.DRAFT:
+        raise NotFound
+    areas = (await get_seat_map(tx, terms.seat_map_id)).areas
+    await queries.insert_inventory(
+        tx, event_id, GENESIS, [area.id for area in areas], [area.capacity for area in areas]
+    )
+    locked = await queries.lock_inventory(tx, event_id)
+    if locked is None:
+        raise Inconsistent("an inventory that was just opened is not there")
+    return locked
+
+
+async def bring_level(
+    tx: Transaction, inventory: Inventory | None, event_id: int, locked: queries.LockedInventory
+) -> Inventory:
+    """The inventory as of the locked version: ours with the journal's news, or loaded from the tables."""
+    if inventory is None:
+        return await load(tx, event_id, locked, reason="cold")
+    if locked.version - inventory.version > JOURNAL_ROWS_MAX:
+        return await load(tx, event_id, locked, reason="far behind")
+    news = await queries.list_news(tx, event_id, inventory.version)
+    for row in news:
+        if row.version is None or row.changes is None or row.hash is None:
+            continue
+        if row.version != inventory.version + 1:
+            return await load(tx, event_id, locked, reason="journal gap")
+        inventory.apply(decode_changes(row.changes))
+        inventory.version, inventory.chain_hash = row.version, row.hash
+    if inventory.version != locked.version:
+        return await load(tx, event_id, locked, reason="journal gap")
+    if news and news[0].revision != inventory.terms.revision:
+        terms = await find_sale_terms(tx, event_id)
+        if terms is None:
+            raise NotFound
+        inventory.terms = terms
+    return inventory
+
+
+async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, *, reason: str) -> Inventory:
+    """Build the inventory from the tables, under the event's lock."""
+    metrics.INVENTORY_LOADS.labels(reason).inc()
+    terms = await find_sale_terms(tx, event_id)
+    if terms is None:
+        raise NotFound
+    seat_map = await get_seat_map(tx, terms.seat_map_id)
+    inventory = Inventory(terms, seat_map, locked.version, locked.chain_hash)
+    for seat_id in await queries.list_claimed_seats(tx, event_id):
+        inventory.seats[seat_id] = SOLD
+    for booking in await queries.list_pending_bookings(tx, event_id):
+        if booking.expires_at is None:
+            raise Inconsistent(f"pending booking {booking.id} has no expiry")
+        inventory.hold(
+            booking.id,
+            Pending(booking.buyer_id, tuple(booking.seat_ids), tuple(booking.area_ids), booking.expires_at),
+        )
+        for seat_id in booking.seat_ids:
+            inventory.seats[seat_id] = HELD
+    # Counted by PostgreSQL over held and sold places alike, so these replace what holding added up.
+    for count in await queries.list_area_counts(tx, event_id):
+        inventory.area_taken[count.area_id] = count.taken
+    inventory.places_of = {
+        row.buyer_id: row.places for row in await queries.list_places_of_buyers(tx, event_id)
+    }
+    return inventory
+
+
+async def find_named_bookings(
+    tx: Transaction, event_id: int, commands: Sequence[Command]
+) -> dict[UUID, Booking]:
+    """The bookings that Cancel and Confirm name, read under the lock."""
+    named = {command.booking_id for command in commands if isinstance(command, Cancel | Confirm)}
+    if not named:
+        return {}
+    return {booking.id: booking for booking in await queries.list_bookings_by_id(tx, event_id, list(named))}
+
+
+async def write(
+    tx: Transaction,
+    locked: queries.LockedInventory,
+    commands: Sequence[Command],
+    decision: Decision,
+    consequences: Sequence[Consequence],
+) -> queries.JournalRow | None:
+    """Write a decision and what follows from it; None when it changed nothing.
+
+    Raises `Inconsistent` when a row is not as the inventory in memory says.
+    """
+    draft = decision.draft
+    event_id = draft.inventory.event_id
+    if draft.changes:
+        if draft.freed and await queries.delete_claims(tx, event_id, list(draft.freed)) != len(draft.freed):
+            raise Inconsistent("a seat that should have been claimed was not")
+        deltas = draft.area_deltas()
+        if deltas and await queries.update_area_counts(tx, event_id, deltas) != len(deltas):
+            raise Inconsistent("an area has no count")
+        if draft.moved and await queries.update_bookings(tx, event_id, locked.now, draft.moved) != len(
+            draft.moved
+        ):
+            raise Inconsistent("a booking that should have been there was not")
+        returned = [change for change in draft.changes if isinstance(change, PaymentReturned)]
+        if returned:
+            await queries.update_settled_payments(
+                tx,
+                event_id,
+                [change.booking_id for change in returned],
+                [change.payment_id for change in returned],
+            )
+    row = await _write_journal(tx, locked, decision)
+    decided = Decided(event_id, commands, decision.outcomes, draft.changes)
+    for consequence in consequences:
+        await consequence(tx, decided)
+    if row is None and locked.next_expiry_at != decision.next_expiry_at and _asks_to_expire(commands):
+        await queries.update_next_expiry(tx, event_id, decision.next_expiry_at)
+    return row
+
+
+async def _write_journal(
+    tx: Transaction, locked: queries.LockedInventory, decision: Decision
+) -> queries.JournalRow | None:
+    draft = decision.draft
+    if not draft.changes:
+        return None
+    version = locked.version + 1
+    changes = encode_changes(tuple(draft.changes))
+    row = queries.JournalRow(
+        version=version,
+        at=locked.now,
+        changes=changes,
+        hash=chain_hash(locked.chain_hash, version, locked.now, changes),
+        next_expiry_at=decision.next_expiry_at,
+    )
+    if await queries.insert_batch(tx, draft.inventory.event_id, draft, row) != 1:
+        raise Inconsistent("the inventory has another version than the lock said")
+    return row
+
+
+def _asks_to_expire(commands: Sequence[Command]) -> bool:
+    return any(isinstance(command, Expire) for command in commands)

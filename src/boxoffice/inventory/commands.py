@@ -1,0 +1,85 @@
+"""What can be asked of an inventory, and what the answer can be besides a refusal."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class BookingState(StrEnum):
+    """PENDING holds its places until `expires_at`; only CONFIRMED has tickets."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+
+
+class Booking(msgspec.Struct, frozen=True):
+    """A booking as its row has it. `amounts` prices each place: the seats first, then the areas.
+
+    Amounts are in minor units of `currency`; `area_ids` has one entry an admission.
+    """
+
+    event_id: int
+    id: UUID
+    buyer_id: int
+    state: BookingState
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    amounts: tuple[int, ...]
+    total: int
+    currency: str
+    created_at: datetime
+    expires_at: datetime | None
+    settled_payments: tuple[UUID, ...] = ()
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """Hold these places for this buyer: every one or none. Answer: a `Booking`."""
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...] = ()
+    area_ids: tuple[int, ...] = ()
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """Give the booking up. Answer: the `Booking`, also when it was cancelled before."""
+
+    booking_id: UUID
+    buyer_id: int
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """Money that a provider says it has captured, in minor units."""
+
+    payment_id: UUID
+    amount: int
+    currency: str
+
+
+class Confirm(msgspec.Struct, frozen=True):
+    """The money is here: make the places the buyer's, or give it back. Answer: `PaymentOutcome`."""
+
+    booking_id: UUID
+    payment: Payment
+
+
+class Expire(msgspec.Struct, frozen=True):
+    """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
+
+
+Command = Hold | Cancel | Confirm | Expire
+
+
+class PaymentOutcome(StrEnum):
+    """What became of a captured payment. ALREADY_SETTLED: this very payment was dealt with before."""
+
+    CONFIRMED = "CONFIRMED"
+    RETURNED = "RETURNED"
+    ALREADY_SETTLED = "ALREADY_SETTLED"
+
+
+Outcome = Booking | PaymentOutcome | None

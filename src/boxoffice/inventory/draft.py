@@ -1,0 +1,141 @@
+"""An inventory as it will be once the batch at hand is committed."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory.changes import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingExpired,
+    BookingHeld,
+    Change,
+    PaymentReturned,
+)
+from boxoffice.inventory.commands import Booking, BookingState
+from boxoffice.inventory.state import FREE, Inventory
+
+
+class Draft:
+    """The changes of a batch so far, laid over an inventory that stays as it is.
+
+    changes  what happened, in order: the journal row
+    held     new bookings by id, as they will be inserted
+    moved    bookings that were there before, by id: the state they will have
+    claimed  seats that will be claimed, and by which booking
+    freed    seats whose claim from before this batch ends
+    """
+
+    __slots__ = (
+        "_area_deltas",
+        "_bookings",
+        "_places",
+        "changes",
+        "claimed",
+        "freed",
+        "held",
+        "inventory",
+        "moved",
+    )
+
+    def __init__(self, inventory: Inventory, bookings: Mapping[UUID, Booking]) -> None:
+        self.inventory = inventory
+        self._bookings = dict(bookings)
+        self.changes: list[Change] = []
+        self.held: dict[UUID, tuple[BookingHeld, BookingState]] = {}
+        self.moved: dict[UUID, tuple[BookingState, UUID | None]] = {}
+        self.claimed: dict[int, UUID] = {}
+        self.freed: set[int] = set()
+        self._area_deltas: defaultdict[int, int] = defaultdict(int)
+        self._places: defaultdict[int, int] = defaultdict(int)
+
+    def is_free(self, seat_id: int) -> bool:
+        """Whether nobody holds or has this seat, as far as this batch has come."""
+        return seat_id not in self.claimed and (
+            self.inventory.seats[seat_id] == FREE or seat_id in self.freed
+        )
+
+    def places_left(self, area_id: int) -> int:
+        """How many places of this area nobody holds or has."""
+        inventory = self.inventory
+        capacity = inventory.seat_map.areas[area_id].capacity
+        return capacity - inventory.area_taken[area_id] - self._area_deltas[area_id]
+
+    def places_of(self, buyer_id: int) -> int:
+        """How many places this buyer holds or has."""
+        return self.inventory.places_of.get(buyer_id, 0) + self._places[buyer_id]
+
+    def booking(self, booking_id: UUID) -> Booking | None:
+        """The booking as this batch has left it so far; only those handed in are known."""
+        return self._bookings.get(booking_id)
+
+    def prices_of(self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The price of each place in minor units, the seats first."""
+        seat_map, prices = self.inventory.seat_map, self.inventory.terms.prices
+        categories = seat_map.categories
+        return (
+            *[prices[categories[seat_map.category_of[seat_id]].name] for seat_id in seat_ids],
+            *[prices[categories[seat_map.areas[area_id].category].name] for area_id in area_ids],
+        )
+
+    def area_deltas(self) -> dict[int, int]:
+        """By how much each area's count changes; areas that end where they began are left out."""
+        return {area_id: delta for area_id, delta in self._area_deltas.items() if delta}
+
+    def hold(self, change: BookingHeld) -> None:
+        """A new booking takes its places."""
+        self.changes.append(change)
+        self.held[change.booking_id] = (change, BookingState.PENDING)
+        self._take(change)
+
+    def confirm(self, change: BookingConfirmed) -> None:
+        """A booking's places are its buyer's for good."""
+        self.changes.append(change)
+        if change.taken_again:
+            self._take(change)
+        self._move(change.booking_id, BookingState.CONFIRMED, change.payment_id)
+
+    def release(self, change: BookingExpired | BookingCancelled) -> None:
+        """A booking's places are free again."""
+        self.changes.append(change)
+        for seat_id in change.seat_ids:
+            if self.claimed.pop(seat_id, None) is None:
+                self.freed.add(seat_id)
+        self._count(change, -1)
+        state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
+        self._move(change.booking_id, state)
+
+    def give_back(self, change: PaymentReturned) -> None:
+        """The booking stays as it is, and remembers that it has dealt with this payment."""
+        self.changes.append(change)
+        if (booking := self._bookings.get(change.booking_id)) is not None:
+            self._bookings[change.booking_id] = msgspec.structs.replace(
+                booking, settled_payments=(*booking.settled_payments, change.payment_id)
+            )
+
+    def _take(self, change: BookingHeld | BookingConfirmed) -> None:
+        for seat_id in change.seat_ids:
+            self.claimed[seat_id] = change.booking_id
+        self._count(change, +1)
+
+    def _count(
+        self, change: BookingHeld | BookingConfirmed | BookingExpired | BookingCancelled, sign: int
+    ) -> None:
+        for area_id in change.area_ids:
+            self._area_deltas[area_id] += sign
+        self._places[change.buyer_id] += sign * (len(change.seat_ids) + len(change.area_ids))
+
+    def _move(self, booking_id: UUID, state: BookingState, payment_id: UUID | None = None) -> None:
+        if booking_id in self.held:
+            self.held[booking_id] = (self.held[booking_id][0], state)
+            return
+        self.moved[booking_id] = (state, payment_id)
+        if (booking := self._bookings.get(booking_id)) is not None:
+            settled = (
+                booking.settled_payments if payment_id is None else (*booking.settled_payments, payment_id)
+            )
+            self._bookings[booking_id] = msgspec.structs.replace(
+                booking, state=state, expires_at=None, settled_payments=settled
+            )

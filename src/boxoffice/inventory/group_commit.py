@@ -1,0 +1,216 @@
+"""Group commit: while one batch of an event is being committed, the next one gathers.
+
+Every process may run every event: the event's row lock fences them and the journal brings them
+level. A command ends in exactly one of: its outcome, a `Refusal`, or `Unavailable` (nothing was
+decided, or, when the connection was lost in the middle of a commit, it is not known).
+"""
+
+import asyncio
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from boxoffice.inventory import batch
+from boxoffice.inventory.batch import Consequence
+from boxoffice.inventory.commands import Command, Outcome
+from boxoffice.inventory.rules import decide
+from boxoffice.inventory.state import Inventory
+from boxoffice.kit import metrics
+from boxoffice.kit.errors import NotFound, Refusal, Unavailable
+from boxoffice.kit.postgres import Database
+
+# Two seconds of work at the rate one process decides: a longer line would only make everybody late.
+QUEUE_COMMANDS_MAX = 5_000
+
+# So many commands share one commit. More gains nothing (the commit is paid for already) and would
+# keep the other processes waiting for the lock.
+BATCH_COMMANDS_MAX = 500
+
+# A buyer who has waited this long is better told to try again than kept waiting.
+DEADLINE_SECONDS = 5.0
+
+# How often the lines are looked through for commands past their deadline.
+DEADLINE_CHECK_SECONDS = 0.25
+
+# Inventories kept in memory per process; the least recently used make room.
+INVENTORIES_MAX = 200
+
+_log = structlog.get_logger()
+
+
+class _Waiting:
+    """A command in line, and whoever waits for its outcome."""
+
+    __slots__ = ("command", "future", "since")
+
+    def __init__(self, command: Command, future: asyncio.Future[Outcome]) -> None:
+        self.command = command
+        self.future = future
+        self.since = time.monotonic()
+
+
+class _Line:
+    """The commands that wait for one event's next batch, and the event's inventory."""
+
+    __slots__ = ("inventory", "running", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: deque[_Waiting] = deque()
+        self.inventory: Inventory | None = None
+        self.running: asyncio.Task[None] | None = None
+
+
+class GroupCommit:
+    """The one way to change an inventory from this process."""
+
+    def __init__(self, db: Database, consequences: Sequence[Consequence]) -> None:
+        self._db = db
+        self._consequences = consequences
+        self._lines: OrderedDict[int, _Line] = OrderedDict()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Keep deadlines while the block lasts; at its end, let the batches in flight finish."""
+        watch = asyncio.create_task(self._turn_away_the_late())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            in_flight = [line.running for line in self._lines.values() if line.running]
+            await asyncio.gather(*in_flight, return_exceptions=True)
+
+    async def submit(self, event_id: int, command: Command) -> Outcome:
+        """Put the command in line and wait for its outcome.
+
+        Raises the `Refusal` it was decided to, `NotFound` for an event that is not on sale, and
+        `Unavailable` when the line is full, the deadline passed, or PostgreSQL cannot answer.
+        """
+        line = self._lines.get(event_id)
+        if line is None:
+            line = self._lines[event_id] = _Line()
+        if len(line.waiting) >= QUEUE_COMMANDS_MAX:
+            metrics.TURNED_AWAY.labels("queue full").inc()
+            raise Unavailable("Too many people want this at once. Try again shortly.")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        line.waiting.append(_Waiting(command, future))
+        if line.running is None:
+            line.running = asyncio.create_task(self._run(event_id, line))
+        return await future
+
+    async def _run(self, event_id: int, line: _Line) -> None:
+        """Commit batch after batch until nobody waits."""
+        try:
+            while line.waiting:
+                await self._run_batch(event_id, line)
+        finally:
+            line.running = None
+            self._make_room(event_id, line)
+
+    async def _run_batch(self, event_id: int, line: _Line) -> None:
+        taken: list[_Waiting] = []
+        try:
+            await self._commit(event_id, line, taken)
+        except Unavailable as error:
+            line.inventory = None
+            for waiting in taken or _take(line):
+                _fail(waiting, Unavailable(error.detail, error.retry_after))
+        except NotFound:
+            line.inventory = None
+            for waiting in taken or _take(line):
+                _fail(waiting, NotFound())
+        except Exception:
+            # A constraint fired, a version is missing, a rule has a bug: load the inventory anew and
+            # decide one command at a time, so that one bad command cannot fail its neighbours.
+            _log.exception("batch failed", event_id=event_id, commands=len(taken))
+            line.inventory = None
+            for waiting in taken or _take(line):
+                await self._commit_alone(event_id, line, waiting)
+
+    async def _commit_alone(self, event_id: int, line: _Line, waiting: _Waiting) -> None:
+        if waiting.future.done():
+            return
+        try:
+            await self._commit(event_id, line, [waiting])
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this command's own
+            line.inventory = None
+            _fail(waiting, error)
+
+    async def _commit(self, event_id: int, line: _Line, taken: list[_Waiting]) -> None:
+        """Decide and commit `taken`, or, when it is empty, whoever is in line once the lock is ours."""
+        started = time.perf_counter()
+        async with self._db.transaction() as tx:
+            locked = await batch.lock_event(tx, event_id)
+            if not taken:
+                taken += _take(line)
+            commands = [waiting.command for waiting in taken]
+            inventory = line.inventory = await batch.bring_level(tx, line.inventory, event_id, locked)
+            bookings = await batch.find_named_bookings(tx, event_id, commands)
+            decision = decide(inventory, commands, bookings, locked.now)
+            row = await batch.write(tx, locked, commands, decision, self._consequences)
+        if row is not None:
+            inventory.apply(decision.draft.changes)
+            inventory.version, inventory.chain_hash = row.version, row.hash
+        _answer(taken, decision.outcomes)
+        _measure(taken, decision.outcomes, time.perf_counter() - started)
+
+    def _make_room(self, event_id: int, line: _Line) -> None:
+        if line.inventory is None:
+            self._lines.pop(event_id, None)
+            return
+        self._lines.move_to_end(event_id)
+        while len(self._lines) > INVENTORIES_MAX:
+            oldest_id, oldest = next(iter(self._lines.items()))
+            if oldest.running is not None:
+                break
+            del self._lines[oldest_id]
+
+    async def _turn_away_the_late(self) -> None:
+        while True:
+            await asyncio.sleep(DEADLINE_CHECK_SECONDS)
+            late = time.monotonic() - DEADLINE_SECONDS
+            for line in list(self._lines.values()):
+                while line.waiting and line.waiting[0].since < late:
+                    waiting = line.waiting.popleft()
+                    metrics.TURNED_AWAY.labels("deadline").inc()
+                    _fail(waiting, Unavailable("This took too long. Try again shortly."))
+            metrics.QUEUED.set(sum(len(line.waiting) for line in self._lines.values()))
+
+
+def _take(line: _Line) -> list[_Waiting]:
+    """The next commands in line whose clients are still there."""
+    taken: list[_Waiting] = []
+    while line.waiting and len(taken) < BATCH_COMMANDS_MAX:
+        waiting = line.waiting.popleft()
+        if not waiting.future.done():
+            taken.append(waiting)
+    return taken
+
+
+def _answer(taken: Iterable[_Waiting], outcomes: Iterable[Outcome | Refusal]) -> None:
+    for waiting, outcome in zip(taken, outcomes, strict=True):
+        if waiting.future.done():
+            continue
+        if isinstance(outcome, Refusal):
+            waiting.future.set_exception(outcome)
+        else:
+            waiting.future.set_result(outcome)
+
+
+def _fail(waiting: _Waiting, error: Exception) -> None:
+    """Give one waiting client its own error; one object raised in many places would grow a traceback."""
+    if not waiting.future.done():
+        waiting.future.set_exception(error)
+
+
+def _measure(taken: Sequence[_Waiting], outcomes: Sequence[Outcome | Refusal], seconds: float) -> None:
+    metrics.BATCH_COMMANDS.observe(len(taken))
+    metrics.BATCH_SECONDS.observe(seconds)
+    counts = Counter(
+        (type(waiting.command).__name__, outcome.slug if isinstance(outcome, Refusal) else "done")
+        for waiting, outcome in zip(taken, outcomes, strict=True)
+    )
+    for labels, count in counts.items():
+        metrics.COMMANDS.labels(*labels).inc(count)

@@ -1,0 +1,310 @@
+"""SQL of the inventory: the lock, the news, the load, and the one write of a batch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory.commands import Booking, BookingState
+from boxoffice.inventory.draft import Draft
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class LockedInventory(msgspec.Struct, frozen=True):
+    """The inventory row once it is ours, and the batch's clock reading."""
+
+    version: int
+    chain_hash: bytes
+    now: datetime
+    next_expiry_at: datetime | None
+
+
+class News(msgspec.Struct, frozen=True):
+    """The event's revision, and one journal row we have not seen (all None when there is none)."""
+
+    revision: int
+    version: int | None
+    changes: str | None
+    hash: bytes | None
+
+
+class AreaCount(msgspec.Struct, frozen=True):
+    """How many places of an area are held and sold."""
+
+    area_id: int
+    taken: int
+
+
+class PlacesOf(msgspec.Struct, frozen=True):
+    """How many places a buyer holds and has."""
+
+    buyer_id: int
+    places: int
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """What a batch adds to the journal, and when the next hold will be over."""
+
+    version: int
+    at: datetime
+    changes: str
+    hash: bytes
+    next_expiry_at: datetime | None
+
+
+async def lock_inventory(tx: Transaction, event_id: int) -> LockedInventory | None:
+    """Take the event's turn; everybody else waits here until our commit. None: nothing was ever sold.
+
+    A statement of its own: the next statement's snapshot then sees all that was committed before
+    us. Reading claims in this same statement would double-sell. The clock never runs backwards from
+    one batch of an event to the next, whatever PostgreSQL's host does to its own.
+    """
+    return await tx.find(
+        LockedInventory,
+        """
+        SELECT version, chain_hash, greatest(clock_timestamp(), changed_at) AS now, next_expiry_at
+          FROM inventories
+         WHERE event_id = $1
+           FOR UPDATE
+        """,
+        event_id,
+    )
+
+
+async def insert_inventory(
+    tx: Transaction, event_id: int, chain_hash: bytes, area_ids: list[int], capacities: list[int]
+) -> None:
+    """Open an event for sale; nothing happens when another process has just done so."""
+    await tx.execute(
+        """
+        WITH opened AS (
+            INSERT INTO inventories (event_id, chain_hash)
+            VALUES ($1, $2)
+            ON CONFLICT (event_id) DO NOTHING
+            RETURNING event_id
+        )
+        INSERT INTO area_counts (event_id, area_id, capacity)
+        SELECT opened.event_id, area.id, area.capacity
+          FROM opened, unnest($3::integer[], $4::integer[]) AS area (id, capacity)
+        """,
+        event_id,
+        chain_hash,
+        area_ids,
+        capacities,
+    )
+
+
+async def list_news(tx: Transaction, event_id: int, version: int) -> list[News]:
+    """What has happened since this version: at least one row, which has the event's revision."""
+    return await tx.list(
+        News,
+        """
+        SELECT event.revision, journal.version, journal.changes, journal.hash
+          FROM events AS event
+          LEFT JOIN journal ON journal.event_id = event.id AND journal.version > $2
+         WHERE event.id = $1
+         ORDER BY journal.version
+        """,
+        event_id,
+        version,
+    )
+
+
+async def list_claimed_seats(tx: Transaction, event_id: int) -> list[int]:
+    """Every seat that is held or sold."""
+    return await tx.get(
+        list,
+        "SELECT coalesce(array_agg(seat_id), '{}') FROM claims WHERE event_id = $1",
+        event_id,
+    )
+
+
+async def list_pending_bookings(tx: Transaction, event_id: int) -> list[Booking]:
+    """Every booking that holds its places."""
+    return await tx.list(
+        Booking,
+        """
+        SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
+               created_at, expires_at, settled_payments
+          FROM bookings
+         WHERE event_id = $1 AND state = 'PENDING'
+        """,
+        event_id,
+    )
+
+
+async def list_area_counts(tx: Transaction, event_id: int) -> list[AreaCount]:
+    """The count of every area."""
+    return await tx.list(AreaCount, "SELECT area_id, taken FROM area_counts WHERE event_id = $1", event_id)
+
+
+async def list_places_of_buyers(tx: Transaction, event_id: int) -> list[PlacesOf]:
+    """How many places each buyer holds and has."""
+    return await tx.list(
+        PlacesOf,
+        """
+        SELECT buyer_id, sum(cardinality(amounts))::integer AS places
+          FROM bookings
+         WHERE event_id = $1 AND state IN ('PENDING', 'CONFIRMED')
+         GROUP BY buyer_id
+        """,
+        event_id,
+    )
+
+
+async def list_bookings_by_id(source: Source, event_id: int, booking_ids: Sequence[UUID]) -> list[Booking]:
+    """These bookings of the event, as far as they exist."""
+    return await source.list(
+        Booking,
+        """
+        SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
+               created_at, expires_at, settled_payments
+          FROM bookings
+         WHERE event_id = $1 AND id = ANY ($2::uuid[])
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def list_events_with_holds_over(source: Source, events_max: int) -> list[int]:
+    """Events that have a hold whose time is over, the longest over first."""
+    return await source.list(
+        int,
+        """
+        SELECT event_id
+          FROM inventories
+         WHERE next_expiry_at <= now()
+         ORDER BY next_expiry_at
+         LIMIT $1
+        """,
+        events_max,
+    )
+
+
+async def delete_claims(tx: Transaction, event_id: int, seat_ids: Sequence[int]) -> int:
+    """Free these seats; the number of claims that were there."""
+    return await tx.execute(
+        "DELETE FROM claims WHERE event_id = $1 AND seat_id = ANY ($2::integer[])",
+        event_id,
+        seat_ids,
+    )
+
+
+async def update_area_counts(tx: Transaction, event_id: int, deltas: dict[int, int]) -> int:
+    """Add to the counts; the number of areas touched. A named CHECK refuses more than the capacity."""
+    return await tx.execute(
+        """
+        UPDATE area_counts AS area
+           SET taken = area.taken + change.delta
+          FROM unnest($2::integer[], $3::integer[]) AS change (area_id, delta)
+         WHERE area.event_id = $1 AND area.area_id = change.area_id
+        """,
+        event_id,
+        list(deltas),
+        list(deltas.values()),
+    )
+
+
+async def update_bookings(
+    tx: Transaction, event_id: int, at: datetime, moved: dict[UUID, tuple[BookingState, UUID | None]]
+) -> int:
+    """Move bookings that were there before to their new state; the number found."""
+    return await tx.execute(
+        """
+        UPDATE bookings AS booking
+           SET state = moved.state,
+               changed_at = $2,
+               expires_at = NULL,
+               ticket_count = CASE moved.state WHEN 'CONFIRMED' THEN cardinality(booking.amounts) ELSE 0 END,
+               settled_payments = booking.settled_payments || array_remove(ARRAY[moved.payment_id], NULL)
+          FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS moved (id, state, payment_id)
+         WHERE booking.event_id = $1 AND booking.id = moved.id
+        """,
+        event_id,
+        at,
+        list(moved),
+        [state for state, _ in moved.values()],
+        [payment_id for _, payment_id in moved.values()],
+    )
+
+
+async def update_settled_payments(
+    tx: Transaction, event_id: int, booking_ids: list[UUID], payment_ids: list[UUID]
+) -> None:
+    """Remember which payments of a booking were given back."""
+    await tx.execute(
+        """
+        UPDATE bookings AS booking
+           SET settled_payments = booking.settled_payments || returned.payment_ids
+          FROM (SELECT id, array_agg(payment_id) AS payment_ids
+                  FROM unnest($2::uuid[], $3::uuid[]) AS pair (id, payment_id)
+                 GROUP BY id) AS returned
+         WHERE booking.event_id = $1 AND booking.id = returned.id
+        """,
+        event_id,
+        booking_ids,
+        payment_ids,
+    )
+
+
+async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: JournalRow) -> int:
+    """Write new bookings, their claims and the journal row; 1 when the version was as expected, else 0.
+
+    One statement: its parts touch different tables and depend on no order between them. Arrays of
+    arrays travel as text, because unnest would flatten them.
+    """
+    held = draft.held.values()
+    return await tx.execute(
+        """
+        WITH booked AS (
+            INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
+                                  currency, created_at, changed_at, expires_at, ticket_count)
+            SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[], amounts::bigint[], total,
+                   $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
+                   CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END
+              FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
+                          $10::bigint[], $11::timestamptz[])
+                AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at)
+        ), claimed AS (
+            INSERT INTO claims (event_id, seat_id, booking_id)
+            SELECT $1, seat_id, booking_id
+              FROM unnest($12::integer[], $13::uuid[]) AS claim (seat_id, booking_id)
+        ), written AS (
+            INSERT INTO journal (event_id, version, at, changes, hash)
+            VALUES ($1, $14, $2, $15, $16)
+        )
+        UPDATE inventories
+           SET version = $14, chain_hash = $16, changed_at = $2, next_expiry_at = $17
+         WHERE event_id = $1 AND version = $14 - 1
+        """,
+        event_id,
+        row.at,
+        list(draft.held),
+        [change.buyer_id for change, _ in held],
+        [state for _, state in held],
+        [_array(change.seat_ids) for change, _ in held],
+        [_array(change.area_ids) for change, _ in held],
+        [_array(change.amounts) for change, _ in held],
+        draft.inventory.terms.currency,
+        [sum(change.amounts) for change, _ in held],
+        [change.expires_at for change, _ in held],
+        list(draft.claimed),
+        list(draft.claimed.values()),
+        row.version,
+        row.changes,
+        row.hash,
+        row.next_expiry_at,
+    )
+
+
+async def update_next_expiry(tx: Transaction, event_id: int, next_expiry_at: datetime | None) -> None:
+    """Correct the note that wakes the sweeper, when there was nothing to expire after all."""
+    await tx.execute(
+        "UPDATE inventories SET next_expiry_at = $2 WHERE event_id = $1", event_id, next_expiry_at
+    )
+
+
+def _array(numbers: tuple[int, ...]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,0 +1,58 @@
+"""Why an inventory says no. Each docstring is what the buyer reads."""
+
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.inventory.commands import BookingState
+from boxoffice.kit.errors import Refusal
+
+
+class AreaLeft(msgspec.Struct, frozen=True):
+    """How many places an area still has."""
+
+    area_id: int
+    places_left: int
+
+
+class SeatsTaken(Refusal, status=409):
+    """Some of these seats were taken a moment ago; `seat_ids` names them. Choose others."""
+
+    seat_ids: list[int]
+
+
+class AreasFull(Refusal, status=409):
+    """Some of these areas do not have that many places left; `areas` says how many there are."""
+
+    areas: list[AreaLeft]
+
+
+class TooManyPlaces(Refusal, status=409):
+    """One person may have only `limit` places at this event, held and bought together."""
+
+    limit: int
+    already_yours: int
+
+
+class SaleNotOpen(Refusal, status=409):
+    """The sale of this event has not begun; it begins at `sale_starts_at`."""
+
+    sale_starts_at: datetime
+
+
+class SaleClosed(Refusal, status=409):
+    """The sale of this event is over."""
+
+
+class EventCancelled(Refusal, status=409):
+    """This event was cancelled; nothing more is sold."""
+
+
+class BookingIsOver(Refusal, status=409):
+    """This booking cannot be changed any more; `state` says why."""
+
+    state: BookingState
+
+
+class PaidBookingIsFinal(Refusal, status=409):
+    """This booking is paid, and a paid booking cannot be cancelled by its buyer. Ask the organizer."""
