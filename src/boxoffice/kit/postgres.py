@@ -81,8 +81,11 @@ def _typed(row_type: type[Row], record: asyncpg.Record) -> Row:
 class Source(ABC):
     """Something to read from: a database or an open transaction.
 
-    Every method raises `Unavailable` when PostgreSQL cannot answer now.
+    Every method raises `Unavailable` when PostgreSQL cannot answer now. `dsn` tells one database from
+    another, for caches that outlive both.
     """
+
+    dsn: str
 
     @abstractmethod
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]: ...
@@ -110,10 +113,11 @@ class Source(ABC):
 class Transaction(Source):
     """An open transaction, READ COMMITTED. Its owner commits or rolls back; nobody else can."""
 
-    __slots__ = ("connection",)
+    __slots__ = ("connection", "dsn")
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, dsn: str) -> None:
         self.connection = connection
+        self.dsn = dsn
 
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
         return await self.connection.fetch(query, *arguments)
@@ -177,7 +181,7 @@ class Database(Source):
         try:
             with _outages_told_apart():
                 async with self._connection() as connection, connection.transaction():
-                    yield Transaction(connection)
+                    yield Transaction(connection, self.dsn)
         finally:
             _in_transaction.reset(token)
 
