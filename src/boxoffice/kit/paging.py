@@ -3,8 +3,10 @@
 import base64
 import binascii
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
+from litestar import Request
 from msgspec import Meta
 
 from boxoffice.kit.errors import Refusal
@@ -50,3 +52,12 @@ def page_of(rows: list[Item], limit: int, position: Any) -> Page[Item]:
     if len(rows) <= limit:
         return Page(items=rows)
     return Page(items=rows[:limit], next_cursor=encode_cursor(position(rows[limit - 1])))
+
+
+def link_headers(request: Request[Any, Any, Any], page: Page[Any]) -> dict[str, str]:
+    """`Link: <...>; rel="next"` (RFC 8288): the same request with the next cursor; nothing on the last page."""
+    if page.next_cursor is None:
+        return {}
+    query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    address = f"{request.url.path}?{urlencode([*query, ('cursor', page.next_cursor)])}"
+    return {"Link": f'<{address}>; rel="next"'}
