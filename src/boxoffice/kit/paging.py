@@ -55,7 +55,7 @@ def page_of(rows: list[Item], limit: int, position: Any) -> Page[Item]:
 
 
 def link_headers(request: Request[Any, Any, Any], page: Page[Any]) -> dict[str, str]:
-    """`Link: <...>; rel="next"` (RFC 8288): the same request with the next cursor; nothing on the last page."""
+    """`Link: <...>; rel="next"` (RFC 8288), the same request with the next cursor; none on the last page."""
     if page.next_cursor is None:
         return {}
     query = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
