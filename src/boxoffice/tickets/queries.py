@@ -1,0 +1,221 @@
+"""All SQL of tickets. Bookings, events and users are read by join, never written."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.tickets.schemas import TicketState
+
+
+class TicketRow(msgspec.Struct, frozen=True):
+    """A ticket with what its holder wants to know about the event."""
+
+    id: UUID
+    booking_id: UUID
+    event_id: int
+    event_title: str
+    starts_at: datetime
+    seat_map_id: int
+    seat_id: int | None
+    area_id: int | None
+    state: TicketState
+    generation: int
+    admitted_at: datetime | None
+
+
+class GateRow(msgspec.Struct, frozen=True):
+    """A ticket as the gate sees it."""
+
+    booking_id: UUID
+    seat_map_id: int
+    time_zone: str
+    seat_id: int | None
+    area_id: int | None
+    state: TicketState
+    generation: int
+    admitted_at: datetime | None
+    holder: str
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """Enough to tell a guest which door is theirs."""
+
+    title: str
+    starts_at: datetime
+    time_zone: str
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """A public key that ticket codes were signed for."""
+
+    key_id: bytes
+    public_key: bytes
+
+
+async def insert_tickets(
+    tx: Transaction,
+    event_id: int,
+    ids: list[UUID],
+    booking_ids: list[UUID],
+    places: list[int],
+    seat_ids: list[int | None],
+    area_ids: list[int | None],
+    void_booking_ids: list[UUID],
+) -> None:
+    """Insert one ticket per element of the five lists; those of `void_booking_ids` are void at once."""
+    await tx.execute(
+        """
+        INSERT INTO tickets (event_id, id, booking_id, place, seat_id, area_id, state, voided_at)
+        SELECT $1, id, booking_id, place, seat_id, area_id,
+               CASE WHEN booking_id = ANY($7::uuid[]) THEN 'VOID' ELSE 'VALID' END,
+               CASE WHEN booking_id = ANY($7::uuid[]) THEN now() END
+          FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::integer[], $6::integer[])
+               AS ticket (id, booking_id, place, seat_id, area_id)
+        """,
+        event_id,
+        ids,
+        booking_ids,
+        places,
+        seat_ids,
+        area_ids,
+        void_booking_ids,
+    )
+
+
+async def update_tickets_to_void(tx: Transaction, event_id: int, booking_ids: list[UUID]) -> None:
+    """Void every ticket of these bookings.
+
+    An admission may have committed after our transaction began, and `now()` is its beginning: the
+    voiding is dated no earlier than the admission it waited for.
+    """
+    await tx.execute(
+        """
+        UPDATE tickets
+           SET state = 'VOID', voided_at = greatest(now(), admitted_at)
+         WHERE event_id = $1 AND booking_id = ANY($2::uuid[]) AND state = 'VALID'
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def claim_admission(
+    tx: Transaction, event_id: int, ticket_id: UUID, generation: int, admitted_by: int
+) -> datetime | None:
+    """Admit the ticket if it is valid, of this generation and not admitted yet; None otherwise.
+
+    Of any number of rivals one gets the time, because the row decides: the others wait for its
+    lock, look at the conditions again and find them false.
+    """
+    return await tx.find(
+        datetime,
+        """
+        UPDATE tickets
+           SET admitted_at = now(), admitted_by = $4
+         WHERE event_id = $1 AND id = $2 AND generation = $3
+           AND state = 'VALID' AND admitted_at IS NULL
+        RETURNING admitted_at
+        """,
+        event_id,
+        ticket_id,
+        generation,
+        admitted_by,
+    )
+
+
+async def find_gate_ticket(source: Source, event_id: int, ticket_id: UUID) -> GateRow | None:
+    """The ticket of this event."""
+    return await source.find(
+        GateRow,
+        """
+        SELECT t.booking_id, e.seat_map_id, e.time_zone, t.seat_id, t.area_id,
+               t.state, t.generation, t.admitted_at, u.name AS holder
+          FROM tickets t
+          JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
+          JOIN events e ON e.id = t.event_id
+          JOIN users u ON u.id = b.buyer_id
+         WHERE t.event_id = $1 AND t.id = $2
+        """,
+        event_id,
+        ticket_id,
+    )
+
+
+async def find_event(source: Source, event_id: int) -> EventRow | None:
+    """What to call the event a guest should have gone to."""
+    return await source.find(
+        EventRow, "SELECT title, starts_at, time_zone FROM events WHERE id = $1", event_id
+    )
+
+
+async def find_ticket(source: Source, event_id: int, ticket_id: UUID, buyer_id: int) -> TicketRow | None:
+    """The ticket, if its booking is this buyer's."""
+    return await source.find(
+        TicketRow,
+        """
+        SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
+               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at
+          FROM tickets t
+          JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
+          JOIN events e ON e.id = t.event_id
+         WHERE t.event_id = $1 AND t.id = $2 AND b.buyer_id = $3
+        """,
+        event_id,
+        ticket_id,
+        buyer_id,
+    )
+
+
+async def list_tickets(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> list[TicketRow]:
+    """The booking's tickets in the order of its places, if it is this buyer's."""
+    return await source.list(
+        TicketRow,
+        """
+        SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
+               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at
+          FROM bookings b
+          JOIN tickets t ON t.event_id = b.event_id AND t.booking_id = b.id
+          JOIN events e ON e.id = b.event_id
+         WHERE b.event_id = $1 AND b.id = $2 AND b.buyer_id = $3
+         ORDER BY t.place
+        """,
+        event_id,
+        booking_id,
+        buyer_id,
+    )
+
+
+async def find_booking_state(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> str | None:
+    """The state of this buyer's booking."""
+    return await source.find(
+        str,
+        "SELECT state FROM bookings WHERE event_id = $1 AND id = $2 AND buyer_id = $3",
+        event_id,
+        booking_id,
+        buyer_id,
+    )
+
+
+async def insert_ticket_key(tx: Transaction, key_id: bytes, public_key: bytes) -> None:
+    """Keep a public key; keeping it again changes nothing."""
+    await tx.execute(
+        "INSERT INTO ticket_keys (key_id, public_key) VALUES ($1, $2) ON CONFLICT (key_id) DO NOTHING",
+        key_id,
+        public_key,
+    )
+
+
+async def find_public_key(source: Source, key_id: bytes) -> bytes | None:
+    """The public key of this name."""
+    return await source.find(bytes, "SELECT public_key FROM ticket_keys WHERE key_id = $1", key_id)
+
+
+async def list_ticket_keys(source: Source, limit: int) -> list[KeyRow]:
+    """The newest keys first."""
+    return await source.list(
+        KeyRow,
+        "SELECT key_id, public_key FROM ticket_keys ORDER BY created_at DESC, key_id LIMIT $1",
+        limit,
+    )
