@@ -6,6 +6,7 @@ kernel cannot) tells the server to shut down cleanly, and the lock on the data f
 
 import asyncio
 import atexit
+import errno
 import logging
 import os
 import shutil
@@ -313,9 +314,10 @@ def _explained(data_folder: Path) -> Generator[None]:
     try:
         yield
     except (OSError, subprocess.SubprocessError) as error:
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        remedy = "make room on its disk" if full else "give it to the user who starts Boxoffice"
         raise SetupError(
-            f"The data folder {data_folder} cannot be used ({error}): "
-            f"make room and give it to the user who starts Boxoffice, or choose another folder."
+            f"The data folder {data_folder} cannot be used ({error}): {remedy}, or choose another folder."
         ) from error
 
 

@@ -71,6 +71,8 @@ class FolderLock:
         self._descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._descriptor, 0)
+            os.write(self._descriptor, str(os.getpid()).encode())
         except BlockingIOError:
             holder = os.read(self._descriptor, 32).decode() or "unknown"
             os.close(self._descriptor)
@@ -78,12 +80,14 @@ class FolderLock:
                 f"The data folder {folder} is in use by another Boxoffice (process {holder}): "
                 f"stop that one, or choose another data folder."
             ) from None
+        except OSError:  # a full disk, or one without locks
+            os.close(self._descriptor)
+            raise
         _held_locks.add(self._descriptor)
-        os.ftruncate(self._descriptor, 0)
-        os.write(self._descriptor, str(os.getpid()).encode())
 
     def release(self) -> None:
-        os.ftruncate(self._descriptor, 0)
+        with suppress(OSError):  # the pid in it is only for people
+            os.ftruncate(self._descriptor, 0)
         _held_locks.discard(self._descriptor)
         os.close(self._descriptor)
 
