@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
@@ -12,6 +13,8 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from boxoffice import __version__
 from boxoffice.accounts import api as accounts
+from boxoffice.accounts.guards import provide_identity
+from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
 from boxoffice.catalog import api as catalog
 from boxoffice.kit import metrics
@@ -29,6 +32,7 @@ from boxoffice.tickets import api as tickets
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
     db = Database(dsn, connections_max=settings.database_connections)
+    of_accounts = accounts_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
@@ -36,12 +40,14 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         try:
             yield
         finally:
+            of_accounts["passwords"].close()
             await db.close()
 
     parts: dict[str, Any] = {
         "db": db,
         "settings": settings,
         "schema_version": latest_version(),
+        **of_accounts,
     }
     app = Litestar(
         route_handlers=[
@@ -61,7 +67,12 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             explain_problem,
             *DOCS_ROUTES,
         ],
-        dependencies={name: _given(part) for name, part in parts.items()},
+        dependencies={
+            **{name: _given(part) for name, part in parts.items()},
+            "user": Provide(provide_identity, sync_to_thread=False),
+        },
+        # Guards have no dependencies injected; they look here.
+        state=State({"tokens": of_accounts["tokens"]}),
         dto=StrictBody,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,

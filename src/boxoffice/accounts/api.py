@@ -1,5 +1,143 @@
-"""HTTP of this domain."""
+"""HTTP of accounts."""
 
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-routes: list[ControllerRouterHandler] = []
+from boxoffice.accounts import queries, sessions
+from boxoffice.accounts.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
+from boxoffice.accounts.guards import NotSignedIn, signed_in
+from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.passwords import Passwords
+from boxoffice.accounts.refresh_tokens import RefreshTokens
+from boxoffice.accounts.register import register as make_account
+from boxoffice.accounts.schemas import Credentials, NewAccount, Registered, SignedIn, User
+from boxoffice.accounts.sessions import Session, SessionEnded, WrongCredentials
+from boxoffice.accounts.tokens import Tokens
+from boxoffice.kit.errors import InvalidInput
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.settings import Settings
+
+
+@post(
+    "/auth/register",
+    operation_id="Register",
+    summary="Make an account",
+    tags=["Accounts"],
+    responses=documents(UnreadableBody, MissingBody, NotJson, InvalidInput),
+)
+async def register(
+    data: JSONBody[NewAccount], db: NamedDependency[Database], passwords: NamedDependency[Passwords]
+) -> Registered:
+    """Make an account for this address. The answer is the same when it has one already: log in to see.
+
+    An existing account is left as it is, its name and password too.
+    """
+    return await make_account(db, passwords, data)
+
+
+@post(
+    "/auth/login",
+    status_code=200,
+    operation_id="LogIn",
+    summary="Log in",
+    tags=["Accounts"],
+    responses=documents(UnreadableBody, MissingBody, NotJson, InvalidInput, WrongCredentials, WrongOrigin),
+)
+async def log_in(
+    data: JSONBody[Credentials],
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    passwords: NamedDependency[Passwords],
+    tokens: NamedDependency[Tokens],
+    refresh_tokens: NamedDependency[RefreshTokens],
+) -> Response[SignedIn]:
+    """Answer with an access token, and a refresh token in a cookie that scripts cannot read.
+
+    The session lasts for 30 days unless the operator chose otherwise. The 21st session of an account
+    ends its oldest one.
+    """
+    refuse_other_origin(settings, request)
+    return _answer(settings, tokens, await sessions.log_in(db, passwords, refresh_tokens, data))
+
+
+@post(
+    "/auth/refresh",
+    status_code=200,
+    operation_id="Refresh",
+    summary="Stay logged in",
+    tags=["Accounts"],
+    responses=documents(SessionEnded, WrongOrigin),
+)
+async def refresh(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    settings: NamedDependency[Settings],
+    tokens: NamedDependency[Tokens],
+    refresh_tokens: NamedDependency[RefreshTokens],
+) -> Response[SignedIn]:
+    """Use up the cookie's refresh token: the answer is that of a login, with the next one.
+
+    A refresh token works once. When a used one comes back, the whole session ends, except within ten
+    seconds, in which the same successor is given again in case the first answer was lost.
+    """
+    refuse_other_origin(settings, request)
+    presented = find_cookie(settings, request)
+    return _answer(settings, tokens, await sessions.refresh(db, refresh_tokens, presented))
+
+
+@post(
+    "/auth/logout",
+    status_code=204,
+    operation_id="LogOut",
+    summary="Log out",
+    tags=["Accounts"],
+    responses=documents(WrongOrigin),
+)
+async def log_out(
+    request: Request[Any, Any, Any], db: NamedDependency[Database], settings: NamedDependency[Settings]
+) -> Response[None]:
+    """End the cookie's session and clear the cookie; without one there is nothing to do.
+
+    An access token that was given out before works until it expires, at most 15 minutes.
+    """
+    refuse_other_origin(settings, request)
+    await sessions.log_out(db, find_cookie(settings, request))
+    return Response(None, status_code=204, cookies=[make_cookie(settings, "", 0)])
+
+
+@get(
+    "/me",
+    guards=[signed_in],
+    operation_id="GetMe",
+    summary="Who am I?",
+    tags=["Accounts"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn),
+)
+async def get_me(user: NamedDependency[Identity], db: NamedDependency[Database]) -> User:
+    """Show the account of the access token as it is now; its role may be newer than the token's."""
+    account = await queries.find_user(db, user.user_id)
+    if account is None:
+        raise NotSignedIn
+    return account
+
+
+def _answer(settings: Settings, tokens: Tokens, session: Session) -> Response[SignedIn]:
+    return Response(
+        SignedIn(
+            access_token=tokens.issue(session.user.id, session.user.role),
+            expires_in=tokens.seconds,
+            user=session.user,
+        ),
+        cookies=[make_cookie(settings, session.token.text(), session.seconds)],
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+routes: list[ControllerRouterHandler] = [register, log_in, refresh, log_out, get_me]

@@ -2,6 +2,7 @@
 
 import msgspec
 from litestar import get
+from litestar.di import NamedDependency
 
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
@@ -27,7 +28,7 @@ async def get_live() -> Health:
     tags=["Operations"],
     responses=documents(),
 )
-async def get_ready(db: Database, schema_version: str) -> Health:
+async def get_ready(db: NamedDependency[Database], schema_version: NamedDependency[str]) -> Health:
     """Answer 200 when PostgreSQL answers and its schema is the one this program needs, else 503."""
     version = await db.find(str, "SELECT version_num FROM alembic_version")
     if version != schema_version:

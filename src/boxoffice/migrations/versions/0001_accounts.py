@@ -21,3 +21,23 @@ def upgrade() -> None:
             CHECK (role IN ('USER', 'ORGANIZER', 'ADMIN'))
     )
     """)
+    # One row a log-in, however often its refresh token rotates: a token names its family and carries
+    # a secret, and we keep the SHA-256 of each part, so that nobody who reads this table can log in.
+    op.execute("""
+    CREATE TABLE sessions (
+        family_hash   bytea PRIMARY KEY,
+        user_id       bigint NOT NULL REFERENCES users (id),
+        secret_hash   bytea NOT NULL,
+        previous_hash bytea,
+        rotated_at    timestamptz,
+        created_at    timestamptz NOT NULL DEFAULT now(),
+        expires_at    timestamptz NOT NULL,
+        CONSTRAINT a_session_keeps_hashes_and_no_tokens
+            CHECK (length(family_hash) = 32 AND length(secret_hash) = 32 AND length(previous_hash) = 32),
+        CONSTRAINT only_a_rotated_session_has_a_previous_token
+            CHECK ((previous_hash IS NULL) = (rotated_at IS NULL)),
+        CONSTRAINT a_session_ends_after_it_began
+            CHECK (expires_at > created_at)
+    )
+    """)
+    op.execute("CREATE INDEX sessions_of_a_user ON sessions (user_id, created_at)")

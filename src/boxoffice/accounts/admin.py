@@ -1,0 +1,36 @@
+"""What the command line does to accounts."""
+
+from boxoffice.accounts import queries
+from boxoffice.accounts.identity import Role
+from boxoffice.accounts.passwords import Passwords
+from boxoffice.kit.errors import SetupError
+from boxoffice.kit.postgres import Database
+
+
+async def promote(db: Database, email: str, role: Role) -> None:
+    """Give the account this role; it takes effect when its access token is renewed.
+
+    Raises `SetupError` when there is no such account.
+    """
+    async with db.transaction() as tx:
+        if not await queries.update_role(tx, email, role):
+            raise SetupError(f"There is no account for {email}: register it first, or check the spelling.")
+
+
+async def create_user(
+    db: Database, passwords: Passwords, *, email: str, name: str, password: str, role: Role
+) -> int:
+    """The id of this address's account, which is made if there is none; an existing one stays as it is."""
+    user_id = await queries.find_user_id(db, email)
+    if user_id is not None:
+        return user_id
+    password_hash = await passwords.hash(password)
+    async with db.transaction() as tx:
+        user_id = await queries.insert_user(
+            tx, email=email, name=name, role=role, password_hash=password_hash
+        )
+    if user_id is None:
+        # Somebody else made it since we looked.
+        user_id = await queries.find_user_id(db, email)
+    assert user_id is not None
+    return user_id

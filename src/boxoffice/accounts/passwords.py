@@ -1,0 +1,105 @@
+"""Passwords: which are refused, and hashing them without starving the sale."""
+
+import asyncio
+import base64
+import secrets
+import threading
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import Parameters, PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from argon2.profiles import RFC_9106_LOW_MEMORY
+
+from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
+from boxoffice.accounts.schemas import NewAccount
+from boxoffice.kit import metrics
+from boxoffice.kit.errors import Unavailable, invalid
+
+# How many may wait for each thread: at 0.11 s a hash the last of them waits about 3 seconds, which is
+# as long as somebody looks at a log-in button before pressing it again.
+WAITING_PER_THREAD_MAX = 30
+
+# By then the line of those who were let in is gone.
+RETRY_AFTER_SECONDS = 4
+
+Result = TypeVar("Result")
+
+
+def normalized(password: str) -> str:
+    """The same password typed on another keyboard (NIST SP 800-63B asks for NFKC)."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def refuse_guessable(account: NewAccount) -> None:
+    """Refuse what is tried first: the commonest passwords and what the account itself says."""
+    password = normalized(account.password).casefold()
+    address = account.email.casefold()
+    if password in COMMON_PASSWORDS:
+        raise invalid("/password", "This is one of the commonest passwords; choose another.")
+    if password in (address, address.partition("@")[0], account.name.casefold()):
+        raise invalid("/password", "The password must not be the name or the e-mail address.")
+
+
+class Passwords:
+    """Hashes and checks passwords with argon2id in a bounded pool with a bounded line.
+
+    `cost` is RFC 9106's second recommended option: 64 MiB, three passes, four lanes. Tests may make
+    it cheaper.
+    """
+
+    def __init__(self, threads: int, cost: Parameters = RFC_9106_LOW_MEMORY) -> None:
+        self._hasher = PasswordHasher.from_parameters(cost)
+        self._dummy = _nobodys_hash(cost)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD_MAX))
+
+    async def hash(self, password: str) -> str:
+        """The password's hash with its salt and cost. `Unavailable` when too many wait."""
+        return await self._run(self._hasher.hash, normalized(password))
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """Whether the password is right; without a hash it never is, and takes as long to say so.
+
+        `Unavailable` when too many wait.
+        """
+        return await self._run(self._verify, password_hash or self._dummy, normalized(password))
+
+    def is_outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made at another cost than today's."""
+        return self._hasher.check_needs_rehash(password_hash)
+
+    def close(self) -> None:
+        """Drop those who wait and finish the hash at work."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _verify(self, password_hash: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except VerifyMismatchError:
+            return False
+
+    async def _run(self, work: Callable[..., Result], *arguments: str) -> Result:
+        if not self._places.acquire(blocking=False):
+            metrics.TURNED_AWAY.labels("password line full").inc()
+            raise Unavailable(
+                "Too many people are logging in at this moment. Try again shortly.", RETRY_AFTER_SECONDS
+            )
+        future = self._pool.submit(work, *arguments)
+        # Not in a `finally` here: when our caller is cancelled, its hash may still be at work.
+        future.add_done_callback(lambda _future: self._places.release())
+        return await asyncio.wrap_future(future)
+
+
+def _nobodys_hash(cost: Parameters) -> str:
+    """A hash of the usual cost that no password has."""
+
+    def random(length: int) -> str:
+        return base64.b64encode(secrets.token_bytes(length)).decode().rstrip("=")
+
+    return (
+        f"$argon2id$v={cost.version}$m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
+        f"${random(cost.salt_len)}${random(cost.hash_len)}"
+    )

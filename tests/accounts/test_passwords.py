@@ -1,0 +1,118 @@
+"""Hashing: its cost, its time, and its bounded line."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Generator
+from statistics import median
+
+import pytest
+from argon2 import Parameters, PasswordHasher
+from argon2.low_level import Type
+
+from accounts.browser import Browser
+from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
+from boxoffice.accounts.passwords import RETRY_AFTER_SECONDS, WAITING_PER_THREAD_MAX, Passwords
+from boxoffice.accounts.schemas import PASSWORD_CHARACTERS_MIN
+from boxoffice.kit.errors import Unavailable
+
+# About 10 ms: long enough to be told apart from no hash at all.
+NOTICEABLE = Parameters(
+    type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=2, memory_cost=8_192, parallelism=1
+)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Generator[threading.Event]:
+    """Hashes wait until it is set."""
+    opened = threading.Event()
+
+    def hash_later(_hasher: PasswordHasher, password: str) -> str:
+        assert opened.wait(timeout=30)
+        return f"hash of {password}"
+
+    monkeypatch.setattr(PasswordHasher, "hash", hash_later)
+    yield opened
+    opened.set()
+
+
+async def test_unless_told_otherwise_a_hash_costs_what_rfc_9106_recommends():
+    passwords = Passwords(threads=1)
+    hashed = await passwords.hash("correct horse")
+
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert await passwords.verify("correct horse", hashed)
+    assert not await passwords.verify("correct horses", hashed)
+    assert not await passwords.verify("correct horse", None)
+    assert not passwords.is_outdated(hashed)
+    passwords.close()
+
+
+async def test_nobodys_password_takes_as_long_as_a_wrong_one():
+    passwords = Passwords(1, NOTICEABLE)
+    hashed = await passwords.hash("correct horse")
+
+    async def seconds(password_hash: str | None) -> float:
+        began = time.perf_counter()
+        assert not await passwords.verify("wrong", password_hash)
+        return time.perf_counter() - began
+
+    wrong = median([await seconds(hashed) for _ in range(9)])
+    unknown = median([await seconds(None) for _ in range(9)])
+    assert wrong / 2 < unknown < wrong * 2
+    passwords.close()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_the_line_is_full_at_its_edge_and_empties(gate: threading.Event, threads: int):
+    passwords = Passwords(threads, NOTICEABLE)
+    places = threads * (1 + WAITING_PER_THREAD_MAX)
+    waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(places)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable) as refused:
+        await passwords.hash("one too many")
+    assert refused.value.retry_after == RETRY_AFTER_SECONDS
+    gate.set()
+    assert await asyncio.gather(*waiting) == ["hash of x"] * places
+    assert await passwords.hash("y") == "hash of y"
+    passwords.close()
+
+
+async def test_whoever_goes_away_leaves_the_line(gate: threading.Event):
+    passwords = Passwords(1, NOTICEABLE)
+    waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(1 + WAITING_PER_THREAD_MAX)]
+    await asyncio.sleep(0)
+    for task in waiting[1:]:
+        task.cancel()
+    await asyncio.wait(waiting[1:])
+
+    came_later = asyncio.create_task(passwords.hash("y"))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await came_later == "hash of y"
+    passwords.close()
+
+
+async def test_a_full_line_answers_503_and_keeps_those_who_wait(
+    gate: threading.Event, new_browser: Callable[[], Browser]
+):
+    browsers = [new_browser() for _ in range(1 + WAITING_PER_THREAD_MAX + 5)]
+    asking = [asyncio.create_task(browser.register()) for browser in browsers]
+    turned_away, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    while len(turned_away) < 5:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        turned_away |= done
+    gate.set()
+    answers = await asyncio.gather(*asking)
+
+    assert Counter(answer.status_code for answer in answers) == {201: 1 + WAITING_PER_THREAD_MAX, 503: 5}
+    for task in turned_away:
+        answer = task.result()
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER_SECONDS))
+
+
+def test_the_list_of_common_passwords_has_only_what_would_otherwise_pass():
+    assert all(len(word) >= PASSWORD_CHARACTERS_MIN for word in COMMON_PASSWORDS)
+    assert all(word == word.casefold() for word in COMMON_PASSWORDS)

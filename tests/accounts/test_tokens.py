@@ -1,0 +1,181 @@
+"""Access tokens: ours pass, nothing else does, and nothing breaks."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from litestar import Litestar
+
+from accounts.browser import Browser
+from boxoffice.accounts import tokens as tokens_module
+from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.tokens import TOKEN_BYTES_MAX, Tokens
+from boxoffice.kit.keys import derive_key
+
+SECRET = "a secret for these tests, long enough"
+KEY = derive_key(SECRET, "access token")
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    good: dict[str, Any] = {
+        "sub": "7",
+        "role": "USER",
+        "iat": now,
+        "exp": now + 60,
+        "iss": "boxoffice",
+        "aud": "boxoffice",
+    }
+    return {name: value for name, value in (good | changes).items() if value is not ...}
+
+
+def signed(key: Any = KEY, algorithm: str = "HS256", **changes: Any) -> bytes:
+    return jwt.encode(claims(**changes), key, algorithm=algorithm).encode()
+
+
+def unsigned(header: dict[str, Any], signature: bytes = b"") -> bytes:
+    parts = [json.dumps(header).encode(), json.dumps(claims()).encode(), signature]
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+
+def test_a_token_says_who_it_was_given_to():
+    tokens = Tokens(SECRET, minutes=15)
+    token = tokens.issue(2**62, Role.ORGANIZER)
+
+    assert tokens.seconds == 900
+    assert tokens.identify(token.encode()) == Identity(2**62, Role.ORGANIZER)
+    assert tokens.identify(token.encode()) == Identity(2**62, Role.ORGANIZER)
+    decoded = jwt.decode(token, KEY, algorithms=["HS256"], audience="boxoffice", issuer="boxoffice")
+    assert set(decoded) == {"sub", "role", "iat", "exp", "iss", "aud"}
+    assert decoded["exp"] - decoded["iat"] == 900
+
+
+def test_another_process_with_the_same_secret_believes_it_and_one_with_another_does_not():
+    token = Tokens(SECRET, 15).issue(7, Role.USER).encode()
+
+    assert Tokens(SECRET, 15).identify(token) == Identity(7, Role.USER)
+    assert Tokens("another secret of the same length", 15).identify(token) is None
+
+
+FORGED: dict[str, Callable[[], bytes]] = {
+    "algorithm none": lambda: unsigned({"alg": "none", "typ": "JWT"}),
+    "algorithm None": lambda: unsigned({"alg": "None", "typ": "JWT"}),
+    "no algorithm": lambda: unsigned({"typ": "JWT"}),
+    "an algorithm that is a list": lambda: unsigned({"alg": ["HS256"]}, b"x"),
+    "a header that is no object": lambda: b"W10.e30.eA",
+    "wrong key": lambda: signed(key=b"k" * 32),
+    "empty key": lambda: unsigned({"alg": "HS256"}, b""),
+    "the secret itself as key": lambda: signed(key=SECRET),
+    "key of another purpose": lambda: signed(key=derive_key(SECRET, "refresh token successor")),
+    "another algorithm": lambda: signed(key=KEY + KEY, algorithm="HS512"),
+    "an asymmetric algorithm": lambda: signed(key=Ed25519PrivateKey.generate(), algorithm="EdDSA"),
+    "a critical extension": lambda: jwt.encode(claims(), KEY, headers={"crit": ["b64"]}).encode(),
+    "expired": lambda: signed(exp=int(time.time())),
+    "expiry in words": lambda: signed(exp="tomorrow"),
+    "expiry in fractions": lambda: signed(exp=time.time() + 60),
+    "expiry beyond numbers": lambda: signed(exp=10**400),
+    "other audience": lambda: signed(aud="somebody else"),
+    "several audiences": lambda: signed(aud=["boxoffice", "somebody else"]),
+    "other issuer": lambda: signed(iss="somebody else"),
+    "unknown role": lambda: signed(role="ROOT"),
+    "role in a list": lambda: signed(role=["ADMIN"]),
+    "subject that is no number": lambda: signed(sub="ada"),
+    "empty subject": lambda: signed(sub=""),
+    "subject of ten thousand digits": lambda: signed(sub="9" * 500),
+    "not yet valid": lambda: signed(nbf=int(time.time()) + 60),
+    "no subject": lambda: signed(sub=...),
+    "no role": lambda: signed(role=...),
+    "no time": lambda: signed(iat=...),
+    "no expiry": lambda: signed(exp=...),
+    "no issuer": lambda: signed(iss=...),
+    "no audience": lambda: signed(aud=...),
+    "cut off": lambda: signed()[:-1],
+    "a signature too many": lambda: signed() + b".AAAA",
+    "another payload": lambda: b".".join(
+        [signed().split(b".")[0], signed(role="ADMIN").split(b".")[1], signed().split(b".")[2]]
+    ),
+    "nothing": lambda: b"",
+    "dots": lambda: b"..",
+    "many dots": lambda: b"." * TOKEN_BYTES_MAX,
+    "text": lambda: b"hello",
+    "blank around": lambda: b" " + signed() + b" ",
+    "not UTF-8": lambda: b"\xff\xfe.\xff.\xff",
+    "NUL": lambda: b"\0.\0.\0",
+    "nested deep": lambda: base64.urlsafe_b64encode(b"[" * 700) + b".e30.eA",
+    "huge": lambda: b"A" * 50_000,
+    "huge but well signed": lambda: signed(padding="A" * TOKEN_BYTES_MAX),
+}
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+def test_a_forged_token_identifies_nobody_and_takes_no_room(forge: Callable[[], bytes]):
+    tokens = Tokens(SECRET, 15)
+
+    assert tokens.identify(signed()) == Identity(7, Role.USER)
+    assert tokens.identify(forge()) is None
+    assert list(tokens._checked) == [signed()]  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
+async def test_a_forged_token_is_answered_401(browser: Browser, forge: Callable[[], bytes]):
+    answer = await browser.send("GET", "/me", headers={b"authorization": b"Bearer " + forge()})
+
+    assert (answer.status_code, answer.json()["type"]) == (401, "/problems/not-signed-in")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_longest_token_passes_and_one_byte_more_does_not():
+    tokens = Tokens(SECRET, 15)
+    padding = 0
+    while len(signed(padding="A" * padding)) < TOKEN_BYTES_MAX - 2:
+        padding += 1
+
+    assert tokens.identify(signed(padding="A" * padding)) is not None
+    assert tokens.identify(signed(padding="A" * (padding + 3))) is None
+
+
+def test_a_remembered_token_is_over_when_its_time_is(monkeypatch: pytest.MonkeyPatch):
+    tokens = Tokens(SECRET, minutes=1)
+    began = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: began + 0.5)
+    token = tokens.issue(7, Role.USER).encode()
+
+    assert tokens.identify(token) is not None
+    monkeypatch.setattr(time, "time", lambda: began + 59.999)
+    assert tokens.identify(token) is not None
+    monkeypatch.setattr(time, "time", lambda: began + 60.0)
+    assert tokens.identify(token) is None
+
+
+def test_a_token_of_a_machine_whose_clock_is_ahead_passes():
+    assert Tokens(SECRET, 15).identify(signed(iat=int(time.time()) + 5)) is not None
+
+
+def test_the_cache_is_bounded_and_drops_the_oldest(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tokens_module, "CACHED_TOKENS_MAX", 3)
+    tokens = Tokens(SECRET, 15)
+    issued = [tokens.issue(user_id, Role.USER).encode() for user_id in range(5)]
+    for token in issued:
+        assert tokens.identify(token) is not None
+
+    assert list(tokens._checked) == issued[2:]  # pyright: ignore[reportPrivateUsage]
+    assert tokens.identify(issued[0]) == Identity(0, Role.USER)
+    assert len(tokens._checked) == 3  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_a_token_is_believed_by_another_process(ada: Browser, rival_app: Litestar):
+    rival = ada.copy(rival_app)
+    rival.access_token = ada.access_token
+
+    assert (await rival.me()).json()["email"] == ada.email
+
+
+async def test_a_token_without_its_account_is_nobody(browser: Browser, quick_app: Litestar):
+    browser.access_token = quick_app.state.tokens.issue(2**62, Role.USER)
+
+    assert (await browser.me()).status_code == 401
