@@ -1,5 +1,6 @@
 """The web application: every part is made here and handed to the routes that need it."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,33 +22,39 @@ from boxoffice.kit import metrics
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody
-from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
+from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
+from boxoffice.payments import sandbox_api
 from boxoffice.tickets import api as tickets
+from boxoffice.tickets.parts import ticket_parts
+from boxoffice.worker import run_background
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
-    db = Database(dsn, connections_max=settings.database_connections)
+    parts = Parts(settings, dsn)
     of_accounts = accounts_parts(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
-        await db.open()
-        try:
-            yield
-        finally:
-            of_accounts["passwords"].close()
-            await db.close()
+        async with parts.running():
+            background = asyncio.create_task(run_background(parts)) if settings.jobs_inside else None
+            try:
+                yield
+            finally:
+                if background is not None:
+                    background.cancel()
+                    await asyncio.wait([background])
+                of_accounts["passwords"].close()
 
-    parts: dict[str, Any] = {
-        "db": db,
-        "settings": settings,
+    given: dict[str, Any] = {
         "schema_version": latest_version(),
+        **parts.dependencies(),
         **of_accounts,
+        **ticket_parts(settings),
     }
     app = Litestar(
         route_handlers=[
@@ -66,9 +73,10 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             metrics.get_metrics,
             explain_problem,
             *DOCS_ROUTES,
+            *(sandbox_api.routes if parts.sandbox else []),
         ],
         dependencies={
-            **{name: _given(part) for name, part in parts.items()},
+            **{name: _given(part) for name, part in given.items()},
             "user": Provide(provide_identity, sync_to_thread=False),
         },
         # Guards have no dependencies injected; they look here.

@@ -1,5 +1,112 @@
-"""HTTP of this domain."""
+"""HTTP of bookings: hold, look, cancel."""
 
+from typing import Any
+from uuid import UUID
+
+from litestar import Response, get, post
 from litestar.types import ControllerRouterHandler
 
-routes: list[ControllerRouterHandler] = []
+from boxoffice.accounts.guards import NotSignedIn, signed_in
+from boxoffice.accounts.identity import Identity
+from boxoffice.booking import queries
+from boxoffice.booking.holds import cancel_booking, hold_places
+from boxoffice.booking.schemas import BookingView, NewBooking
+from boxoffice.booking.views import view_of_booking, view_of_row
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.refusals import (
+    AreasFull,
+    BookingIsOver,
+    EventCancelled,
+    PaidBookingIsFinal,
+    SaleClosed,
+    SaleNotOpen,
+    SeatsTaken,
+    TooManyPlaces,
+)
+from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.ids import event_of
+from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, decode_cursor, page_of
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
+
+
+@post(
+    "/bookings",
+    guards=[signed_in],
+    operation_id="HoldPlaces",
+    summary="Hold places",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    responses=documents(
+        NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, SaleNotOpen, SaleClosed, EventCancelled,
+        InvalidInput, UnreadableBody, MissingBody, NotJson, BodyTooLarge,
+    ),
+)  # fmt: skip
+async def create(db: Database, sales: GroupCommit, user: Identity, data: NewBooking) -> BookingView:
+    """Hold the places for the buyer until `expires_at`: every one or none. 409 names those that are gone.
+
+    What costs nothing is CONFIRMED at once.
+    """
+    return await view_of_booking(db, await hold_places(sales, buyer_id=user.user_id, wanted=data))
+
+
+@get(
+    "/bookings/{booking_id:uuid}",
+    guards=[signed_in],
+    operation_id="GetBooking",
+    summary="Look at a booking",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotFound),
+)
+async def show(db: Database, user: Identity, booking_id: UUID) -> BookingView:
+    """Show a booking of one's own."""
+    row = await queries.find_booking(db, event_of(booking_id), booking_id, user.user_id)
+    if row is None:
+        raise NotFound
+    return await view_of_row(db, row)
+
+
+@get(
+    "/bookings",
+    guards=[signed_in],
+    operation_id="ListBookings",
+    summary="List one's bookings",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, UnknownCursor, InvalidInput),
+)
+async def list_own(
+    db: Database, user: Identity, cursor: Cursor | None = None, limit: Limit = PAGE_ITEMS
+) -> Response[Page[BookingView]]:
+    """List one's own bookings, newest first."""
+    before = decode_cursor(cursor, UUID) if cursor else None
+    page = page_of(await queries.list_bookings(db, user.user_id, before, limit + 1), limit, _position)
+    views = [await view_of_row(db, row) for row in page.items]
+    headers = {}
+    if page.next_cursor:
+        headers["Link"] = f'</api/v1/bookings?limit={limit}&cursor={page.next_cursor}>; rel="next"'
+    return Response(Page(items=views, next_cursor=page.next_cursor), headers=headers)
+
+
+@post(
+    "/bookings/{booking_id:uuid}/cancel",
+    guards=[signed_in],
+    operation_id="CancelBooking",
+    summary="Cancel a booking",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    status_code=200,
+    responses=documents(NotSignedIn, NotFound, BookingIsOver, PaidBookingIsFinal),
+)
+async def cancel(db: Database, sales: GroupCommit, user: Identity, booking_id: UUID) -> BookingView:
+    """Give the places back. Cancelling twice is the same as once; a paid booking is final."""
+    booking = await cancel_booking(sales, buyer_id=user.user_id, booking_id=booking_id)
+    return await view_of_booking(db, booking)
+
+
+def _position(row: Any) -> UUID:
+    return row.id
+
+
+routes: list[ControllerRouterHandler] = [create, show, list_own, cancel]

@@ -53,11 +53,13 @@ class Cancel(msgspec.Struct, frozen=True):
 
 
 class Payment(msgspec.Struct, frozen=True):
-    """Money that a provider says it has captured, in minor units."""
+    """Money that a provider says it has captured, in minor units, and which of its reports says so."""
 
     payment_id: UUID
     amount: int
     currency: str
+    provider: str
+    provider_event_id: str
 
 
 class Confirm(msgspec.Struct, frozen=True):

@@ -77,7 +77,7 @@ class Draft:
         categories = seat_map.categories
         return (
             *[prices[categories[seat_map.category_of[seat_id]].name] for seat_id in seat_ids],
-            *[prices[categories[seat_map.areas[area_id].category].name] for area_id in area_ids],
+            *[prices[seat_map.areas[area_id].category] for area_id in area_ids],
         )
 
     def area_deltas(self) -> dict[int, int]:

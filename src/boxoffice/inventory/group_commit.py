@@ -134,7 +134,8 @@ class GroupCommit:
             return
         try:
             await self._commit(event_id, line, [waiting])
-        except Exception as error:  # noqa: BLE001  whatever it is, it is this command's own
+        except Exception as error:
+            # Whatever it is, it is this command's own; its client gets it, and the log has it above.
             line.inventory = None
             _fail(waiting, error)
 

@@ -261,8 +261,8 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         WITH booked AS (
             INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
                                   currency, created_at, changed_at, expires_at, ticket_count)
-            SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[], amounts::bigint[], total,
-                   $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
+            SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[],
+                   amounts::bigint[], total, $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
                    CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END
               FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
                           $10::bigint[], $11::timestamptz[])

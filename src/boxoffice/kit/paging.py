@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -47,7 +48,7 @@ def decode_cursor(cursor: str, position_type: type[Position]) -> Position:
         raise UnknownCursor from None
 
 
-def page_of(rows: list[Item], limit: int, position: Any) -> Page[Item]:
+def page_of(rows: list[Item], limit: int, position: Callable[[Item], Any]) -> Page[Item]:
     """Cut `limit + 1` rows to a page; `position` gives the sort key of an item."""
     if len(rows) <= limit:
         return Page(items=rows)

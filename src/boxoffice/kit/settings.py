@@ -92,6 +92,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if name.startswith("BOXOFFICE_") and name not in VARIABLES:
             raise SetupError(f"{name} is not a setting of Boxoffice; see .env.example for those there are.")
     given = {field: environment[name] for name, field in VARIABLES.items() if environment.get(name)}
+    given.setdefault("public_url", f"http://localhost:{given.get('port', Settings().port)}")
     try:
         settings = msgspec.convert(given, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:

@@ -1,5 +1,90 @@
-"""HTTP of this domain."""
+"""HTTP of payments: start one, look at it, hear from the provider."""
 
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, get, post
 from litestar.types import ControllerRouterHandler
 
-routes: list[ControllerRouterHandler] = []
+from boxoffice.accounts.guards import NotSignedIn, signed_in
+from boxoffice.accounts.identity import Identity
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.money import Money
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import documents
+from boxoffice.payments.checkout import NothingToPay, UnknownProvider, get_own_payment, start_payment
+from boxoffice.payments.facts import take_fact
+from boxoffice.payments.provider import Providers, UnsignedReport
+from boxoffice.payments.queries import PaymentRow
+from boxoffice.payments.schemas import NewPayment, PaymentView
+
+
+@post(
+    "/bookings/{booking_id:uuid}/payments",
+    guards=[signed_in],
+    operation_id="StartPayment",
+    summary="Pay for a booking",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotFound, NothingToPay, UnknownProvider, InvalidInput),
+)
+async def start(
+    db: Database, providers: Providers, user: Identity, booking_id: UUID, data: NewPayment
+) -> PaymentView:
+    """Open a checkout for a PENDING booking; asked again, the same checkout."""
+    payment = await start_payment(
+        db, providers, booking_id=booking_id, buyer_id=user.user_id, provider=data.provider
+    )
+    return _view(payment)
+
+
+@get(
+    "/payments/{payment_id:uuid}",
+    guards=[signed_in],
+    operation_id="GetPayment",
+    summary="Look at a payment",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotFound),
+)
+async def show(db: Database, user: Identity, payment_id: UUID) -> PaymentView:
+    """Show how far a payment of one's own has come."""
+    return _view(await get_own_payment(db, payment_id, user.user_id))
+
+
+@post(
+    "/payment-events/{provider:str}",
+    operation_id="TakePaymentEvent",
+    summary="Hear from a payment provider",
+    tags=["Payments"],
+    status_code=204,
+    responses=documents(UnsignedReport, NotFound, InvalidInput),
+)
+async def take_event(
+    request: Request[Any, Any, Any],
+    db: Database,
+    sales: GroupCommit,
+    providers: Providers,
+    provider: str,
+) -> None:
+    """Take a signed webhook. 204 means it is durable, with everything that follows from it."""
+    if provider not in providers:
+        raise NotFound
+    fact = providers[provider].read_report(request.headers, await request.body())
+    await take_fact(db, sales, provider, fact)
+
+
+def _view(payment: PaymentRow) -> PaymentView:
+    return PaymentView(
+        id=payment.id,
+        booking_id=payment.booking_id,
+        provider=payment.provider,
+        state=payment.state,
+        amount=Money(payment.amount, payment.currency),
+        checkout_url=payment.checkout_url,
+        created_at=payment.created_at,
+    )
+
+
+routes: list[ControllerRouterHandler] = [start, show, take_event]

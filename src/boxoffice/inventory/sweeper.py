@@ -1,0 +1,15 @@
+"""The sweeper: expires holds nobody asks for, so that what is shown is tidy. No sale depends on it."""
+
+from boxoffice.inventory.commands import Expire
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.queries import list_events_with_holds_over
+from boxoffice.kit.postgres import Database
+
+# Events tidied up in one round; the rest have their turn a few seconds later.
+EVENTS_PER_ROUND_MAX = 100
+
+
+async def sweep(db: Database, sales: GroupCommit) -> None:
+    """Let every event that has a hold whose time is over decide so."""
+    for event_id in await list_events_with_holds_over(db, EVENTS_PER_ROUND_MAX):
+        await sales.submit(event_id, Expire())

@@ -1,0 +1,91 @@
+"""Background jobs on PostgreSQL (PgQueuer): enqueued in the transaction of their cause.
+
+A job runs at least once and may run twice, so every handler must be repeatable. One that fails is
+tried again for ever, ever more slowly: what must happen in the end does.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+import asyncpg
+import msgspec
+import structlog
+from pgqueuer import PgQueuer, Queries
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
+from pgqueuer.errors import RetryRequested
+from pgqueuer.models import Job
+
+from boxoffice.kit import metrics
+from boxoffice.kit.postgres import Transaction
+
+# The first repetition comes after a second, then two, four ...
+RETRY_SECONDS_MIN = 1
+
+# ... but never later than this: an outage of a provider ends, and then things should move.
+RETRY_SECONDS_MAX = 300
+
+# How soon the worker tries again after losing PostgreSQL.
+RECONNECT_SECONDS = 1.0
+
+# A job that starts on its own when nobody says so (a deferred one) starts at most this late.
+POLL_SECONDS = 5
+
+Handler = Callable[[bytes], Awaitable[None]]
+
+_log = structlog.get_logger()
+
+
+async def enqueue(
+    tx: Transaction, name: str, payload: msgspec.Struct, *, delay: timedelta | None = None
+) -> None:
+    """Have the job done once the transaction has committed, and `delay` after that."""
+    queries = Queries(AsyncpgDriver(tx.connection))  # pyright: ignore[reportArgumentType]  a pool's proxy is a connection
+    await queries.enqueue(name, msgspec.json.encode(payload), execute_after=delay)
+
+
+async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
+    """Do jobs until cancelled; any number of processes may. Comes back by itself after an outage."""
+    while True:
+        try:
+            connection = await asyncpg.connect(dsn, server_settings={"application_name": "boxoffice jobs"})
+        except (OSError, asyncpg.PostgresError) as error:
+            _log.warning("jobs wait for PostgreSQL", error=str(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+            continue
+        try:
+            await _run_on(connection, handlers)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("jobs lost PostgreSQL", error=str(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
+        finally:
+            connection.terminate()
+
+
+async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:
+    queue = PgQueuer.from_asyncpg_connection(connection)
+
+    def stop(_connection: object) -> None:
+        queue.shutdown.set()
+
+    connection.add_termination_listener(stop)
+    for name, handler in handlers.items():
+        queue.entrypoint(name)(_repeated(name, handler))
+    await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
+    if not connection.is_closed():
+        return
+    raise ConnectionError("the connection was closed")
+
+
+def _repeated(name: str, handler: Handler) -> Callable[[Job], Awaitable[None]]:
+    async def run(job: Job) -> None:
+        try:
+            await handler(job.payload or b"")
+        except Exception as error:
+            metrics.JOBS.labels(name, "failed").inc()
+            seconds = min(RETRY_SECONDS_MIN * 2 ** min(job.attempts, 16), RETRY_SECONDS_MAX)
+            _log.warning("job failed", job=name, attempts=job.attempts, again_in=seconds, error=repr(error))
+            raise RetryRequested(delay=timedelta(seconds=seconds), reason=repr(error)) from error
+        metrics.JOBS.labels(name, "done").inc()
+
+    return run

@@ -1,0 +1,55 @@
+"""What a process of Boxoffice is made of: the same for the web application and for the worker."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from boxoffice.inventory.batch import Decided
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.outbound import Outbound
+from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.kit.settings import Settings
+from boxoffice.payments.facts import record_decided
+from boxoffice.payments.provider import Provider
+from boxoffice.payments.sandbox import Sandbox
+from boxoffice.tickets.issue import issue_tickets
+
+
+class Parts:
+    """The database, the group commit with everything that is written along with a decision, providers."""
+
+    def __init__(self, settings: Settings, dsn: str) -> None:
+        self.settings = settings
+        self.dsn = dsn
+        self.db = Database(dsn, connections_max=settings.database_connections)
+        self.outbound = Outbound()
+        self.sales = GroupCommit(self.db, [_issue_or_void_tickets, record_decided])
+        self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
+        self.providers: dict[str, Provider] = {}
+        if self.sandbox is not None:
+            self.providers[self.sandbox.name] = self.sandbox
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Open what has to be opened; close it when the block ends, batches in flight first."""
+        await self.db.open()
+        try:
+            async with self.sales.running():
+                yield
+        finally:
+            await self.outbound.close()
+            await self.db.close()
+
+    def dependencies(self) -> dict[str, Any]:
+        """The parts that handlers ask for, by name."""
+        return {
+            "db": self.db,
+            "settings": self.settings,
+            "sales": self.sales,
+            "providers": self.providers,
+            "sandbox": self.sandbox,
+        }
+
+
+async def _issue_or_void_tickets(tx: Transaction, decided: Decided) -> None:
+    await issue_tickets(tx, decided.event_id, decided.changes)

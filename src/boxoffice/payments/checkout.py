@@ -1,0 +1,67 @@
+"""Starting a payment: from a held booking to the address where its buyer pays."""
+
+from uuid import UUID
+
+from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.postgres import Database
+from boxoffice.payments import queries
+from boxoffice.payments.provider import Charge, Providers
+from boxoffice.payments.queries import PaymentRow
+
+
+class NothingToPay(Refusal, status=409):
+    """This booking is not waiting for a payment; `state` says what it is."""
+
+    state: str
+
+
+class UnknownProvider(Refusal, status=422):
+    """There is no such payment provider here; `providers` names those there are."""
+
+    providers: list[str]
+
+
+async def start_payment(
+    db: Database, providers: Providers, *, booking_id: UUID, buyer_id: int, provider: str | None
+) -> PaymentRow:
+    """Open a checkout for a pending booking, or give the one that is open already.
+
+    Raises `NotFound`, `NothingToPay` when the hold is over or paid for, `UnknownProvider`.
+    """
+    name = provider or next(iter(providers), "")
+    if name not in providers:
+        raise UnknownProvider(providers=list(providers))
+    event_id = event_of(booking_id)
+    booking = await queries.find_payable(db, event_id, booking_id)
+    if booking is None or booking.buyer_id != buyer_id:
+        raise NotFound
+    if booking.expires_at is None or booking.state != "PENDING":
+        raise NothingToPay(state=booking.state)
+    async with db.transaction() as tx:
+        payment = await queries.find_open_payment(tx, event_id, booking_id, name)
+        if payment is None:
+            payment = await queries.insert_payment(
+                tx, event_id, new_id(event_id), booking_id, name, booking.total, booking.currency
+            )
+    if payment.checkout_url is not None:
+        return payment
+    url = await providers[name].open_checkout(
+        Charge(
+            payment_id=payment.id,
+            amount=payment.amount,
+            currency=payment.currency,
+            description=booking.title,
+            hold_expires_at=booking.expires_at,
+        )
+    )
+    async with db.transaction() as tx:
+        return await queries.update_checkout_url(tx, event_id, payment.id, url)
+
+
+async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:
+    """The payment, if its booking is the buyer's. Raises `NotFound`."""
+    payment = await queries.find_payment_of(db, event_of(payment_id), payment_id, buyer_id)
+    if payment is None:
+        raise NotFound
+    return payment

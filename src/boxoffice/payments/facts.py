@@ -1,0 +1,88 @@
+"""What a provider reports, and what follows from it, written in one transaction."""
+
+from uuid import UUID
+
+import structlog
+
+from boxoffice.inventory.batch import Decided
+from boxoffice.inventory.changes import PaymentReturned
+from boxoffice.inventory.commands import Confirm, Payment, PaymentOutcome
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.errors import NotFound
+from boxoffice.kit.ids import event_of
+from boxoffice.kit.jobs import enqueue
+from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.payments import queries
+from boxoffice.payments.provider import Fact, FactKind
+from boxoffice.payments.refunds import REFUND_JOB, RefundDue
+
+_log = structlog.get_logger()
+
+
+async def take_fact(db: Database, sales: GroupCommit, provider: str, fact: Fact) -> None:
+    """Make what was reported true here. Returns once it is durable; repeating it changes nothing.
+
+    Raises `NotFound` for a payment we never asked for and `Unavailable` when it cannot be written
+    now: in both cases the provider will report it again.
+    """
+    event_id = event_of(fact.payment_id)
+    payment = await queries.find_payment(db, event_id, fact.payment_id)
+    if payment is None or payment.provider != provider:
+        _log.error("a payment nobody asked for", provider=provider, payment_id=str(fact.payment_id))
+        raise NotFound
+    if fact.kind is FactKind.DECLINED:
+        async with db.transaction() as tx:
+            await queries.update_declined(tx, event_id, fact.payment_id)
+            await queries.insert_payment_events(
+                tx, event_id, [provider], [fact.provider_event_id], [fact.payment_id], [fact.kind]
+            )
+        return
+    await sales.submit(
+        event_id,
+        Confirm(
+            payment.booking_id,
+            Payment(fact.payment_id, fact.amount, fact.currency, provider, fact.provider_event_id),
+        ),
+    )
+
+
+async def record_decided(tx: Transaction, decided: Decided) -> None:
+    """Write the facts of a batch with their consequence: captured for good, or a refund that is due."""
+    settled = [
+        (command.payment, outcome)
+        for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
+        if isinstance(command, Confirm) and isinstance(outcome, PaymentOutcome)
+    ]
+    if not settled:
+        return
+    payments = [payment for payment, _ in settled]
+    await queries.insert_payment_events(
+        tx,
+        decided.event_id,
+        [payment.provider for payment in payments],
+        [payment.provider_event_id for payment in payments],
+        [payment.payment_id for payment in payments],
+        [FactKind.CAPTURED] * len(payments),
+    )
+    if captured := _ids(settled, PaymentOutcome.CONFIRMED):
+        await queries.update_captured(tx, decided.event_id, captured)
+    returned = [payment for payment, outcome in settled if outcome is PaymentOutcome.RETURNED]
+    if not returned:
+        return
+    reasons = {
+        change.payment_id: change.reason for change in decided.changes if isinstance(change, PaymentReturned)
+    }
+    await queries.insert_refunds(
+        tx,
+        decided.event_id,
+        [payment.payment_id for payment in returned],
+        [payment.amount for payment in returned],
+        [payment.currency for payment in returned],
+        [reasons[payment.payment_id] for payment in returned],
+    )
+    for payment in returned:
+        await enqueue(tx, REFUND_JOB, RefundDue(payment_id=payment.payment_id))
+
+
+def _ids(settled: list[tuple[Payment, PaymentOutcome]], wanted: PaymentOutcome) -> list[UUID]:
+    return [payment.payment_id for payment, outcome in settled if outcome is wanted]

@@ -1,0 +1,38 @@
+"""Background work: jobs from PostgreSQL and tidying. Any number of processes may do it at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+
+from boxoffice.inventory.sweeper import sweep
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.jobs import Handler, run_jobs
+from boxoffice.parts import Parts
+from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
+from boxoffice.payments.sandbox import WEBHOOK_JOB
+
+# Nobody waits for the sweeper: an expired hold is free for the next buyer without it.
+SWEEP_SECONDS = 5.0
+
+_log = structlog.get_logger()
+
+
+async def run_background(parts: Parts) -> None:
+    """Work until cancelled; outages are waited out."""
+    handlers: dict[str, Handler] = {REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers)}
+    if parts.sandbox is not None:
+        handlers[WEBHOOK_JOB] = parts.sandbox.deliver
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run_jobs(parts.dsn, handlers))
+        group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
+
+
+async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Unavailable as error:
+            _log.warning("tidying waits", reason=error.detail)
+        await asyncio.sleep(seconds)
