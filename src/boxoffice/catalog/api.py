@@ -1,5 +1,323 @@
-"""HTTP of this domain."""
+"""HTTP of the catalog."""
 
+from typing import Annotated, Any
+
+from litestar import Request, Response, delete, get, patch, post
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
+from litestar.di import Provide
+from litestar.handlers import BaseRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
 from litestar.types import ControllerRouterHandler
+from msgspec import Meta, structs
 
-routes: list[ControllerRouterHandler] = []
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import event_changes, events, queries, seat_map_versions, venues
+from boxoffice.catalog.document import SeatMapDocument
+from boxoffice.catalog.event_changes import EventIsCancelled, EventIsPublished, FrozenOncePublished
+from boxoffice.catalog.rows import EventFilter
+from boxoffice.catalog.schemas import (
+    Event,
+    EventChange,
+    EventId,
+    EventState,
+    EventSummary,
+    Moment,
+    NewEvent,
+    NewVenue,
+    RowId,
+    SeatMapSummary,
+    Venue,
+)
+from boxoffice.catalog.seat_map_body import SeatMapBody
+from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
+from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.text import Line
+
+_BODY = (UnreadableBody, MissingBody, NotJson, InvalidInput, BodyTooLarge)
+_ORGANIZER = (NotSignedIn, NotAllowed)
+
+# A published event's map never changes, so whoever has it need not ask again for a year, the longest
+# that caches promise to keep anything.
+_FOR_EVER = "public, max-age=31536000, immutable"
+# A draft is its organizer's secret, and may get another map.
+_FOR_NOW = "private, no-cache"
+
+
+async def _perhaps_signed_in(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Let everybody in; whoever sends a token must send a good one."""
+    if "authorization" in connection.headers:
+        await signed_in(connection, handler)
+
+
+def _provide_viewer(request: Request[Any, Any, Any]) -> Identity | None:
+    return request.scope.get("user")
+
+
+_VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
+
+
+@post(
+    "/venues",
+    guards=[organizer],
+    operation_id="CreateVenue",
+    summary="Make a venue",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_BODY, *_ORGANIZER),
+)
+async def create_venue(data: NewVenue, user: Identity, db: Database) -> Venue:
+    """Make a venue of yours; its seat maps come next."""
+    return await venues.create_venue(db, user, data)
+
+
+@get(
+    "/venues/{venue_id:int}",
+    operation_id="GetVenue",
+    summary="See a venue",
+    tags=["Catalog"],
+    responses=documents(NotFound),
+)
+async def get_venue(venue_id: RowId, db: Database) -> Venue:
+    """Show a venue to anybody."""
+    return await venues.get_venue(db, venue_id)
+
+
+@post(
+    "/venues/{venue_id:int}/seat-maps",
+    guards=[organizer],
+    dto=SeatMapBody,
+    request_max_body_size=SEAT_MAP_BODY_BYTES_MAX,
+    operation_id="ImportSeatMap",
+    summary="Add a version of a venue's seat map",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_BODY, *_ORGANIZER, NotFound),
+)
+async def import_seat_map(venue_id: RowId, data: bytes, user: Identity, db: Database) -> SeatMapSummary:
+    """Store a seat map as the venue's next version; versions never change.
+
+    Two shapes are understood. With `"format": "BOXOFFICE"` it is our own: absolute positions, seats and
+    general-admission areas, no unknown members. Without `format` it is the open seating-plan JSON
+    (zones, rows and seats, each positioned relative to its parent), whose other members are ignored.
+    """
+    return await seat_map_versions.import_seat_map(db, user, venue_id, data)
+
+
+@get(
+    "/venues/{venue_id:int}/seat-maps",
+    guards=[organizer],
+    operation_id="ListSeatMaps",
+    summary="List the versions of a venue's seat map",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, NotFound, InvalidInput, UnknownCursor),
+)
+async def list_seat_maps(
+    request: Request[Any, Any, Any],
+    venue_id: RowId,
+    user: Identity,
+    db: Database,
+    cursor: Cursor | None = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[SeatMapSummary]]:
+    """List the versions of a venue of yours, oldest first."""
+    page = await seat_map_versions.list_seat_maps(db, user, venue_id, cursor=cursor, limit=limit)
+    return Response(page, headers=link_headers(request, page))
+
+
+@post(
+    "/events",
+    guards=[organizer],
+    operation_id="CreateEvent",
+    summary="Make an event",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_BODY, *_ORGANIZER),
+)
+async def create_event(data: NewEvent, user: Identity, db: Database) -> Event:
+    """Make a draft at a venue of yours; publish it when it is ready."""
+    return await events.create_event(db, user, data)
+
+
+async def _provide_filters(
+    q: Annotated[
+        Line | None, Parameter(description="Words in the title, the venue's name or its city.")
+    ] = None,
+    since: Annotated[
+        Moment | None, Parameter(query="from", description="Starting then or later. Left out: from now on.")
+    ] = None,
+    until: Annotated[Moment | None, Parameter(description="Starting before then.")] = None,
+    city: Line | None = None,
+    venue_id: RowId | None = None,
+    organizer_id: RowId | None = None,
+) -> EventFilter:
+    return EventFilter(
+        pattern=None if q is None else events.pattern_of(q),
+        since=since,
+        until=until,
+        city=city,
+        venue_id=venue_id,
+        organizer_id=organizer_id,
+    )
+
+
+@get(
+    "/events",
+    guards=[_perhaps_signed_in],
+    operation_id="ListEvents",
+    summary="Find events",
+    tags=["Catalog"],
+    dependencies={**_VIEWER, "filters": Provide(_provide_filters)},
+    responses=documents(InvalidInput, UnknownCursor, NotSignedIn),
+)
+async def list_events(
+    request: Request[Any, Any, Any],
+    db: Database,
+    viewer: Identity | None,
+    filters: EventFilter,
+    *,
+    mine: Annotated[bool, Meta(description="Your own events in every state, past ones too.")] = False,
+    cursor: Cursor | None = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[EventSummary]]:
+    """List published events in the order in which they start."""
+    if mine:
+        if viewer is None:
+            raise NotSignedIn
+        filters = structs.replace(filters, organizer_id=viewer.user_id)
+    page = await events.list_events(db, filters, own=mine, cursor=cursor, limit=limit)
+    return Response(page, headers=link_headers(request, page))
+
+
+@get(
+    "/events/{event_id:int}",
+    guards=[_perhaps_signed_in],
+    operation_id="GetEvent",
+    summary="See an event",
+    tags=["Catalog"],
+    dependencies=_VIEWER,
+    responses=documents(NotFound, NotSignedIn),
+)
+async def get_event(event_id: EventId, viewer: Identity | None, db: Database) -> Event:
+    """Show an event; a draft only to its organizer."""
+    return await events.get_event(db, viewer, event_id)
+
+
+@patch(
+    "/events/{event_id:int}",
+    guards=[organizer],
+    operation_id="UpdateEvent",
+    summary="Change an event",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_BODY, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
+)
+async def update_event(event_id: EventId, data: EventChange, user: Identity, db: Database) -> Event:
+    """Change an event of yours; what is left out stays.
+
+    Once it is published, its seat map, currency, time zone, start and end are frozen: tickets say them.
+    """
+    return await event_changes.update_event(db, user, event_id, data)
+
+
+@delete(
+    "/events/{event_id:int}",
+    guards=[organizer],
+    operation_id="DeleteEvent",
+    summary="Delete a draft",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, NotFound, EventIsPublished, EventIsCancelled),
+)
+async def delete_event(event_id: EventId, user: Identity, db: Database) -> None:
+    """Delete a draft of yours."""
+    await event_changes.delete_event(db, user, event_id)
+
+
+@post(
+    "/events/{event_id:int}/publish",
+    guards=[organizer],
+    status_code=200,
+    operation_id="PublishEvent",
+    summary="Put an event on sale",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, NotFound, InvalidInput, EventIsCancelled),
+)
+async def publish_event(event_id: EventId, user: Identity, db: Database) -> Event:
+    """Publish a draft of yours: everybody sees it, and its sale begins at `sale_starts_at` or now.
+
+    Every category that has places needs a price. Publishing twice is publishing once.
+    """
+    return await event_changes.publish_event(db, user, event_id)
+
+
+@get(
+    "/events/{event_id:int}/seat-map",
+    guards=[_perhaps_signed_in],
+    operation_id="GetSeatMap",
+    summary="Get the seats and areas of an event",
+    tags=["Catalog"],
+    dependencies=_VIEWER,
+    responses={
+        200: ResponseSpec(SeatMapDocument, description="The map; seats are known by their `id`."),
+        304: ResponseSpec(None, description="You have it already."),
+        **documents(NotFound, NotSignedIn),
+    },
+)
+async def get_seat_map(
+    request: Request[Any, Any, Any], event_id: EventId, viewer: Identity | None, db: Database
+) -> Response[bytes | None]:
+    """Answer with the whole map, which never changes once the event is published. Ask for gzip."""
+    access = await seat_map_versions.get_seat_map_of_event(db, viewer, event_id)
+    packed = _accepts_gzip(request.headers)
+    headers = {
+        "ETag": f'"{access.etag}-gzip"' if packed else f'"{access.etag}"',
+        "Cache-Control": _FOR_NOW if access.state == EventState.DRAFT else _FOR_EVER,
+        "Vary": "Accept-Encoding",
+    }
+    if _has_it_already(request.headers, access.etag):
+        return Response(None, status_code=304, headers=headers)
+    if packed:
+        content = await queries.get_seat_map_gzip(db, access.seat_map_id)
+        return Response(
+            content, headers={**headers, "Content-Encoding": "gzip"}, media_type="application/json"
+        )
+    text = await queries.get_seat_map_document(db, access.seat_map_id)
+    return Response(text.encode(), headers=headers, media_type="application/json")
+
+
+def _accepts_gzip(headers: Headers) -> bool:
+    for choice in headers.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = choice.replace(" ", "").partition(";")
+        if coding == "gzip":
+            return weight not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _has_it_already(headers: Headers, etag: str) -> bool:
+    known = [tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")]
+    return "*" in known or f'"{etag}"' in known or f'"{etag}-gzip"' in known
+
+
+routes: list[ControllerRouterHandler] = [
+    create_venue,
+    get_venue,
+    import_seat_map,
+    list_seat_maps,
+    create_event,
+    list_events,
+    get_event,
+    update_event,
+    delete_event,
+    publish_event,
+    get_seat_map,
+]

@@ -1,0 +1,137 @@
+"""Events: change, publish, delete. Every change counts `revision` up in its own transaction."""
+
+import msgspec
+from msgspec import UNSET
+
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import queries
+from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog.event_rules import (
+    faults_of_event,
+    faults_of_offer,
+    faults_of_prices,
+    faults_of_sale_window,
+    faults_of_start,
+)
+from boxoffice.catalog.events import get_any_event
+from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.rows import EventColumns, LockedEvent
+from boxoffice.catalog.schemas import Event, EventChange, EventState
+from boxoffice.catalog.seat_map_versions import decode_categories
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
+from boxoffice.kit.postgres import Database, Transaction
+
+# People have bought these places, for this evening, with this money; their tickets say so.
+FROZEN_ONCE_PUBLISHED = ("seat_map_id", "currency", "time_zone", "starts_at", "ends_at")
+
+
+class FrozenOncePublished(Refusal, status=409):
+    """Part of this cannot change once the event is published; `errors` names it. Leave it out."""
+
+    errors: list[FieldError]
+
+
+class EventIsPublished(Refusal, status=409):
+    """The event is published: only a draft can be deleted."""
+
+
+class EventIsCancelled(Refusal, status=409):
+    """The event is cancelled, and nothing about it can change."""
+
+
+async def update_event(db: Database, user: Identity, event_id: int, change: EventChange) -> Event:
+    """Change what is given and leave the rest. Raises `NotFound`, `InvalidInput`,
+    `FrozenOncePublished`, `EventIsCancelled`.
+    """
+    async with db.transaction() as tx:
+        locked = await _lock_own_event(tx, user, event_id)
+        if locked.state == EventState.CANCELLED:
+            raise EventIsCancelled
+        event = await get_any_event(tx, event_id)
+        if event.state is EventState.PUBLISHED:
+            _refuse_frozen(event, change)
+        columns = _changed(event, change)
+        categories = await _categories_of(tx, locked, columns)
+        prices = _amounts_of(event) if change.prices is UNSET else change.prices
+        faults = [*faults_of_event(columns), *faults_of_prices(prices, categories)]
+        if event.state is EventState.PUBLISHED:
+            faults += faults_of_offer(prices, categories)
+        elif change.starts_at is not UNSET:
+            faults += faults_of_start(change.starts_at, locked.now)
+        if faults:
+            raise InvalidInput(errors=faults)
+        await queries.update_event(tx, event_id, columns)
+        if change.prices is not UNSET:
+            await queries.delete_prices(tx, event_id)
+            await queries.insert_prices(tx, event_id, prices)
+        return await get_any_event(tx, event_id)
+
+
+async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
+    """Put a draft on sale; a published event stays as it is. Raises `NotFound`, `InvalidInput`,
+    `EventIsCancelled`.
+    """
+    async with db.transaction() as tx:
+        locked = await _lock_own_event(tx, user, event_id)
+        if locked.state == EventState.CANCELLED:
+            raise EventIsCancelled
+        event = await get_any_event(tx, event_id)
+        if event.state is EventState.PUBLISHED:
+            return event
+        columns = _changed(event, EventChange())
+        categories = await _categories_of(tx, locked, columns)
+        faults = [
+            *faults_of_start(columns.starts_at, locked.now),
+            *faults_of_sale_window(columns, locked.now),
+            *faults_of_offer(_amounts_of(event), categories),
+        ]
+        if faults:
+            raise InvalidInput(errors=faults)
+        await queries.update_to_published(tx, event_id)
+        return await get_any_event(tx, event_id)
+
+
+async def delete_event(db: Database, user: Identity, event_id: int) -> None:
+    """Delete a draft. Raises `NotFound`, `EventIsPublished`, `EventIsCancelled`."""
+    async with db.transaction() as tx:
+        locked = await _lock_own_event(tx, user, event_id)
+        if locked.state == EventState.PUBLISHED:
+            raise EventIsPublished
+        if locked.state == EventState.CANCELLED:
+            raise EventIsCancelled
+        await queries.delete_event(tx, event_id)
+
+
+async def _lock_own_event(tx: Transaction, user: Identity, event_id: int) -> LockedEvent:
+    locked = await queries.lock_event(tx, event_id)
+    if locked is None or not may_change(user, locked.organizer_id):
+        raise NotFound
+    return locked
+
+
+async def _categories_of(tx: Transaction, locked: LockedEvent, columns: EventColumns) -> list[CategoryPlaces]:
+    place = await queries.find_venue_with_map(tx, locked.venue_id, columns.seat_map_id)
+    if place is None or place.categories is None:
+        raise invalid("/seat_map_id", "The event's venue has no such seat map.")
+    return decode_categories(place.categories)
+
+
+def _refuse_frozen(event: Event, change: EventChange) -> None:
+    errors = [
+        FieldError(pointer=f"/{name}", detail="This cannot change once the event is published.")
+        for name in FROZEN_ONCE_PUBLISHED
+        if getattr(change, name) not in {UNSET, getattr(event, name)}
+    ]
+    if errors:
+        raise FrozenOncePublished(errors=errors)
+
+
+def _changed(event: Event, change: EventChange) -> EventColumns:
+    given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
+    return EventColumns(
+        **{name: given.get(name, getattr(event, name)) for name in EventColumns.__struct_fields__}
+    )
+
+
+def _amounts_of(event: Event) -> dict[str, int]:
+    return {name: price.amount for name, price in event.prices.items()}

@@ -1,0 +1,156 @@
+"""Events: make, see, list."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import queries
+from boxoffice.catalog.event_rules import faults_of_event, faults_of_prices, faults_of_start, is_storable
+from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
+from boxoffice.catalog.schemas import (
+    Event,
+    EventId,
+    EventState,
+    EventSummary,
+    EventVenue,
+    NewEvent,
+)
+from boxoffice.catalog.seat_map_versions import decode_categories
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
+from boxoffice.kit.money import Money
+from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of
+from boxoffice.kit.postgres import Database, Source
+
+_Position = tuple[Annotated[datetime, Meta(tz=True)], EventId]
+
+
+async def create_event(db: Database, user: Identity, event: NewEvent) -> Event:
+    """Make a draft at a venue of the user's. Raises `InvalidInput`."""
+    async with db.transaction() as tx:
+        place = await queries.find_venue_with_map(tx, event.venue_id, event.seat_map_id)
+        if place is None or not may_change(user, place.organizer_id):
+            raise invalid("/venue_id", "You have no such venue.")
+        if place.categories is None:
+            raise invalid("/seat_map_id", "The venue has no such seat map.")
+        columns = _columns_of(event, place.time_zone)
+        faults = [
+            *faults_of_event(columns),
+            *faults_of_start(columns.starts_at, place.now),
+            *faults_of_prices(event.prices, decode_categories(place.categories)),
+        ]
+        if faults:
+            raise InvalidInput(errors=faults)
+        event_id = await queries.insert_event(tx, user.user_id, columns)
+        await queries.insert_prices(tx, event_id, event.prices)
+        return await get_any_event(tx, event_id)
+
+
+async def get_event(source: Source, viewer: Identity | None, event_id: int) -> Event:
+    """An event; a draft only for those who may change it. Raises `NotFound`."""
+    event = await get_any_event(source, event_id)
+    if event.state is EventState.DRAFT and (viewer is None or not may_change(viewer, event.organizer_id)):
+        raise NotFound
+    return event
+
+
+async def get_any_event(source: Source, event_id: int) -> Event:
+    """An event in any state, whoever asks. Raises `NotFound`."""
+    row = await queries.find_event(source, event_id)
+    if row is None:
+        raise NotFound
+    return _event(row)
+
+
+async def list_events(
+    source: Source, filters: EventFilter, *, own: bool, cursor: str | None, limit: int
+) -> Page[EventSummary]:
+    """Published events by start; with `own`, all events of the filter's organizer, drafts too.
+
+    Raises `InvalidInput`, `UnknownCursor`.
+    """
+    faults = [
+        FieldError(parameter=name, detail="This year is out of range.")
+        for name, moment in (("from", filters.since), ("until", filters.until))
+        if not is_storable(moment)
+    ]
+    if faults:
+        raise InvalidInput(errors=faults)
+    after = None if cursor is None else decode_cursor(cursor, _Position)
+    if after is not None and not is_storable(after[0]):
+        raise UnknownCursor
+    list_rows = queries.list_own_events if own else queries.list_published_events
+    rows = await list_rows(source, filters, after, limit + 1)
+    return page_of([_summary(row) for row in rows], limit, lambda item: (item.starts_at, item.id))
+
+
+def pattern_of(words: str) -> str:
+    """An ILIKE pattern that finds these words anywhere, with nothing in them taken as a wildcard."""
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
+    return EventColumns(
+        seat_map_id=event.seat_map_id,
+        title=event.title,
+        description=event.description,
+        currency=event.currency,
+        time_zone=event.time_zone or time_zone,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        sale_starts_at=event.sale_starts_at,
+        sale_ends_at=event.sale_ends_at,
+        places_per_buyer_max=event.places_per_buyer_max,
+        hold_seconds=event.hold_seconds,
+    )
+
+
+def _event(row: EventRow) -> Event:
+    prices = msgspec.json.decode(row.prices, type=dict[str, int])
+    return Event(
+        id=row.id,
+        organizer_id=row.organizer_id,
+        state=EventState(row.state),
+        title=row.title,
+        description=row.description,
+        venue=_venue(row),
+        seat_map_id=row.seat_map_id,
+        time_zone=row.time_zone,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        sale_starts_at=row.sale_starts_at,
+        sale_ends_at=row.sale_ends_at,
+        currency=row.currency,
+        prices={name: Money(amount=amount, currency=row.currency) for name, amount in prices.items()},
+        places_per_buyer_max=row.places_per_buyer_max,
+        hold_seconds=row.hold_seconds,
+        revision=row.revision,
+        created_at=row.created_at,
+        published_at=row.published_at,
+    )
+
+
+def _summary(row: EventSummaryRow) -> EventSummary:
+    return EventSummary(
+        id=row.id,
+        organizer_id=row.organizer_id,
+        state=EventState(row.state),
+        title=row.title,
+        venue=_venue(row),
+        time_zone=row.time_zone,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        sale_starts_at=row.sale_starts_at,
+        sale_ends_at=row.sale_ends_at,
+        lowest_price=(
+            None if row.lowest_amount is None else Money(amount=row.lowest_amount, currency=row.currency)
+        ),
+    )
+
+
+def _venue(row: EventRow | EventSummaryRow) -> EventVenue:
+    return EventVenue(id=row.venue_id, name=row.venue_name, city=row.venue_city, country=row.venue_country)

@@ -1,0 +1,341 @@
+"""All SQL of the catalog."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.catalog.rows import (
+    EventColumns,
+    EventFilter,
+    EventRow,
+    EventSummaryRow,
+    LockedEvent,
+    NewSeatMapRow,
+    SaleTermsRow,
+    SeatMapAccess,
+    SeatMapRow,
+    VenueWithMap,
+)
+from boxoffice.catalog.schemas import NewVenue, Venue
+from boxoffice.kit.postgres import Source, Transaction
+
+
+async def insert_venue(tx: Transaction, organizer_id: int, venue: NewVenue) -> Venue:
+    return await tx.get(
+        Venue,
+        """
+        INSERT INTO venues (organizer_id, name, address_lines, city, country, time_zone)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        RETURNING id, organizer_id, name, address_lines, city, country, time_zone, created_at
+        """,
+        organizer_id,
+        venue.name,
+        venue.address_lines,
+        venue.city,
+        venue.country,
+        venue.time_zone,
+    )
+
+
+async def find_venue(source: Source, venue_id: int) -> Venue | None:
+    return await source.find(
+        Venue,
+        """
+        SELECT id, organizer_id, name, address_lines, city, country, time_zone, created_at
+          FROM venues
+         WHERE id = $1
+        """,
+        venue_id,
+    )
+
+
+async def find_venue_named(source: Source, organizer_id: int, name: str) -> int | None:
+    return await source.find(
+        int,
+        "SELECT id FROM venues WHERE organizer_id = $1 AND name = $2 ORDER BY id LIMIT 1",
+        organizer_id,
+        name,
+    )
+
+
+async def lock_venue(tx: Transaction, venue_id: int) -> None:
+    """Let one seat map at a time join this venue, so that versions count up without a gap."""
+    await tx.execute("SELECT 1 FROM venues WHERE id = $1 FOR NO KEY UPDATE", venue_id)
+
+
+async def insert_seat_map(tx: Transaction, row: NewSeatMapRow) -> SeatMapRow:
+    """The venue's next version; its lock must be held."""
+    return await tx.get(
+        SeatMapRow,
+        """
+        INSERT INTO seat_maps (venue_id, version, name, seat_count, place_count, categories, document,
+                               document_gzip, etag)
+        SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8
+          FROM seat_maps
+         WHERE venue_id = $1
+        RETURNING id, venue_id, version, name, seat_count, place_count, categories, created_at
+        """,
+        row.venue_id,
+        row.name,
+        row.seat_count,
+        row.place_count,
+        row.categories,
+        row.document,
+        row.document_gzip,
+        row.etag,
+    )
+
+
+async def list_seat_maps(source: Source, venue_id: int, after_version: int, limit: int) -> list[SeatMapRow]:
+    return await source.list(
+        SeatMapRow,
+        """
+        SELECT id, venue_id, version, name, seat_count, place_count, categories, created_at
+          FROM seat_maps
+         WHERE venue_id = $1 AND version > $2
+         ORDER BY version
+         LIMIT $3
+        """,
+        venue_id,
+        after_version,
+        limit,
+    )
+
+
+async def get_seat_map_document(source: Source, seat_map_id: int) -> str:
+    return await source.get(str, "SELECT document FROM seat_maps WHERE id = $1", seat_map_id)
+
+
+async def get_seat_map_gzip(source: Source, seat_map_id: int) -> bytes:
+    return await source.get(bytes, "SELECT document_gzip FROM seat_maps WHERE id = $1", seat_map_id)
+
+
+async def find_seat_map_access(source: Source, event_id: int) -> SeatMapAccess | None:
+    return await source.find(
+        SeatMapAccess,
+        """
+        SELECT events.seat_map_id, events.organizer_id, events.state, seat_maps.etag
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+         WHERE events.id = $1
+        """,
+        event_id,
+    )
+
+
+async def find_venue_with_map(source: Source, venue_id: int, seat_map_id: int) -> VenueWithMap | None:
+    return await source.find(
+        VenueWithMap,
+        """
+        SELECT venues.organizer_id, venues.time_zone, seat_maps.categories, now() AS now
+          FROM venues
+          LEFT JOIN seat_maps ON seat_maps.venue_id = venues.id AND seat_maps.id = $2
+         WHERE venues.id = $1
+        """,
+        venue_id,
+        seat_map_id,
+    )
+
+
+async def insert_event(tx: Transaction, organizer_id: int, columns: EventColumns) -> int:
+    return await tx.get(
+        int,
+        """
+        INSERT INTO events (organizer_id, seat_map_id, title, description, currency, time_zone, starts_at,
+                            ends_at, sale_starts_at, sale_ends_at, places_per_buyer_max, hold_seconds)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        RETURNING id
+        """,
+        organizer_id,
+        *msgspec.structs.astuple(columns),
+    )
+
+
+async def delete_prices(tx: Transaction, event_id: int) -> None:
+    await tx.execute("DELETE FROM event_prices WHERE event_id = $1", event_id)
+
+
+async def insert_prices(tx: Transaction, event_id: int, prices: Mapping[str, int]) -> None:
+    await tx.execute(
+        """
+        INSERT INTO event_prices (event_id, category, amount)
+        SELECT $1, category, amount
+          FROM unnest($2::text[], $3::bigint[]) AS price (category, amount)
+        """,
+        event_id,
+        list(prices),
+        list(prices.values()),
+    )
+
+
+async def lock_event(tx: Transaction, event_id: int) -> LockedEvent | None:
+    """Let one change of this event at a time happen; those who read it do not wait."""
+    return await tx.find(
+        LockedEvent,
+        """
+        SELECT events.organizer_id, events.state, seat_maps.venue_id, now() AS now
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+         WHERE events.id = $1
+           FOR NO KEY UPDATE OF events
+        """,
+        event_id,
+    )
+
+
+async def update_event(tx: Transaction, event_id: int, columns: EventColumns) -> None:
+    """Write the columns and count the revision up; the event's lock must be held."""
+    await tx.execute(
+        """
+        UPDATE events
+           SET seat_map_id = $2, title = $3, description = $4, currency = $5, time_zone = $6,
+               starts_at = $7, ends_at = $8, sale_starts_at = $9, sale_ends_at = $10,
+               places_per_buyer_max = $11, hold_seconds = $12, revision = revision + 1
+         WHERE id = $1
+        """,
+        event_id,
+        *msgspec.structs.astuple(columns),
+    )
+
+
+async def update_to_published(tx: Transaction, event_id: int) -> None:
+    await tx.execute(
+        """
+        UPDATE events
+           SET state = 'PUBLISHED', published_at = now(), revision = revision + 1
+         WHERE id = $1
+        """,
+        event_id,
+    )
+
+
+async def delete_event(tx: Transaction, event_id: int) -> None:
+    await tx.execute("DELETE FROM events WHERE id = $1", event_id)
+
+
+async def find_event(source: Source, event_id: int) -> EventRow | None:
+    """The event with its prices, all of one revision: it is one statement."""
+    return await source.find(
+        EventRow,
+        """
+        SELECT events.id, events.organizer_id, events.state, events.title, events.description,
+               venues.id AS venue_id, venues.name AS venue_name, venues.city AS venue_city,
+               venues.country AS venue_country, events.seat_map_id, events.time_zone, events.starts_at,
+               events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
+               (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
+                  FROM event_prices WHERE event_id = events.id) AS prices,
+               events.places_per_buyer_max, events.hold_seconds, events.revision, events.created_at,
+               events.published_at
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+          JOIN venues ON venues.id = seat_maps.venue_id
+         WHERE events.id = $1
+        """,
+        event_id,
+    )
+
+
+async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
+    """What the sale needs, all of one revision: it is one statement, small enough for every batch."""
+    return await source.find(
+        SaleTermsRow,
+        """
+        SELECT id, revision, state, title, currency, starts_at, sale_starts_at, sale_ends_at,
+               places_per_buyer_max, hold_seconds, seat_map_id,
+               (SELECT coalesce(json_object_agg(category, amount), '{}')
+                  FROM event_prices WHERE event_id = events.id) AS prices
+          FROM events
+         WHERE id = $1
+        """,
+        event_id,
+    )
+
+
+async def get_now(source: Source) -> datetime:
+    return await source.get(datetime, "SELECT now()")
+
+
+async def find_event_titled(source: Source, organizer_id: int, title: str) -> int | None:
+    """The organizer's event of this title that is still to come."""
+    return await source.find(
+        int,
+        """
+        SELECT id
+          FROM events
+         WHERE organizer_id = $1 AND title = $2 AND state <> 'CANCELLED' AND starts_at > now()
+         ORDER BY id
+         LIMIT 1
+        """,
+        organizer_id,
+        title,
+    )
+
+
+async def find_event_owner(source: Source, event_id: int) -> int | None:
+    return await source.find(int, "SELECT organizer_id FROM events WHERE id = $1", event_id)
+
+
+async def list_published_events(
+    source: Source, filters: EventFilter, after: tuple[datetime, int] | None, limit: int
+) -> list[EventSummaryRow]:
+    """What the public may see, by start. Without `since`, what is still to come."""
+    return await source.list(
+        EventSummaryRow,
+        """
+        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
+               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
+               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
+               events.sale_ends_at, events.currency,
+               (SELECT min(amount) FROM event_prices WHERE event_id = events.id) AS lowest_amount
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+          JOIN venues ON venues.id = seat_maps.venue_id
+         WHERE events.state = 'PUBLISHED'
+           AND ($1::text IS NULL
+                OR events.title ILIKE $1 OR venues.name ILIKE $1 OR venues.city ILIKE $1)
+           AND events.starts_at >= coalesce($2::timestamptz, now())
+           AND ($3::timestamptz IS NULL OR events.starts_at < $3)
+           AND ($4::text IS NULL OR lower(venues.city) = lower($4))
+           AND ($5::bigint IS NULL OR venues.id = $5)
+           AND ($6::bigint IS NULL OR events.organizer_id = $6)
+           AND ($7::timestamptz IS NULL OR (events.starts_at, events.id) > ($7, $8::bigint))
+         ORDER BY events.starts_at, events.id
+         LIMIT $9
+        """,
+        *msgspec.structs.astuple(filters),
+        *(after or (None, None)),
+        limit,
+    )
+
+
+async def list_own_events(
+    source: Source, filters: EventFilter, after: tuple[datetime, int] | None, limit: int
+) -> list[EventSummaryRow]:
+    """What the organizer of the filter has, in every state, by start."""
+    return await source.list(
+        EventSummaryRow,
+        """
+        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
+               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
+               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
+               events.sale_ends_at, events.currency,
+               (SELECT min(amount) FROM event_prices WHERE event_id = events.id) AS lowest_amount
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+          JOIN venues ON venues.id = seat_maps.venue_id
+         WHERE events.organizer_id = $6
+           AND ($1::text IS NULL
+                OR events.title ILIKE $1 OR venues.name ILIKE $1 OR venues.city ILIKE $1)
+           AND ($2::timestamptz IS NULL OR events.starts_at >= $2)
+           AND ($3::timestamptz IS NULL OR events.starts_at < $3)
+           AND ($4::text IS NULL OR lower(venues.city) = lower($4))
+           AND ($5::bigint IS NULL OR venues.id = $5)
+           AND ($7::timestamptz IS NULL OR (events.starts_at, events.id) > ($7, $8::bigint))
+         ORDER BY events.starts_at, events.id
+         LIMIT $9
+        """,
+        *msgspec.structs.astuple(filters),
+        *(after or (None, None)),
+        limit,
+    )

@@ -1,0 +1,149 @@
+"""What the catalog's queries return and take. JSON columns are text here."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class SeatMapRow(msgspec.Struct, frozen=True):
+    """A version without its document; `categories` is JSON."""
+
+    id: int
+    venue_id: int
+    version: int
+    name: str
+    seat_count: int
+    place_count: int
+    categories: str
+    created_at: datetime
+
+
+class NewSeatMapRow(msgspec.Struct, frozen=True):
+    """A version to be stored; `categories` and `document` are JSON."""
+
+    venue_id: int
+    name: str
+    seat_count: int
+    place_count: int
+    categories: str
+    document: str
+    document_gzip: bytes
+    etag: str
+
+
+class VenueWithMap(msgspec.Struct, frozen=True):
+    """A venue and, if it is one of its own, a seat map's categories as JSON; `now` is the clock."""
+
+    organizer_id: int
+    time_zone: str
+    categories: str | None
+    now: datetime
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event with its venue; `prices` is a JSON object of category to amount."""
+
+    id: int
+    organizer_id: int
+    state: str
+    title: str
+    description: str
+    venue_id: int
+    venue_name: str
+    venue_city: str
+    venue_country: str
+    seat_map_id: int
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    currency: str
+    prices: str
+    places_per_buyer_max: int
+    hold_seconds: int
+    revision: int
+    created_at: datetime
+    published_at: datetime | None
+
+
+class EventSummaryRow(msgspec.Struct, frozen=True):
+    """An event as a list shows it."""
+
+    id: int
+    organizer_id: int
+    state: str
+    title: str
+    venue_id: int
+    venue_name: str
+    venue_city: str
+    venue_country: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    currency: str
+    lowest_amount: int | None
+
+
+class EventColumns(msgspec.Struct, frozen=True):
+    """The columns of an event that its organizer writes."""
+
+    seat_map_id: int
+    title: str
+    description: str
+    currency: str
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    places_per_buyer_max: int
+    hold_seconds: int
+
+
+class LockedEvent(msgspec.Struct, frozen=True):
+    """Whose it is and what may be done to it; `now` is the clock of this transaction."""
+
+    organizer_id: int
+    state: str
+    venue_id: int
+    now: datetime
+
+
+class EventFilter(msgspec.Struct, frozen=True):
+    """What a list of events is narrowed to; None does not narrow. `pattern` is for ILIKE."""
+
+    pattern: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    city: str | None = None
+    venue_id: int | None = None
+    organizer_id: int | None = None
+
+
+class SeatMapAccess(msgspec.Struct, frozen=True):
+    """The seat map of an event and what decides who may see it."""
+
+    seat_map_id: int
+    organizer_id: int
+    state: str
+    etag: str
+
+
+class SaleTermsRow(msgspec.Struct, frozen=True):
+    """The columns of `SaleTerms`; `prices` is a JSON object of category to amount."""
+
+    id: int
+    revision: int
+    state: str
+    title: str
+    currency: str
+    starts_at: datetime
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    places_per_buyer_max: int
+    hold_seconds: int
+    seat_map_id: int
+    prices: str

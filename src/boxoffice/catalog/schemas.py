@@ -1,0 +1,189 @@
+"""What goes in and out over HTTP: venues, seat map versions, events."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from boxoffice.catalog.document import CATEGORIES_MAX, CategoryPlaces
+from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.money import Money
+from boxoffice.kit.text import Line, Prose
+
+# An envelope has room for this many between the name and the city.
+ADDRESS_LINES_MAX = 5
+
+# A hundred places at this price are still an integer that every JSON reader keeps exact (2**53).
+AMOUNT_MAX = 1_000_000_000_000
+
+# More is a group booking that somebody should talk about; it also bounds what one request can hold.
+PLACES_PER_BUYER_MAX = 100
+PLACES_PER_BUYER = 10
+
+# One second is for tests of what happens afterwards. Longer than an hour would let anybody keep seats
+# off the market for nothing; the slowest payment we know of takes five minutes.
+HOLD_SECONDS_MIN, HOLD_SECONDS_MAX = 1, 3600
+HOLD_SECONDS = 600
+
+# bigint's largest; an id beyond it belongs to nothing.
+_ID_MAX = 2**63 - 1
+
+RowId = Annotated[int, Meta(ge=1, le=_ID_MAX)]
+EventId = Annotated[int, Meta(ge=1, le=EVENT_ID_MAX)]
+Moment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T18:30:00Z"])]
+TimeZoneName = Annotated[Line, Meta(description="An IANA name.", examples=["Europe/Berlin"])]
+CurrencyCode = Annotated[
+    str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.", examples=["EUR"])
+]
+CountryCode = Annotated[
+    str, Meta(pattern="^[A-Z]{2}$", max_length=2, description="ISO 3166-1 alpha-2.", examples=["DE"])
+]
+# The bounds of an amount are checked by hand: msgspec cannot name the member of an object.
+Prices = Annotated[
+    dict[Line, int],
+    Meta(
+        max_length=CATEGORIES_MAX,
+        description=f"Category name to price in minor units, 0 to {AMOUNT_MAX}. 0 is free.",
+        examples=[{"Stalls": 4500, "Balcony": 2900}],
+    ),
+]
+PlacesPerBuyer = Annotated[int, Meta(ge=1, le=PLACES_PER_BUYER_MAX)]
+HoldSeconds = Annotated[int, Meta(ge=HOLD_SECONDS_MIN, le=HOLD_SECONDS_MAX)]
+
+
+class EventState(StrEnum):
+    """DRAFT is seen by its organizer only; PUBLISHED is for sale; CANCELLED does not take place."""
+
+    DRAFT = "DRAFT"
+    PUBLISHED = "PUBLISHED"
+    CANCELLED = "CANCELLED"
+
+
+class NewVenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A place where events happen."""
+
+    name: Annotated[Line, Meta(examples=["Riethsporthalle Erfurt"])]
+    city: Annotated[Line, Meta(examples=["Erfurt"])]
+    country: CountryCode
+    time_zone: TimeZoneName
+    address_lines: Annotated[list[Line], Meta(max_length=ADDRESS_LINES_MAX)] = []
+
+
+class Venue(msgspec.Struct, frozen=True):
+    """A place where events happen, and whose it is."""
+
+    id: int
+    organizer_id: int
+    name: str
+    address_lines: list[str]
+    city: str
+    country: str
+    time_zone: str
+    created_at: datetime
+
+
+class SeatMapSummary(msgspec.Struct, frozen=True):
+    """A version of a venue's seat map, without its seats. `place_count` is seats and admissions."""
+
+    id: int
+    venue_id: int
+    version: int
+    name: str
+    seat_count: int
+    place_count: int
+    categories: list[CategoryPlaces]
+    created_at: datetime
+
+
+class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A show to be sold. It starts as a draft that only its organizer sees.
+
+    Without `sale_starts_at` the sale starts with publishing; without `sale_ends_at` it ends when the
+    event starts.
+    """
+
+    venue_id: RowId
+    seat_map_id: RowId
+    title: Line
+    starts_at: Moment
+    currency: CurrencyCode
+    description: Prose = ""
+    ends_at: Moment | None = None
+    time_zone: TimeZoneName | None = None
+    sale_starts_at: Moment | None = None
+    sale_ends_at: Moment | None = None
+    places_per_buyer_max: PlacesPerBuyer = PLACES_PER_BUYER
+    hold_seconds: HoldSeconds = HOLD_SECONDS
+    prices: Prices = {}
+
+
+class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; a member that is left out stays. `prices` replaces all prices at once.
+
+    Of a published event, `seat_map_id`, `currency`, `starts_at`, `ends_at` and `time_zone` stay as they
+    are: people have bought these places, for this evening, with this money.
+    """
+
+    seat_map_id: RowId | UnsetType = UNSET
+    title: Line | UnsetType = UNSET
+    description: Prose | UnsetType = UNSET
+    currency: CurrencyCode | UnsetType = UNSET
+    time_zone: TimeZoneName | UnsetType = UNSET
+    starts_at: Moment | UnsetType = UNSET
+    ends_at: Moment | UnsetType | None = UNSET
+    sale_starts_at: Moment | UnsetType | None = UNSET
+    sale_ends_at: Moment | UnsetType | None = UNSET
+    places_per_buyer_max: PlacesPerBuyer | UnsetType = UNSET
+    hold_seconds: HoldSeconds | UnsetType = UNSET
+    prices: Prices | UnsetType = UNSET
+
+
+class EventVenue(msgspec.Struct, frozen=True):
+    """Where an event takes place."""
+
+    id: int
+    name: str
+    city: str
+    country: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read."""
+
+    id: int
+    organizer_id: int
+    state: EventState
+    title: str
+    description: str
+    venue: EventVenue
+    seat_map_id: int
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    currency: str
+    prices: dict[str, Money]
+    places_per_buyer_max: int
+    hold_seconds: int
+    revision: int
+    created_at: datetime
+    published_at: datetime | None
+
+
+class EventSummary(msgspec.Struct, frozen=True):
+    """A show as a list shows it. `lowest_price` is null while there are no prices."""
+
+    id: int
+    organizer_id: int
+    state: EventState
+    title: str
+    venue: EventVenue
+    time_zone: str
+    starts_at: datetime
+    ends_at: datetime | None
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    lowest_price: Money | None

@@ -1,0 +1,55 @@
+"""What the sale of an event has to know about it."""
+
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.catalog import queries
+from boxoffice.catalog.schemas import EventState
+from boxoffice.kit.postgres import Source
+
+
+class SaleTerms(msgspec.Struct, frozen=True):
+    """The terms of one revision. `prices` is category name to minor units of `currency`.
+
+    `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts.
+    """
+
+    event_id: int
+    revision: int
+    state: EventState
+    title: str
+    currency: str
+    starts_at: datetime
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    places_per_buyer_max: int
+    hold_seconds: int
+    seat_map_id: int
+    prices: dict[str, int]
+
+
+async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
+    """The terms as they are now, in any state. Prices and revision are of one moment."""
+    row = await queries.find_sale_terms(source, event_id)
+    if row is None:
+        return None
+    return SaleTerms(
+        event_id=row.id,
+        revision=row.revision,
+        state=EventState(row.state),
+        title=row.title,
+        currency=row.currency,
+        starts_at=row.starts_at,
+        sale_starts_at=row.sale_starts_at,
+        sale_ends_at=row.sale_ends_at,
+        places_per_buyer_max=row.places_per_buyer_max,
+        hold_seconds=row.hold_seconds,
+        seat_map_id=row.seat_map_id,
+        prices=msgspec.json.decode(row.prices, type=dict[str, int]),
+    )
+
+
+async def find_event_owner(source: Source, event_id: int) -> int | None:
+    """The user id of the event's organizer."""
+    return await queries.find_event_owner(source, event_id)

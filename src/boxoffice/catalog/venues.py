@@ -1,0 +1,29 @@
+"""Venues."""
+
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import queries
+from boxoffice.catalog.codes import COUNTRIES, TIME_ZONES
+from boxoffice.catalog.schemas import NewVenue, Venue
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
+from boxoffice.kit.postgres import Database, Source
+
+
+async def create_venue(db: Database, user: Identity, venue: NewVenue) -> Venue:
+    """Make a venue of this organizer. Raises `InvalidInput`."""
+    faults: list[FieldError] = []
+    if venue.country not in COUNTRIES:
+        faults.append(FieldError(pointer="/country", detail="This is no ISO 3166-1 alpha-2 country code."))
+    if venue.time_zone not in TIME_ZONES:
+        faults.append(FieldError(pointer="/time_zone", detail="This is no IANA time zone name."))
+    if faults:
+        raise InvalidInput(errors=faults)
+    async with db.transaction() as tx:
+        return await queries.insert_venue(tx, user.user_id, venue)
+
+
+async def get_venue(source: Source, venue_id: int) -> Venue:
+    """A venue, for everybody. Raises `NotFound`."""
+    venue = await queries.find_venue(source, venue_id)
+    if venue is None:
+        raise NotFound
+    return venue
