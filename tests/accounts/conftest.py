@@ -51,21 +51,23 @@ async def _running(settings: Settings, dsn: str) -> AsyncGenerator[Litestar]:
 @pytest_asyncio.fixture(scope="session")
 async def quick_app(dsn: str) -> AsyncGenerator[Litestar]:
     """The application as it is on a developer's machine, over plain HTTP."""
-    async with _running(Settings(), dsn) as application:
+    async with _running(Settings(jobs_inside=False), dsn) as application:
         yield application
 
 
 @pytest_asyncio.fixture(scope="session")
 async def rival_app(dsn: str) -> AsyncGenerator[Litestar]:
     """A second process of the same service, with a pool of its own."""
-    async with _running(Settings(), dsn) as application:
+    async with _running(Settings(jobs_inside=False), dsn) as application:
         yield application
 
 
 @pytest_asyncio.fixture(scope="session")
 async def https_app(dsn: str) -> AsyncGenerator[Litestar]:
     """The application behind TLS."""
-    async with _running(Settings(public_url="https://Tickets.example.org:443"), dsn) as application:
+    async with _running(
+        Settings(jobs_inside=False, public_url="https://Tickets.example.org:443"), dsn
+    ) as application:
         yield application
 
 

@@ -146,7 +146,9 @@ async def test_a_refresh_that_waited_for_its_turn_sees_what_the_rival_did(ada: B
         assert await queries.lock_session(rival, token.family_hash)
         # A context of its own, as another request has: ours is in a transaction.
         waiting = asyncio.create_task(ada.refresh(), context=Context())
-        while not await rival.get(int, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await rival.get(
+            int, "SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+        ):
             assert not waiting.done()
             await asyncio.sleep(0.005)
         keys = RefreshTokens("any other secret gives a branch of its own", 30)

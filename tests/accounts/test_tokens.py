@@ -114,11 +114,11 @@ FORGED: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())
 def test_a_forged_token_identifies_nobody_and_takes_no_room(forge: Callable[[], bytes]):
-    tokens = Tokens(SECRET, 15)
+    tokens, ours = Tokens(SECRET, 15), signed()
 
-    assert tokens.identify(signed()) == Identity(7, Role.USER)
+    assert tokens.identify(ours) == Identity(7, Role.USER)
     assert tokens.identify(forge()) is None
-    assert list(tokens._checked) == [signed()]  # pyright: ignore[reportPrivateUsage]
+    assert list(tokens._checked) == [ours]  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("forge", FORGED.values(), ids=FORGED.keys())

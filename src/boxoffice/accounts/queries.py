@@ -26,7 +26,7 @@ class LockedSession(msgspec.Struct, frozen=True):
     remaining: timedelta
 
 
-def key_of(email: str) -> str:
+def _key_of(email: str) -> str:
     """The one account an address stands for, however it is written."""
     return email.lower()
 
@@ -48,7 +48,7 @@ async def insert_user(
         RETURNING id
         """,
         email,
-        key_of(email),
+        _key_of(email),
         name,
         role,
         password_hash,
@@ -56,14 +56,14 @@ async def insert_user(
 
 
 async def find_user_id(source: Source, email: str) -> int | None:
-    return await source.find(int, "SELECT id FROM users WHERE email_key = $1", key_of(email))
+    return await source.find(int, "SELECT id FROM users WHERE email_key = $1", _key_of(email))
 
 
 async def find_password(source: Source, email: str) -> PasswordRow | None:
     return await source.find(
         PasswordRow,
         "SELECT id AS user_id, password_hash FROM users WHERE email_key = $1",
-        key_of(email),
+        _key_of(email),
     )
 
 
@@ -100,7 +100,7 @@ async def update_password_hash(tx: Transaction, user_id: int, old_hash: str, new
 
 async def update_role(tx: Transaction, email: str, role: Role) -> int:
     """Give the account this role; the number of accounts that were there."""
-    return await tx.execute("UPDATE users SET role = $2 WHERE email_key = $1", key_of(email), role)
+    return await tx.execute("UPDATE users SET role = $2 WHERE email_key = $1", _key_of(email), role)
 
 
 async def insert_session(
