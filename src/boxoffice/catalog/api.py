@@ -8,7 +8,7 @@ from litestar.datastructures import Headers
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import Meta, structs
 
@@ -149,12 +149,13 @@ async def create_event(data: NewEvent, user: Identity, db: Database) -> Event:
 
 async def _provide_filters(
     q: Annotated[
-        Line | None, Parameter(description="Words in the title, the venue's name or its city.")
+        Line | None, QueryParameter(description="Words in the title, the venue's name or its city.")
     ] = None,
     since: Annotated[
-        Moment | None, Parameter(query="from", description="Starting then or later. Left out: from now on.")
+        Moment | None,
+        QueryParameter(name="from", description="Starting then or later. Left out: from now on."),
     ] = None,
-    until: Annotated[Moment | None, Parameter(description="Starting before then.")] = None,
+    until: Annotated[Moment | None, QueryParameter(description="Starting before then.")] = None,
     city: Line | None = None,
     venue_id: RowId | None = None,
     organizer_id: RowId | None = None,
