@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from litestar import Request, Response, delete, get, patch, post
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
-from msgspec import Meta, structs
+from msgspec import structs
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
 from boxoffice.accounts.identity import Identity
@@ -73,7 +73,9 @@ _VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
     security=[{"access_token": []}],
     responses=documents(*_BODY, *_ORGANIZER),
 )
-async def create_venue(data: NewVenue, user: Identity, db: Database) -> Venue:
+async def create_venue(
+    data: JSONBody[NewVenue], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Venue:
     """Make a venue of yours; its seat maps come next."""
     return await venues.create_venue(db, user, data)
 
@@ -85,7 +87,7 @@ async def create_venue(data: NewVenue, user: Identity, db: Database) -> Venue:
     tags=["Catalog"],
     responses=documents(NotFound),
 )
-async def get_venue(venue_id: RowId, db: Database) -> Venue:
+async def get_venue(venue_id: FromPath[RowId], db: NamedDependency[Database]) -> Venue:
     """Show a venue to anybody."""
     return await venues.get_venue(db, venue_id)
 
@@ -101,7 +103,12 @@ async def get_venue(venue_id: RowId, db: Database) -> Venue:
     security=[{"access_token": []}],
     responses=documents(*_BODY, *_ORGANIZER, NotFound),
 )
-async def import_seat_map(venue_id: RowId, data: bytes, user: Identity, db: Database) -> SeatMapSummary:
+async def import_seat_map(
+    venue_id: FromPath[RowId],
+    data: JSONBody[bytes],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+) -> SeatMapSummary:
     """Store a seat map as the venue's next version; versions never change.
 
     Two shapes are understood. With `"format": "BOXOFFICE"` it is our own: absolute positions, seats and
@@ -122,11 +129,11 @@ async def import_seat_map(venue_id: RowId, data: bytes, user: Identity, db: Data
 )
 async def list_seat_maps(
     request: Request[Any, Any, Any],
-    venue_id: RowId,
-    user: Identity,
-    db: Database,
-    cursor: Cursor | None = None,
-    limit: Limit = PAGE_ITEMS,
+    venue_id: FromPath[RowId],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    cursor: FromQuery[Cursor | None] = None,
+    limit: FromQuery[Limit] = PAGE_ITEMS,
 ) -> Response[Page[SeatMapSummary]]:
     """List the versions of a venue of yours, oldest first."""
     page = await seat_map_versions.list_seat_maps(db, user, venue_id, cursor=cursor, limit=limit)
@@ -142,7 +149,9 @@ async def list_seat_maps(
     security=[{"access_token": []}],
     responses=documents(*_BODY, *_ORGANIZER),
 )
-async def create_event(data: NewEvent, user: Identity, db: Database) -> Event:
+async def create_event(
+    data: JSONBody[NewEvent], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Event:
     """Make a draft at a venue of yours; publish it when it is ready."""
     return await events.create_event(db, user, data)
 
@@ -156,9 +165,9 @@ async def _provide_filters(
         QueryParameter(name="from", description="Starting then or later. Left out: from now on."),
     ] = None,
     until: Annotated[Moment | None, QueryParameter(description="Starting before then.")] = None,
-    city: Line | None = None,
-    venue_id: RowId | None = None,
-    organizer_id: RowId | None = None,
+    city: FromQuery[Line | None] = None,
+    venue_id: FromQuery[RowId | None] = None,
+    organizer_id: FromQuery[RowId | None] = None,
 ) -> EventFilter:
     return EventFilter(
         pattern=None if q is None else events.pattern_of(q),
@@ -181,13 +190,15 @@ async def _provide_filters(
 )
 async def list_events(
     request: Request[Any, Any, Any],
-    db: Database,
-    viewer: Identity | None,
-    filters: EventFilter,
+    db: NamedDependency[Database],
+    viewer: NamedDependency[Identity | None],
+    filters: NamedDependency[EventFilter],
     *,
-    mine: Annotated[bool, Meta(description="Your own events in every state, past ones too.")] = False,
-    cursor: Cursor | None = None,
-    limit: Limit = PAGE_ITEMS,
+    mine: Annotated[
+        bool, QueryParameter(description="Your own events in every state, past ones too.")
+    ] = False,
+    cursor: FromQuery[Cursor | None] = None,
+    limit: FromQuery[Limit] = PAGE_ITEMS,
 ) -> Response[Page[EventSummary]]:
     """List published events in the order in which they start."""
     if mine:
@@ -207,7 +218,9 @@ async def list_events(
     dependencies=_VIEWER,
     responses=documents(NotFound, NotSignedIn),
 )
-async def get_event(event_id: EventId, viewer: Identity | None, db: Database) -> Event:
+async def get_event(
+    event_id: FromPath[EventId], viewer: NamedDependency[Identity | None], db: NamedDependency[Database]
+) -> Event:
     """Show an event; a draft only to its organizer."""
     return await events.get_event(db, viewer, event_id)
 
@@ -221,7 +234,12 @@ async def get_event(event_id: EventId, viewer: Identity | None, db: Database) ->
     security=[{"access_token": []}],
     responses=documents(*_BODY, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
 )
-async def update_event(event_id: EventId, data: EventChange, user: Identity, db: Database) -> Event:
+async def update_event(
+    event_id: FromPath[EventId],
+    data: JSONBody[EventChange],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+) -> Event:
     """Change an event of yours; what is left out stays.
 
     Once it is published, its seat map, currency, time zone, start and end are frozen: tickets say them.
@@ -238,7 +256,9 @@ async def update_event(event_id: EventId, data: EventChange, user: Identity, db:
     security=[{"access_token": []}],
     responses=documents(*_ORGANIZER, NotFound, EventIsPublished, EventIsCancelled),
 )
-async def delete_event(event_id: EventId, user: Identity, db: Database) -> None:
+async def delete_event(
+    event_id: FromPath[EventId], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> None:
     """Delete a draft of yours."""
     await event_changes.delete_event(db, user, event_id)
 
@@ -253,7 +273,9 @@ async def delete_event(event_id: EventId, user: Identity, db: Database) -> None:
     security=[{"access_token": []}],
     responses=documents(*_ORGANIZER, NotFound, InvalidInput, EventIsCancelled),
 )
-async def publish_event(event_id: EventId, user: Identity, db: Database) -> Event:
+async def publish_event(
+    event_id: FromPath[EventId], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Event:
     """Publish a draft of yours: everybody sees it, and its sale begins at `sale_starts_at` or now.
 
     Every category that has places needs a price. Publishing twice is publishing once.
@@ -275,7 +297,10 @@ async def publish_event(event_id: EventId, user: Identity, db: Database) -> Even
     },
 )
 async def get_seat_map(
-    request: Request[Any, Any, Any], event_id: EventId, viewer: Identity | None, db: Database
+    request: Request[Any, Any, Any],
+    event_id: FromPath[EventId],
+    viewer: NamedDependency[Identity | None],
+    db: NamedDependency[Database],
 ) -> Response[bytes | None]:
     """Answer with the whole map, which never changes once the event is published. Ask for gzip."""
     access = await seat_map_versions.get_seat_map_of_event(db, viewer, event_id)
