@@ -10,6 +10,8 @@ import pytest
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
 
+pytest_plugins = ["web"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Generator[EmbeddedPostgres]:

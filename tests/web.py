@@ -1,20 +1,57 @@
 """Fixtures that talk to the application over HTTP semantics, in this process, with a real database."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 import pytest_asyncio
+from argon2 import Parameters
+from argon2.low_level import Type
 from litestar import Litestar
 
+from boxoffice.accounts import parts
+from boxoffice.accounts.passwords import Passwords
 from boxoffice.app import create_app
 from boxoffice.kit.settings import Settings
+
+CHEAP = Parameters(
+    type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=1, memory_cost=8, parallelism=1
+)
+
+
+def _cheap_passwords(threads: int) -> Passwords:
+    return Passwords(threads, CHEAP)
+
+
+@asynccontextmanager
+async def running(settings: Settings, dsn: str) -> AsyncGenerator[Litestar]:
+    """The application with its lifespan running, and passwords that cost next to nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "Passwords", _cheap_passwords)
+        application = create_app(settings, dsn)
+    started, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
+
+    async def live() -> None:
+        async with application.lifespan():
+            started.set_result(None)
+            await stop.wait()
+
+    # Litestar's lifespan must end in the task it began in; a session's fixture ends in another one.
+    life = asyncio.create_task(live())
+    await asyncio.wait([life, started], return_when=asyncio.FIRST_COMPLETED)
+    if life.done():
+        await life
+    yield application
+    stop.set()
+    await life
 
 
 @pytest_asyncio.fixture(scope="session")
 async def app(dsn: str) -> AsyncGenerator[Litestar]:
-    """The application with its lifespan running."""
-    application = create_app(Settings(), dsn)
-    async with application.lifespan():
+    """The application as it is on a developer's machine, without background jobs."""
+    async with running(Settings(jobs_inside=False), dsn) as application:
         yield application
 
 

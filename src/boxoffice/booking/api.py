@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotSignedIn, signed_in
@@ -42,7 +44,12 @@ from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, Unreadabl
         InvalidInput, UnreadableBody, MissingBody, NotJson, BodyTooLarge,
     ),
 )  # fmt: skip
-async def create(db: Database, sales: GroupCommit, user: Identity, data: NewBooking) -> BookingView:
+async def create(
+    data: JSONBody[NewBooking],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+) -> BookingView:
     """Hold the places for the buyer until `expires_at`: every one or none. 409 names those that are gone.
 
     What costs nothing is CONFIRMED at once.
@@ -59,7 +66,9 @@ async def create(db: Database, sales: GroupCommit, user: Identity, data: NewBook
     security=[{"access_token": []}],
     responses=documents(NotSignedIn, NotFound),
 )
-async def show(db: Database, user: Identity, booking_id: UUID) -> BookingView:
+async def show(
+    db: NamedDependency[Database], user: NamedDependency[Identity], booking_id: FromPath[UUID]
+) -> BookingView:
     """Show a booking of one's own."""
     row = await queries.find_booking(db, event_of(booking_id), booking_id, user.user_id)
     if row is None:
@@ -77,7 +86,10 @@ async def show(db: Database, user: Identity, booking_id: UUID) -> BookingView:
     responses=documents(NotSignedIn, UnknownCursor, InvalidInput),
 )
 async def list_own(
-    db: Database, user: Identity, cursor: Cursor | None = None, limit: Limit = PAGE_ITEMS
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    cursor: FromQuery[Cursor | None] = None,
+    limit: FromQuery[Limit] = PAGE_ITEMS,
 ) -> Response[Page[BookingView]]:
     """List one's own bookings, newest first."""
     before = decode_cursor(cursor, UUID) if cursor else None
@@ -99,7 +111,12 @@ async def list_own(
     status_code=200,
     responses=documents(NotSignedIn, NotFound, BookingIsOver, PaidBookingIsFinal),
 )
-async def cancel(db: Database, sales: GroupCommit, user: Identity, booking_id: UUID) -> BookingView:
+async def cancel(
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+) -> BookingView:
     """Give the places back. Cancelling twice is the same as once; a paid booking is final."""
     booking = await cancel_booking(sales, buyer_id=user.user_id, booking_id=booking_id)
     return await view_of_booking(db, booking)

@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from boxoffice.kit.errors import NotFound
 
@@ -40,7 +41,7 @@ def get_docs() -> str:
 
 
 @get("/docs/swagger-ui/{name:str}", include_in_schema=False, sync_to_thread=True)
-def get_docs_file(name: str) -> Response[bytes]:
+def get_docs_file(name: FromPath[str]) -> Response[bytes]:
     """Serve one of the page's own files."""
     if name not in _FILES:
         raise NotFound

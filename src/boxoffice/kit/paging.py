@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request
-from msgspec import Meta
+from litestar.params import QueryParameter
 
 from boxoffice.kit.errors import Refusal
 
@@ -16,8 +16,11 @@ from boxoffice.kit.errors import Refusal
 PAGE_ITEMS_MAX = 100
 PAGE_ITEMS = 20
 
-Limit = Annotated[int, Meta(ge=1, le=PAGE_ITEMS_MAX, description="How many items at most.")]
-Cursor = Annotated[str, Meta(max_length=200, description="`next_cursor` of the page before.")]
+# Litestar heeds only its own markers on a parameter: the bounds of a msgspec `Meta` would be ignored.
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_ITEMS_MAX, description="How many items at most.")]
+Cursor = Annotated[
+    str | None, QueryParameter(max_length=200, description="`next_cursor` of the page before.")
+]
 
 Item = TypeVar("Item")
 Position = TypeVar("Position")

@@ -10,6 +10,7 @@ import structlog
 from litestar import MediaType, Request, Response, get
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, Unavailable
 from boxoffice.kit.logs import request_id
@@ -200,7 +201,7 @@ def _kinds(root: type[Refusal]) -> dict[str, type[Refusal]]:
     responses=documents(NotFound),
     sync_to_thread=False,
 )
-def explain_problem(slug: str) -> str:
+def explain_problem(slug: FromPath[str]) -> str:
     """Explain the `type` of a problem document in words."""
     kind = _kinds(Refusal).get(slug)
     if kind is None:

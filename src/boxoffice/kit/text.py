@@ -12,9 +12,9 @@ PROSE_CHARACTERS_MAX = 20_000
 
 # At least one character that is not blank, and no control character. Python's `$` would let a line
 # break pass at the very end, so the end is spelt out.
-_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*(?![\s\S])"
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*(?![\s\S])"
 # Tabs and line breaks may stay.
 _PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
-Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, pattern=_LINE)]
+Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN)]
 Prose = Annotated[str, Meta(max_length=PROSE_CHARACTERS_MAX, pattern=_PROSE)]

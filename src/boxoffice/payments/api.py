@@ -4,6 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotSignedIn, signed_in
@@ -30,7 +32,11 @@ from boxoffice.payments.schemas import NewPayment, PaymentView
     responses=documents(NotSignedIn, NotFound, NothingToPay, UnknownProvider, InvalidInput),
 )
 async def start(
-    db: Database, providers: Providers, user: Identity, booking_id: UUID, data: NewPayment
+    data: JSONBody[NewPayment],
+    db: NamedDependency[Database],
+    providers: NamedDependency[Providers],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
 ) -> PaymentView:
     """Open a checkout for a PENDING booking; asked again, the same checkout."""
     payment = await start_payment(
@@ -48,7 +54,9 @@ async def start(
     security=[{"access_token": []}],
     responses=documents(NotSignedIn, NotFound),
 )
-async def show(db: Database, user: Identity, payment_id: UUID) -> PaymentView:
+async def show(
+    db: NamedDependency[Database], user: NamedDependency[Identity], payment_id: FromPath[UUID]
+) -> PaymentView:
     """Show how far a payment of one's own has come."""
     return _view(await get_own_payment(db, payment_id, user.user_id))
 
@@ -63,10 +71,10 @@ async def show(db: Database, user: Identity, payment_id: UUID) -> PaymentView:
 )
 async def take_event(
     request: Request[Any, Any, Any],
-    db: Database,
-    sales: GroupCommit,
-    providers: Providers,
-    provider: str,
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    providers: NamedDependency[Providers],
+    provider: FromPath[str],
 ) -> None:
     """Take a signed webhook. 204 means it is durable, with everything that follows from it."""
     if provider not in providers:

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 from litestar import MediaType, Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.kit.errors import NotFound
@@ -27,13 +29,20 @@ def _answer(request: Request[Any, Any, Any], checkout: Checkout) -> Response[Any
 
 
 @get("/sandbox/checkouts/{token:str}", include_in_schema=False)
-async def show_checkout(request: Request[Any, Any, Any], sandbox: Sandbox, token: str) -> Response[Any]:
+async def show_checkout(
+    request: Request[Any, Any, Any], sandbox: NamedDependency[Sandbox], token: FromPath[str]
+) -> Response[Any]:
     """Show the page."""
     return _answer(request, await sandbox.get_checkout(token))
 
 
 @post("/sandbox/checkouts/{token:str}/{choice:str}", include_in_schema=False)
-async def choose(request: Request[Any, Any, Any], sandbox: Sandbox, token: str, choice: str) -> Response[Any]:
+async def choose(
+    request: Request[Any, Any, Any],
+    sandbox: NamedDependency[Sandbox],
+    token: FromPath[str],
+    choice: FromPath[str],
+) -> Response[Any]:
     """Press a button. Answers once the first webhook has been sent, so that a script can go on."""
     try:
         chosen = Choice(choice)

@@ -1,0 +1,37 @@
+"""Two group commits over two pools: to an event they are two server processes."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
+
+
+@pytest.fixture(scope="session")
+async def parts(dsn: str) -> AsyncGenerator[Parts]:
+    """The parts of one process."""
+    made = Parts(Settings(), dsn)
+    async with made.running():
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def other_parts(dsn: str) -> AsyncGenerator[Parts]:
+    """The parts of another process."""
+    made = Parts(Settings(), dsn)
+    async with made.running():
+        yield made
+
+
+@pytest.fixture
+def sales(parts: Parts) -> GroupCommit:
+    """The group commit of one process."""
+    return parts.sales
+
+
+@pytest.fixture
+def rival_sales(other_parts: Parts) -> GroupCommit:
+    """The group commit of another process."""
+    return other_parts.sales
