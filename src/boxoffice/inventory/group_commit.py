@@ -125,6 +125,7 @@ class GroupCommit:
             # A constraint fired, a version is missing, a rule has a bug: load the inventory anew and
             # decide one command at a time, so that one bad command cannot fail its neighbours.
             _log.exception("batch failed", event_id=event_id, commands=len(taken))
+            metrics.BATCHES_TAKEN_APART.inc()
             line.inventory = None
             for waiting in taken or _take(line):
                 await self._commit_alone(event_id, line, waiting)

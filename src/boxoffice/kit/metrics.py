@@ -40,6 +40,9 @@ BATCH_SECONDS = Histogram(
 )
 COMMANDS = Counter("boxoffice_commands", "Commands decided, by kind and outcome.", ["kind", "outcome"])
 QUEUED = Gauge("boxoffice_queued_commands", "Commands waiting for a batch.", multiprocess_mode="livesum")
+BATCHES_TAKEN_APART = Counter(
+    "boxoffice_batches_taken_apart", "Batches that failed and were decided again, one command at a time."
+)
 TURNED_AWAY = Counter("boxoffice_turned_away", "Commands answered 503 before any work.", ["reason"])
 INVENTORY_LOADS = Counter("boxoffice_inventory_loads", "Inventories loaded from the tables.", ["reason"])
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
