@@ -1,5 +1,6 @@
 """HTTP of the catalog."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
@@ -8,7 +9,7 @@ from litestar.datastructures import Headers
 from litestar.di import NamedDependency, Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import structs
 
@@ -19,25 +20,29 @@ from boxoffice.catalog.document import SeatMapDocument
 from boxoffice.catalog.event_changes import EventIsCancelled, EventIsPublished, FrozenOncePublished
 from boxoffice.catalog.rows import EventFilter
 from boxoffice.catalog.schemas import (
+    ROW_ID_MAX,
     Event,
     EventChange,
-    EventId,
     EventState,
     EventSummary,
-    Moment,
     NewEvent,
     NewVenue,
-    RowId,
     SeatMapSummary,
     Venue,
 )
 from boxoffice.catalog.seat_map_body import SeatMapBody
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
+from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
-from boxoffice.kit.text import Line
+from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN
+
+# Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
+_VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
+_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
+_IdFilter = Annotated[int | None, QueryParameter(ge=1, le=ROW_ID_MAX)]
 
 _BODY = (UnreadableBody, MissingBody, NotJson, InvalidInput, BodyTooLarge)
 _ORGANIZER = (NotSignedIn, NotAllowed)
@@ -87,7 +92,7 @@ async def create_venue(
     tags=["Catalog"],
     responses=documents(NotFound),
 )
-async def get_venue(venue_id: FromPath[RowId], db: NamedDependency[Database]) -> Venue:
+async def get_venue(venue_id: _VenueId, db: NamedDependency[Database]) -> Venue:
     """Show a venue to anybody."""
     return await venues.get_venue(db, venue_id)
 
@@ -104,7 +109,7 @@ async def get_venue(venue_id: FromPath[RowId], db: NamedDependency[Database]) ->
     responses=documents(*_BODY, *_ORGANIZER, NotFound),
 )
 async def import_seat_map(
-    venue_id: FromPath[RowId],
+    venue_id: _VenueId,
     data: JSONBody[bytes],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
@@ -129,11 +134,11 @@ async def import_seat_map(
 )
 async def list_seat_maps(
     request: Request[Any, Any, Any],
-    venue_id: FromPath[RowId],
+    venue_id: _VenueId,
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
-    cursor: FromQuery[Cursor | None] = None,
-    limit: FromQuery[Limit] = PAGE_ITEMS,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[SeatMapSummary]]:
     """List the versions of a venue of yours, oldest first."""
     page = await seat_map_versions.list_seat_maps(db, user, venue_id, cursor=cursor, limit=limit)
@@ -158,16 +163,21 @@ async def create_event(
 
 async def _provide_filters(
     q: Annotated[
-        Line | None, QueryParameter(description="Words in the title, the venue's name or its city.")
+        str | None,
+        QueryParameter(
+            max_length=LINE_CHARACTERS_MAX,
+            pattern=LINE_PATTERN,
+            description="Words in the title, the venue's name or its city.",
+        ),
     ] = None,
     since: Annotated[
-        Moment | None,
+        datetime | None,
         QueryParameter(name="from", description="Starting then or later. Left out: from now on."),
     ] = None,
-    until: Annotated[Moment | None, QueryParameter(description="Starting before then.")] = None,
-    city: FromQuery[Line | None] = None,
-    venue_id: FromQuery[RowId | None] = None,
-    organizer_id: FromQuery[RowId | None] = None,
+    until: Annotated[datetime | None, QueryParameter(description="Starting before then.")] = None,
+    city: Annotated[str | None, QueryParameter(max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN)] = None,
+    venue_id: _IdFilter = None,
+    organizer_id: _IdFilter = None,
 ) -> EventFilter:
     return EventFilter(
         pattern=None if q is None else events.pattern_of(q),
@@ -197,8 +207,8 @@ async def list_events(
     mine: Annotated[
         bool, QueryParameter(description="Your own events in every state, past ones too.")
     ] = False,
-    cursor: FromQuery[Cursor | None] = None,
-    limit: FromQuery[Limit] = PAGE_ITEMS,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[EventSummary]]:
     """List published events in the order in which they start."""
     if mine:
@@ -219,7 +229,7 @@ async def list_events(
     responses=documents(NotFound, NotSignedIn),
 )
 async def get_event(
-    event_id: FromPath[EventId], viewer: NamedDependency[Identity | None], db: NamedDependency[Database]
+    event_id: _EventId, viewer: NamedDependency[Identity | None], db: NamedDependency[Database]
 ) -> Event:
     """Show an event; a draft only to its organizer."""
     return await events.get_event(db, viewer, event_id)
@@ -235,7 +245,7 @@ async def get_event(
     responses=documents(*_BODY, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
 )
 async def update_event(
-    event_id: FromPath[EventId],
+    event_id: _EventId,
     data: JSONBody[EventChange],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
@@ -257,7 +267,7 @@ async def update_event(
     responses=documents(*_ORGANIZER, NotFound, EventIsPublished, EventIsCancelled),
 )
 async def delete_event(
-    event_id: FromPath[EventId], user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> None:
     """Delete a draft of yours."""
     await event_changes.delete_event(db, user, event_id)
@@ -274,7 +284,7 @@ async def delete_event(
     responses=documents(*_ORGANIZER, NotFound, InvalidInput, EventIsCancelled),
 )
 async def publish_event(
-    event_id: FromPath[EventId], user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Event:
     """Publish a draft of yours: everybody sees it, and its sale begins at `sale_starts_at` or now.
 
@@ -298,7 +308,7 @@ async def publish_event(
 )
 async def get_seat_map(
     request: Request[Any, Any, Any],
-    event_id: FromPath[EventId],
+    event_id: _EventId,
     viewer: NamedDependency[Identity | None],
     db: NamedDependency[Database],
 ) -> Response[bytes | None]:

@@ -73,9 +73,9 @@ async def list_events(
     Raises `InvalidInput`, `UnknownCursor`.
     """
     faults = [
-        FieldError(parameter=name, detail="This year is out of range.")
+        FieldError(parameter=name, detail="This needs a time zone, and a year that is not far away.")
         for name, moment in (("from", filters.since), ("until", filters.until))
-        if not is_storable(moment)
+        if moment is not None and (moment.tzinfo is None or not is_storable(moment))
     ]
     if faults:
         raise InvalidInput(errors=faults)

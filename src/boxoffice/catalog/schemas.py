@@ -28,9 +28,9 @@ HOLD_SECONDS_MIN, HOLD_SECONDS_MAX = 1, 3600
 HOLD_SECONDS = 600
 
 # bigint's largest; an id beyond it belongs to nothing.
-_ID_MAX = 2**63 - 1
+ROW_ID_MAX = 2**63 - 1
 
-RowId = Annotated[int, Meta(ge=1, le=_ID_MAX)]
+RowId = Annotated[int, Meta(ge=1, le=ROW_ID_MAX)]
 EventId = Annotated[int, Meta(ge=1, le=EVENT_ID_MAX)]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T18:30:00Z"])]
 TimeZoneName = Annotated[Line, Meta(description="An IANA name.", examples=["Europe/Berlin"])]

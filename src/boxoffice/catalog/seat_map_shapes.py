@@ -22,15 +22,14 @@ from boxoffice.catalog.document import (
 )
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
 from boxoffice.kit.problems import UnreadableBody, invalid_from
-from boxoffice.kit.text import Line
+from boxoffice.kit.text import LINE_PATTERN, Line
 
 # What is written on a seat or at a row's end is a few characters; a ticket has room for this many.
 LABEL_CHARACTERS_MAX = 50
 
 _LABEL = r"^[^\x00-\x1f\x7f]*(?![\s\S])"
-_FILLED_LABEL = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*(?![\s\S])"
 
-Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX, pattern=_FILLED_LABEL)]
+Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX, pattern=LINE_PATTERN)]
 LabelOrNothing = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX, pattern=_LABEL)]
 CategoryName = Annotated[str, Meta(description="The name of one of `categories`.")]
 Coordinate = Annotated[float, Meta(ge=-POSITION_MAX, le=POSITION_MAX)]
