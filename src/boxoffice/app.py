@@ -21,7 +21,7 @@ from boxoffice.catalog import api as catalog
 from boxoffice.kit import metrics
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
-from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody
+from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody, resolve_in_turn
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
@@ -90,6 +90,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         # Ours follow RFC 9457 and are set above; Litestar's own logging would print each refusal.
         logging_config=None,
     )
+    resolve_in_turn(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
     app.asgi_handler = EveryRequest(app.asgi_handler, log_requests=settings.log_requests)
     return app

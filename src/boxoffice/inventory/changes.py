@@ -1,4 +1,7 @@
-"""What can happen to an inventory. The journal is a list of these; replaying them gives the state."""
+"""What can happen to an inventory. The journal is a list of these; replaying them gives the state.
+
+None of these structs can be part of a cycle, so the garbage collector need not look at them (gc=False).
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -6,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 
-class BookingHeld(msgspec.Struct, frozen=True, tag="HELD", omit_defaults=True):
+class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaults=True):
     """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission.
 
     `amounts` has the price of each place in minor units, the seats first, then the areas.
@@ -20,7 +23,7 @@ class BookingHeld(msgspec.Struct, frozen=True, tag="HELD", omit_defaults=True):
     expires_at: datetime
 
 
-class BookingConfirmed(msgspec.Struct, frozen=True, tag="CONFIRMED", omit_defaults=True):
+class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", omit_defaults=True):
     """The places are the buyer's for good: sold. From here on there is a ticket for each.
 
     `taken_again` is true when the hold had expired and its places were still free.
@@ -34,7 +37,7 @@ class BookingConfirmed(msgspec.Struct, frozen=True, tag="CONFIRMED", omit_defaul
     taken_again: bool = False
 
 
-class BookingExpired(msgspec.Struct, frozen=True, tag="EXPIRED", omit_defaults=True):
+class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_defaults=True):
     """The hold ran out; its places are free."""
 
     booking_id: UUID
@@ -43,7 +46,7 @@ class BookingExpired(msgspec.Struct, frozen=True, tag="EXPIRED", omit_defaults=T
     area_ids: tuple[int, ...]
 
 
-class BookingCancelled(msgspec.Struct, frozen=True, tag="CANCELLED", omit_defaults=True):
+class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", omit_defaults=True):
     """The booking was given up; its places are free and its tickets, if there were any, are void."""
 
     booking_id: UUID
@@ -53,7 +56,7 @@ class BookingCancelled(msgspec.Struct, frozen=True, tag="CANCELLED", omit_defaul
     was_confirmed: bool = False
 
 
-class PaymentReturned(msgspec.Struct, frozen=True, tag="RETURNED", omit_defaults=True):
+class PaymentReturned(msgspec.Struct, frozen=True, gc=False, tag="RETURNED", omit_defaults=True):
     """Money came for a booking that cannot have its places; it goes back in full."""
 
     booking_id: UUID

@@ -16,7 +16,7 @@ class BookingState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-class Booking(msgspec.Struct, frozen=True):
+class Booking(msgspec.Struct, frozen=True, gc=False):
     """A booking as its row has it. `amounts` prices each place: the seats first, then the areas.
 
     Amounts are in minor units of `currency`; `area_ids` has one entry an admission.
@@ -36,7 +36,7 @@ class Booking(msgspec.Struct, frozen=True):
     settled_payments: tuple[UUID, ...] = ()
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Hold(msgspec.Struct, frozen=True, gc=False):
     """Hold these places for this buyer: every one or none. Answer: a `Booking`."""
 
     booking_id: UUID
@@ -45,14 +45,14 @@ class Hold(msgspec.Struct, frozen=True):
     area_ids: tuple[int, ...] = ()
 
 
-class Cancel(msgspec.Struct, frozen=True):
+class Cancel(msgspec.Struct, frozen=True, gc=False):
     """Give the booking up. Answer: the `Booking`, also when it was cancelled before."""
 
     booking_id: UUID
     buyer_id: int
 
 
-class Payment(msgspec.Struct, frozen=True):
+class Payment(msgspec.Struct, frozen=True, gc=False):
     """Money that a provider says it has captured, in minor units, and which of its reports says so."""
 
     payment_id: UUID
@@ -62,7 +62,7 @@ class Payment(msgspec.Struct, frozen=True):
     provider_event_id: str
 
 
-class Confirm(msgspec.Struct, frozen=True):
+class Confirm(msgspec.Struct, frozen=True, gc=False):
     """The money is here: make the places the buyer's, or give it back. Answer: `PaymentOutcome`."""
 
     booking_id: UUID

@@ -23,7 +23,7 @@ HELD = 1
 SOLD = 2
 
 
-class Pending(msgspec.Struct, frozen=True):
+class Pending(msgspec.Struct, frozen=True, gc=False):
     """A hold that still counts, until its time is over or somebody decides otherwise."""
 
     buyer_id: int

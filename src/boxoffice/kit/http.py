@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import msgspec
 import structlog
+from litestar import Litestar
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 
@@ -76,6 +78,18 @@ class StrictBody(AbstractDTO[Any]):
             raise invalid_from(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UnreadableBody from None
+
+
+def resolve_in_turn(app: Litestar) -> None:
+    """Have a handler's dependencies resolved one after the other instead of in a task each.
+
+    Ours are made once per process, there is nothing to wait for; the task group that Litestar opens
+    for two or more of them took half of the CPU of a request (0.15 of 0.32 ms).
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [{one} for batch in model.dependency_batches for one in batch]
 
 
 class EveryRequest:
