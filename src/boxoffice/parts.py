@@ -10,7 +10,7 @@ from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.settings import Settings
 from boxoffice.payments.facts import record_decided
-from boxoffice.payments.provider import Provider
+from boxoffice.payments.provider import Providers
 from boxoffice.payments.sandbox import Sandbox
 from boxoffice.tickets.issue import issue_tickets
 
@@ -25,9 +25,7 @@ class Parts:
         self.outbound = Outbound()
         self.sales = GroupCommit(self.db, [_issue_or_void_tickets, record_decided])
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
-        self.providers: dict[str, Provider] = {}
-        if self.sandbox is not None:
-            self.providers[self.sandbox.name] = self.sandbox
+        self.providers = Providers(*([self.sandbox] if self.sandbox else []))
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

@@ -121,7 +121,7 @@ class GroupCommit:
             line.inventory = None
             for waiting in taken or _take(line):
                 _fail(waiting, NotFound())
-        except Exception:
+        except Exception:  # noqa: BLE001  every fault must end in an answer for each who waits
             # A constraint fired, a version is missing, a rule has a bug: load the inventory anew and
             # decide one command at a time, so that one bad command cannot fail its neighbours.
             _log.exception("batch failed", event_id=event_id, commands=len(taken))
@@ -135,7 +135,7 @@ class GroupCommit:
             return
         try:
             await self._commit(event_id, line, [waiting])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  see above
             # Whatever it is, it is this command's own; its client gets it, and the log has it above.
             line.inventory = None
             _fail(waiting, error)

@@ -77,9 +77,10 @@ async def take_event(
     provider: FromPath[str],
 ) -> None:
     """Take a signed webhook. 204 means it is durable, with everything that follows from it."""
-    if provider not in providers:
+    sender = providers.find(provider)
+    if sender is None:
         raise NotFound
-    fact = providers[provider].read_report(request.headers, await request.body())
+    fact = sender.read_report(request.headers, await request.body())
     await take_fact(db, sales, provider, fact)
 
 

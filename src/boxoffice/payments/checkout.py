@@ -29,9 +29,10 @@ async def start_payment(
 
     Raises `NotFound`, `NothingToPay` when the hold is over or paid for, `UnknownProvider`.
     """
-    name = provider or next(iter(providers), "")
-    if name not in providers:
-        raise UnknownProvider(providers=list(providers))
+    name = provider or next(iter(providers.names), "")
+    chosen = providers.find(name)
+    if chosen is None:
+        raise UnknownProvider(providers=providers.names)
     event_id = event_of(booking_id)
     booking = await queries.find_payable(db, event_id, booking_id)
     if booking is None or booking.buyer_id != buyer_id:
@@ -46,7 +47,7 @@ async def start_payment(
             )
     if payment.checkout_url is not None:
         return payment
-    url = await providers[name].open_checkout(
+    url = await chosen.open_checkout(
         Charge(
             payment_id=payment.id,
             amount=payment.amount,

@@ -60,4 +60,21 @@ class Provider(Protocol):
         ...
 
 
-Providers = Mapping[str, Provider]
+class Providers:
+    """The providers of this installation, by name; the first is the one used when none is named."""
+
+    def __init__(self, *providers: Provider) -> None:
+        self._by_name = {provider.name: provider for provider in providers}
+
+    @property
+    def names(self) -> list[str]:
+        """Their names, the house's first choice first."""
+        return list(self._by_name)
+
+    def find(self, name: str) -> Provider | None:
+        """The provider of this name."""
+        return self._by_name.get(name)
+
+    def get(self, name: str) -> Provider:
+        """The provider of this name; raises `LookupError` for one that was switched off."""
+        return self._by_name[name]
