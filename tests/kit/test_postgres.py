@@ -1,0 +1,114 @@
+"""The facade: one transaction at a time, typed rows, outages told apart from bugs."""
+
+import asyncio
+from enum import StrEnum
+
+import asyncpg
+import msgspec
+import pytest
+
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.outbound import Outbound
+from boxoffice.kit.postgres import Database
+
+
+class Colour(StrEnum):
+    """One of the values a column may have."""
+
+    RED = "RED"
+
+
+class Row(msgspec.Struct, frozen=True):
+    """What the tests read."""
+
+    number: int
+    colours: tuple[Colour, ...]
+
+
+async def test_a_row_has_the_types_it_says(db: Database):
+    row = await db.get(Row, "SELECT 1 AS number, ARRAY['RED'] AS colours")
+    assert row == Row(1, (Colour.RED,))
+    with pytest.raises(msgspec.ValidationError):
+        await db.get(Row, "SELECT 1 AS number, ARRAY['BLUE'] AS colours")
+    with pytest.raises(msgspec.ValidationError):
+        await db.get(Row, "SELECT 1 AS number")
+
+
+async def test_find_may_be_none_and_get_may_not(db: Database):
+    assert await db.find(int, "SELECT 1 WHERE false") is None
+    with pytest.raises(LookupError):
+        await db.get(int, "SELECT 1 WHERE false")
+
+
+async def test_transactions_do_not_nest_and_nothing_goes_around_them(db: Database):
+    outbound = Outbound()
+    async with db.transaction():
+        with pytest.raises(RuntimeError, match="transaction"):
+            async with db.transaction():
+                pass
+        with pytest.raises(RuntimeError, match="second connection"):
+            await db.find(int, "SELECT 1")
+        with pytest.raises(RuntimeError, match="network call"):
+            await outbound.post("http://127.0.0.1:9/", b"", {})
+    await outbound.close()
+
+
+async def test_an_exception_rolls_back(db: Database):
+    with pytest.raises(ZeroDivisionError):
+        async with db.transaction() as tx:
+            await tx.execute("CREATE TABLE never_there (id int)")
+            raise ZeroDivisionError
+    assert await db.find(str, "SELECT to_regclass('never_there')::text") is None
+
+
+async def test_a_server_that_is_away_is_an_outage_and_not_a_bug():
+    away = Database("postgresql://nobody@/nothing?host=/nowhere/at/all", connections_max=2)
+    with pytest.raises(Unavailable):
+        await away.find(int, "SELECT 1")
+    await away.open()
+    with pytest.raises(Unavailable):
+        await away.find(int, "SELECT 1")
+    with pytest.raises(Unavailable):
+        async with away.transaction():
+            pass
+    await away.close()
+
+
+async def test_a_connection_that_is_cut_is_an_outage_and_the_next_one_works(dsn: str):
+    db = Database(dsn, connections_max=1)
+    await db.open()
+    with pytest.raises(Unavailable):
+        async with db.transaction() as tx:
+            await tx.find(str, "SELECT pg_terminate_backend(pg_backend_pid())::text")
+    assert await db.find(int, "SELECT 1") == 1
+    await db.close()
+
+
+async def test_a_pool_that_is_used_up_is_an_outage(dsn: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("boxoffice.kit.postgres.ACQUIRE_SECONDS_MAX", 0.2)
+    db = Database(dsn, connections_max=1)
+    await db.open()
+
+    async def late() -> None:
+        with pytest.raises(Unavailable):
+            await db.find(int, "SELECT 1")
+
+    waiting = asyncio.Event()
+    done = asyncio.Event()
+
+    async def keep() -> None:
+        async with db.transaction():
+            waiting.set()
+            await done.wait()
+
+    keeper = asyncio.create_task(keep())
+    await waiting.wait()
+    await late()
+    done.set()
+    await keeper
+    await db.close()
+
+
+async def test_a_bug_in_a_query_stays_a_bug(db: Database):
+    with pytest.raises(asyncpg.UndefinedColumnError):
+        await db.find(int, "SELECT nonsense")
