@@ -11,7 +11,7 @@ from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
-from msgspec import structs
+from msgspec import ValidationError, convert, structs
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
 from boxoffice.accounts.identity import Identity
@@ -25,13 +25,14 @@ from boxoffice.catalog.schemas import (
     EventChange,
     EventState,
     EventSummary,
+    Moment,
     NewEvent,
     NewVenue,
     SeatMapSummary,
     Venue,
 )
 from boxoffice.catalog.seat_map_body import SeatMapBody
-from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
 from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
@@ -171,22 +172,30 @@ async def _provide_filters(
         ),
     ] = None,
     since: Annotated[
-        datetime | None,
-        QueryParameter(name="from", description="Starting then or later. Left out: from now on."),
+        str | None, QueryParameter(name="from", description="Starting then or later. Left out: from now on.")
     ] = None,
-    until: Annotated[datetime | None, QueryParameter(description="Starting before then.")] = None,
+    until: Annotated[str | None, QueryParameter(description="Starting before then.")] = None,
     city: Annotated[str | None, QueryParameter(max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN)] = None,
     venue_id: _IdFilter = None,
     organizer_id: _IdFilter = None,
 ) -> EventFilter:
     return EventFilter(
         pattern=None if q is None else events.pattern_of(q),
-        since=since,
-        until=until,
+        since=_moment_of("from", since),
+        until=_moment_of("until", until),
         city=city,
         venue_id=venue_id,
         organizer_id=organizer_id,
     )
+
+
+def _moment_of(parameter: str, text: str | None) -> datetime | None:
+    try:
+        # A plus sign in a query is a space unless it is escaped, which few people know.
+        return None if text is None else convert(text.replace(" ", "+"), Moment)
+    except ValidationError:
+        detail = "This is no RFC 3339 time with an offset, such as 2027-06-12T18:30:00Z."
+        raise InvalidInput(errors=[FieldError(parameter=parameter, detail=detail)]) from None
 
 
 @get(

@@ -51,7 +51,7 @@ async def update_event(db: Database, user: Identity, event_id: int, change: Even
         if event.state is EventState.PUBLISHED:
             _refuse_frozen(event, change)
         columns = _changed(event, change)
-        categories = await _categories_of(tx, locked, columns)
+        categories = await _categories_of(tx, event, columns)
         prices = _amounts_of(event) if change.prices is UNSET else change.prices
         faults = [*faults_of_event(columns), *faults_of_prices(prices, categories)]
         if event.state is EventState.PUBLISHED:
@@ -79,7 +79,7 @@ async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
         if event.state is EventState.PUBLISHED:
             return event
         columns = _changed(event, EventChange())
-        categories = await _categories_of(tx, locked, columns)
+        categories = await _categories_of(tx, event, columns)
         faults = [
             *faults_of_start(columns.starts_at, locked.now),
             *faults_of_sale_window(columns, locked.now),
@@ -109,8 +109,8 @@ async def _lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Loc
     return locked
 
 
-async def _categories_of(tx: Transaction, locked: LockedEvent, columns: EventColumns) -> list[CategoryPlaces]:
-    place = await queries.find_venue_with_map(tx, locked.venue_id, columns.seat_map_id)
+async def _categories_of(tx: Transaction, event: Event, columns: EventColumns) -> list[CategoryPlaces]:
+    place = await queries.find_venue_with_map(tx, event.venue.id, columns.seat_map_id)
     if place is None or place.categories is None:
         raise invalid("/seat_map_id", "The event's venue has no such seat map.")
     return decode_categories(place.categories)

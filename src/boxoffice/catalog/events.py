@@ -8,7 +8,14 @@ from msgspec import Meta
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import queries
-from boxoffice.catalog.event_rules import faults_of_event, faults_of_prices, faults_of_start, is_storable
+from boxoffice.catalog.event_rules import (
+    YEAR_MAX,
+    YEAR_MIN,
+    faults_of_event,
+    faults_of_prices,
+    faults_of_start,
+    is_storable,
+)
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import (
@@ -73,9 +80,9 @@ async def list_events(
     Raises `InvalidInput`, `UnknownCursor`.
     """
     faults = [
-        FieldError(parameter=name, detail="This needs a time zone, and a year that is not far away.")
+        FieldError(parameter=name, detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
         for name, moment in (("from", filters.since), ("until", filters.until))
-        if moment is not None and (moment.tzinfo is None or not is_storable(moment))
+        if not is_storable(moment)
     ]
     if faults:
         raise InvalidInput(errors=faults)

@@ -170,15 +170,18 @@ async def insert_prices(tx: Transaction, event_id: int, prices: Mapping[str, int
 
 
 async def lock_event(tx: Transaction, event_id: int) -> LockedEvent | None:
-    """Let one change of this event at a time happen; those who read it do not wait."""
+    """Let one change of this event at a time happen; those who read it do not wait.
+
+    A statement of its own over one table: after a wait, a join would pair the event as it has become
+    with other rows as they were, and the next statement is the first to see all of it.
+    """
     return await tx.find(
         LockedEvent,
         """
-        SELECT events.organizer_id, events.state, seat_maps.venue_id, now() AS now
+        SELECT organizer_id, state, now() AS now
           FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-         WHERE events.id = $1
-           FOR NO KEY UPDATE OF events
+         WHERE id = $1
+           FOR NO KEY UPDATE
         """,
         event_id,
     )

@@ -108,7 +108,6 @@ class LockedEvent(msgspec.Struct, frozen=True):
 
     organizer_id: int
     state: str
-    venue_id: int
     now: datetime
 
 

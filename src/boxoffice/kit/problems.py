@@ -49,12 +49,13 @@ class BodyTooLarge(Refusal, status=413):
 
 def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
     """Turn msgspec's message, `... - at `$.seat_ids[0]``, into a pointer and a sentence."""
-    detail, _, path = str(error).partition(" - at `")
-    pointer = re.sub(r"\[(\d+|\.\.\.)\]", r"/\1", path.rstrip("`").removeprefix("$").replace(".", "/"))
+    detail, _, place = str(error).partition(" - at `")
+    # msgspec writes `$.prices[...]` and `key` in `$.prices` for a member of an object, without saying
+    # which: then we point at the whole object.
+    path = place.rpartition("$")[2].rstrip("`").partition("[...]")[0]
+    pointer = re.sub(r"\[(\d+)\]", r"/\1", path.replace(".", "/"))
     if named := re.match(r"Object (?:missing required|contains unknown) field `(.*)`", detail):
         pointer = f"{pointer}/{named[1]}"
-    # msgspec does not say which member of an object was wrong, so we point at the whole object.
-    pointer = pointer.partition("/...")[0]
     if "matching regex" in detail:
         detail = "Blank, or has characters that are not allowed here"
     return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail.replace("`", "'"))])
