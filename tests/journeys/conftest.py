@@ -1,0 +1,29 @@
+"""Real servers: two installations of `boxoffice serve` on the PostgreSQL of the tests."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from server import Server, data_folder, free_port, started
+
+
+@pytest.fixture(scope="package")
+def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
+    """Two server processes that know of each other only through PostgreSQL."""
+    with (
+        data_folder() as one,
+        data_folder() as other,
+        _served(one, dsn) as first,
+        _served(other, dsn) as second,
+    ):
+        yield first, second
+
+
+@contextmanager
+def _served(folder: Path, dsn: str) -> Generator[Server]:
+    folder.mkdir()
+    port = free_port()
+    with started(folder, port=port, workers=1, dsn=dsn, public_url=f"http://127.0.0.1:{port}") as server:
+        yield server
