@@ -15,7 +15,7 @@ from boxoffice.kit.postgres import Source
 # Maps a process keeps: more halls than one box sells at a time; 2 MB each for the largest.
 SEAT_MAPS_KEPT_MAX = 32
 
-# Reading a larger document takes longer than other requests should wait (about 1 us a byte / 20).
+# Takes about 5 ms to read; other requests should not wait for longer than that.
 _BYTES_READ_AT_ONCE_MAX = 400_000
 
 

@@ -14,7 +14,7 @@ FAULTS_MAX = 20
 def read_seat_map(body: bytes) -> SeatMapDocument:
     """Read a body of either shape into the document we keep; rows and zones without seats are dropped.
 
-    CPU-bound: about 0.2 s for 50,000 seats, so it belongs in a thread. Raises `UnreadableBody` or
+    CPU-bound: about 0.1 s for 50,000 seats, so it belongs in a thread. Raises `UnreadableBody` or
     `InvalidInput`.
     """
     shape = read_shape(body)
