@@ -120,24 +120,6 @@ async def open_show(
     state: str = "PUBLISHED",
 ) -> Show:
     """A published event: `seats` in rows of twenty, and one area for each capacity in `areas`."""
-    document = SeatMapDocument(
-        name="A hall",
-        seat_count=seats,
-        categories=[Category(name="Any")],
-        zones=[
-            DocumentZone(
-                name="Block A",
-                rows=[
-                    _row(first, min(first + SEATS_IN_A_ROW, seats))
-                    for first in range(0, seats, SEATS_IN_A_ROW)
-                ],
-            )
-        ],
-        areas=[
-            Area(id=number, name=f"Area {number}", capacity=capacity, category="Any")
-            for number, capacity in enumerate(areas)
-        ],
-    )
     organizer_id = await insert_user(db, "ORGANIZER")
     async with db.transaction() as tx:
         event_id = await tx.get(
@@ -149,7 +131,8 @@ async def open_show(
             ), map AS (
                 INSERT INTO seat_maps (venue_id, version, name, seat_count, place_count, categories, document,
                                        document_gzip, etag)
-                SELECT id, 1, 'A hall', $2::integer, $2::integer + $3::integer, '[]', $4::json, '', '' FROM venue RETURNING id
+                SELECT id, 1, 'A hall', $2::integer, $2::integer + $3::integer, '[]', $4::json, '', ''
+                  FROM venue RETURNING id
             ), event AS (
                 INSERT INTO events (organizer_id, seat_map_id, title, state, currency, time_zone, starts_at,
                                     places_per_buyer_max, hold_seconds)
@@ -163,7 +146,7 @@ async def open_show(
             organizer_id,
             seats,
             sum(areas),
-            msgspec.json.encode(document).decode(),
+            msgspec.json.encode(_hall(seats, areas)).decode(),
             state,
             places_per_buyer_max,
             hold_seconds,
@@ -184,6 +167,27 @@ async def insert_user(db: Database, role: str = "USER") -> int:
             f"{secrets.token_hex(8)}@example.org",
             role,
         )
+
+
+def _hall(seats: int, areas: Sequence[int]) -> SeatMapDocument:
+    return SeatMapDocument(
+        name="A hall",
+        seat_count=seats,
+        categories=[Category(name="Any")],
+        zones=[
+            DocumentZone(
+                name="Block A",
+                rows=[
+                    _row(first, min(first + SEATS_IN_A_ROW, seats))
+                    for first in range(0, seats, SEATS_IN_A_ROW)
+                ],
+            )
+        ],
+        areas=[
+            Area(id=number, name=f"Area {number}", capacity=capacity, category="Any")
+            for number, capacity in enumerate(areas)
+        ],
+    )
 
 
 def _row(first: int, last: int) -> DocumentRow:

@@ -32,6 +32,8 @@ from boxoffice.tickets import api as tickets
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
 
+_ROUTES = [*accounts.routes, *catalog.routes, *booking.routes, *payments.routes, *tickets.routes]
+
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
@@ -58,16 +60,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     }
     app = Litestar(
         route_handlers=[
-            Router(
-                path="/api/v1",
-                route_handlers=[
-                    *accounts.routes,
-                    *catalog.routes,
-                    *booking.routes,
-                    *payments.routes,
-                    *tickets.routes,
-                ],
-            ),
+            Router(path="/api/v1", route_handlers=_ROUTES),
             get_live,
             get_ready,
             metrics.get_metrics,

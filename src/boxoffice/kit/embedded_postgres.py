@@ -51,8 +51,13 @@ _log = logging.getLogger("boxoffice.postgres")
 # Long enough for crash recovery of max_wal_size on a slow disk.
 START_SECONDS_MAX = 300
 
+# A server that fell is back at once; one that falls again and again must not eat the machine.
 _RESTART_PAUSE_MIN, _RESTART_PAUSE_MAX = 0.1, 5.0
+
+# Our own socket answers within milliseconds; a server that takes longer is not ready yet.
 _CONNECT_SECONDS_MAX = 2
+
+# A start takes tenths of a second: looking this often adds nothing that anybody notices.
 _POLL_SECONDS = 0.02
 
 # The server logs warnings only; a log this long is put aside at the next start.

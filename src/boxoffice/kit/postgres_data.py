@@ -38,6 +38,7 @@ _QUIT_SECONDS_MAX = 10
 # Backends of a killed server see its death when they next look up from their work.
 _ORPHAN_SECONDS_MAX = 1
 
+# Often enough that waiting for an end costs next to nothing, rarely enough that looking does too.
 _POLL_SECONDS = 0.02
 
 # A unix socket's path fits into 108 bytes on Linux and 104 on macOS, with a zero at its end.
