@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotSignedIn, signed_in
@@ -27,7 +27,16 @@ from boxoffice.inventory.refusals import (
 )
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.ids import event_of
-from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, decode_cursor, page_of
+from boxoffice.kit.paging import (
+    PAGE_ITEMS,
+    Cursor,
+    Limit,
+    Page,
+    UnknownCursor,
+    decode_cursor,
+    link_headers,
+    page_of,
+)
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
 
@@ -86,19 +95,18 @@ async def show(
     responses=documents(NotSignedIn, UnknownCursor, InvalidInput),
 )
 async def list_own(
+    request: Request[Any, Any, Any],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    cursor: FromQuery[Cursor | None] = None,
-    limit: FromQuery[Limit] = PAGE_ITEMS,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[BookingView]]:
     """List one's own bookings, newest first."""
     before = decode_cursor(cursor, UUID) if cursor else None
     page = page_of(await queries.list_bookings(db, user.user_id, before, limit + 1), limit, _position)
     views = [await view_of_row(db, row) for row in page.items]
-    headers = {}
-    if page.next_cursor:
-        headers["Link"] = f'</api/v1/bookings?limit={limit}&cursor={page.next_cursor}>; rel="next"'
-    return Response(Page(items=views, next_cursor=page.next_cursor), headers=headers)
+    shown = Page(items=views, next_cursor=page.next_cursor)
+    return Response(shown, headers=link_headers(request, shown))
 
 
 @post(
@@ -122,7 +130,7 @@ async def cancel(
     return await view_of_booking(db, booking)
 
 
-def _position(row: Any) -> UUID:
+def _position(row: queries.BookingRow) -> UUID:
     return row.id
 
 
