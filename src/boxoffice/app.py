@@ -9,7 +9,6 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from boxoffice import __version__
@@ -19,6 +18,7 @@ from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
 from boxoffice.catalog import api as catalog
 from boxoffice.kit import metrics
+from boxoffice.kit.api_document import ApiDocument
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody, resolve_in_turn
@@ -121,6 +121,6 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="Operations", description="For those who keep it running."),
         ],
         path="/schema",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        render_plugins=[ApiDocument(path="/openapi.json")],
         use_handler_docstrings=True,
     )

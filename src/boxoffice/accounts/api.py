@@ -17,9 +17,8 @@ from boxoffice.accounts.register import register as make_account
 from boxoffice.accounts.schemas import Credentials, NewAccount, Registered, SignedIn, User
 from boxoffice.accounts.sessions import Session, SessionEnded, WrongCredentials
 from boxoffice.accounts.tokens import Tokens
-from boxoffice.kit.errors import InvalidInput
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.kit.settings import Settings
 
 
@@ -28,7 +27,7 @@ from boxoffice.kit.settings import Settings
     operation_id="Register",
     summary="Make an account",
     tags=["Accounts"],
-    responses=documents(UnreadableBody, MissingBody, NotJson, InvalidInput),
+    responses=documents(*BODY_REFUSALS),
 )
 async def register(
     data: JSONBody[NewAccount], db: NamedDependency[Database], passwords: NamedDependency[Passwords]
@@ -46,7 +45,7 @@ async def register(
     operation_id="LogIn",
     summary="Log in",
     tags=["Accounts"],
-    responses=documents(UnreadableBody, MissingBody, NotJson, InvalidInput, WrongCredentials, WrongOrigin),
+    responses=documents(*BODY_REFUSALS, WrongCredentials, WrongOrigin),
 )
 async def log_in(
     data: JSONBody[Credentials],

@@ -57,7 +57,7 @@ class NewAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: Email
     password: NewPassword
-    name: Line
+    name: Annotated[Line, Meta(examples=["Ada Lovelace"])]
 
 
 class Registered(msgspec.Struct, frozen=True):

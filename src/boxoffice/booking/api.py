@@ -38,7 +38,7 @@ from boxoffice.kit.paging import (
     page_of,
 )
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.problems import BODY_REFUSALS, documents
 
 
 @post(
@@ -50,7 +50,7 @@ from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, Unreadabl
     security=[{"access_token": []}],
     responses=documents(
         NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, SaleNotOpen, SaleClosed, EventCancelled,
-        InvalidInput, UnreadableBody, MissingBody, NotJson, BodyTooLarge,
+        *BODY_REFUSALS,
     ),
 )  # fmt: skip
 async def create(

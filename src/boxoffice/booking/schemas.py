@@ -32,7 +32,10 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
     seat_ids: Annotated[list[PlaceId], Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[214, 215]])] = []
-    areas: Annotated[list[WantedArea], Meta(max_length=PLACES_PER_BOOKING_MAX)] = []
+    areas: Annotated[
+        list[WantedArea],
+        Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[{"area_id": 0, "quantity": 2}]]),
+    ] = []
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):

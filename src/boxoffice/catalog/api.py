@@ -37,7 +37,7 @@ from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import BodyTooLarge, MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
@@ -45,7 +45,6 @@ _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 _IdFilter = Annotated[int | None, QueryParameter(ge=1, le=ROW_ID_MAX)]
 
-_BODY = (UnreadableBody, MissingBody, NotJson, InvalidInput, BodyTooLarge)
 _ORGANIZER = (NotSignedIn, NotAllowed)
 
 # A published event's map never changes, so whoever has it need not ask again for a year, the longest
@@ -77,7 +76,7 @@ _VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
     summary="Make a venue",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_BODY, *_ORGANIZER),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER),
 )
 async def create_venue(
     data: JSONBody[NewVenue], user: NamedDependency[Identity], db: NamedDependency[Database]
@@ -107,7 +106,7 @@ async def get_venue(venue_id: _VenueId, db: NamedDependency[Database]) -> Venue:
     summary="Add a version of a venue's seat map",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_BODY, *_ORGANIZER, NotFound),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound),
 )
 async def import_seat_map(
     venue_id: _VenueId,
@@ -153,7 +152,7 @@ async def list_seat_maps(
     summary="Make an event",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_BODY, *_ORGANIZER),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER),
 )
 async def create_event(
     data: JSONBody[NewEvent], user: NamedDependency[Identity], db: NamedDependency[Database]
@@ -251,7 +250,7 @@ async def get_event(
     summary="Change an event",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_BODY, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
 )
 async def update_event(
     event_id: _EventId,

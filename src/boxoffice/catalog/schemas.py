@@ -30,9 +30,14 @@ HOLD_SECONDS = 600
 # bigint's largest; an id beyond it belongs to nothing.
 ROW_ID_MAX = 2**63 - 1
 
-RowId = Annotated[int, Meta(ge=1, le=ROW_ID_MAX)]
+RowId = Annotated[int, Meta(ge=1, le=ROW_ID_MAX, examples=[1])]
 EventId = Annotated[int, Meta(ge=1, le=EVENT_ID_MAX)]
 Moment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T18:30:00Z"])]
+EndMoment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T21:00:00Z"])]
+SaleStart = Annotated[datetime, Meta(tz=True, examples=["2027-01-11T09:00:00Z"])]
+SaleEnd = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T17:00:00Z"])]
+Title = Annotated[Line, Meta(examples=["A midsummer night's dream"])]
+Description = Annotated[Prose, Meta(examples=["A comedy by William Shakespeare, in the open air."])]
 TimeZoneName = Annotated[Line, Meta(description="An IANA name.", examples=["Europe/Berlin"])]
 CurrencyCode = Annotated[
     str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217.", examples=["EUR"])
@@ -49,8 +54,8 @@ Prices = Annotated[
         examples=[{"Stalls": 4500, "Balcony": 2900}],
     ),
 ]
-PlacesPerBuyer = Annotated[int, Meta(ge=1, le=PLACES_PER_BUYER_MAX)]
-HoldSeconds = Annotated[int, Meta(ge=HOLD_SECONDS_MIN, le=HOLD_SECONDS_MAX)]
+PlacesPerBuyer = Annotated[int, Meta(ge=1, le=PLACES_PER_BUYER_MAX, examples=[PLACES_PER_BUYER])]
+HoldSeconds = Annotated[int, Meta(ge=HOLD_SECONDS_MIN, le=HOLD_SECONDS_MAX, examples=[HOLD_SECONDS])]
 
 
 class EventState(StrEnum):
@@ -68,7 +73,10 @@ class NewVenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     city: Annotated[Line, Meta(examples=["Erfurt"])]
     country: CountryCode
     time_zone: TimeZoneName
-    address_lines: Annotated[list[Line], Meta(max_length=ADDRESS_LINES_MAX)] = []
+    address_lines: Annotated[
+        list[Line],
+        Meta(max_length=ADDRESS_LINES_MAX, examples=[["Essener Straße 20", "99089 Erfurt"]]),
+    ] = []
 
 
 class Venue(msgspec.Struct, frozen=True):
@@ -106,14 +114,14 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     venue_id: RowId
     seat_map_id: RowId
-    title: Line
+    title: Title
     starts_at: Moment
     currency: CurrencyCode
-    description: Prose = ""
-    ends_at: Moment | None = None
+    description: Description = ""
+    ends_at: EndMoment | None = None
     time_zone: TimeZoneName | None = None
-    sale_starts_at: Moment | None = None
-    sale_ends_at: Moment | None = None
+    sale_starts_at: SaleStart | None = None
+    sale_ends_at: SaleEnd | None = None
     places_per_buyer_max: PlacesPerBuyer = PLACES_PER_BUYER
     hold_seconds: HoldSeconds = HOLD_SECONDS
     prices: Prices = {}
@@ -127,14 +135,14 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     seat_map_id: RowId | UnsetType = UNSET
-    title: Line | UnsetType = UNSET
-    description: Prose | UnsetType = UNSET
+    title: Title | UnsetType = UNSET
+    description: Description | UnsetType = UNSET
     currency: CurrencyCode | UnsetType = UNSET
     time_zone: TimeZoneName | UnsetType = UNSET
     starts_at: Moment | UnsetType = UNSET
-    ends_at: Moment | UnsetType | None = UNSET
-    sale_starts_at: Moment | UnsetType | None = UNSET
-    sale_ends_at: Moment | UnsetType | None = UNSET
+    ends_at: EndMoment | UnsetType | None = UNSET
+    sale_starts_at: SaleStart | UnsetType | None = UNSET
+    sale_ends_at: SaleEnd | UnsetType | None = UNSET
     places_per_buyer_max: PlacesPerBuyer | UnsetType = UNSET
     hold_seconds: HoldSeconds | UnsetType = UNSET
     prices: Prices | UnsetType = UNSET

@@ -33,7 +33,39 @@ Label = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX, pattern=LINE_PATTER
 LabelOrNothing = Annotated[str, Meta(max_length=LABEL_CHARACTERS_MAX, pattern=_LABEL)]
 CategoryName = Annotated[str, Meta(description="The name of one of `categories`.")]
 Coordinate = Annotated[float, Meta(ge=-POSITION_MAX, le=POSITION_MAX)]
+MapName = Annotated[Line, Meta(examples=["The courtyard"])]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", max_length=7, examples=["#E87722"])]
+
+
+# What the documentation shows: two seats beside an aisle, and room to stand.
+_CATEGORIES = [{"name": "Stalls", "color": "#E87722"}, {"name": "Standing", "color": "#2A9D8F"}]
+_ZONE = {
+    "name": "Left",
+    "rows": [
+        {
+            "name": "A",
+            "seats": [
+                {"number": "1", "x": 0, "y": 0, "category": "Stalls", "accessible": True},
+                {"number": "2", "x": 60, "y": 0, "category": "Stalls"},
+            ],
+        }
+    ],
+}
+_AREA = {"name": "Floor", "capacity": 500, "category": "Standing"}
+_PLAN_ZONE = {
+    "name": "Left",
+    "position": {"x": 100, "y": 50},
+    "rows": [
+        {
+            "row_number": "A",
+            "position": {"x": 0, "y": 0},
+            "seats": [
+                {"seat_guid": "a1", "seat_number": "1", "position": {"x": 0, "y": 0}, "category": "Stalls"},
+                {"seat_guid": "a2", "seat_number": "2", "position": {"x": 60, "y": 0}, "category": "Stalls"},
+            ],
+        }
+    ],
+}
 
 
 class NewCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -79,10 +111,10 @@ class NewSeatMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Our own shape, told by `"format": "BOXOFFICE"`: positions are absolute, areas are for sale."""
 
     format: Literal["BOXOFFICE"]
-    name: Line
-    categories: Annotated[list[NewCategory], Meta(max_length=CATEGORIES_MAX)]
-    zones: list[NewZone] = []
-    areas: Annotated[list[NewArea], Meta(max_length=AREAS_MAX)] = []
+    name: MapName
+    categories: Annotated[list[NewCategory], Meta(max_length=CATEGORIES_MAX, examples=[_CATEGORIES])]
+    zones: Annotated[list[NewZone], Meta(examples=[[_ZONE]])] = []
+    areas: Annotated[list[NewArea], Meta(max_length=AREAS_MAX, examples=[[_AREA]])] = []
 
 
 class PlanPosition(msgspec.Struct, frozen=True, gc=False):
@@ -130,9 +162,9 @@ class PlanZone(msgspec.Struct, frozen=True):
 class SeatingPlan(msgspec.Struct, frozen=True):
     """The open seating-plan JSON, which has no `format` member. Members we do not know are ignored."""
 
-    name: Line
-    categories: Annotated[list[PlanCategory], Meta(max_length=CATEGORIES_MAX)]
-    zones: list[PlanZone]
+    name: MapName
+    categories: Annotated[list[PlanCategory], Meta(max_length=CATEGORIES_MAX, examples=[_CATEGORIES])]
+    zones: Annotated[list[PlanZone], Meta(examples=[[_PLAN_ZONE]])]
     format: Literal["SEATING_PLAN"] = "SEATING_PLAN"
 
 

@@ -47,6 +47,10 @@ class BodyTooLarge(Refusal, status=413):
     """The body is larger than this request accepts."""
 
 
+# How a JSON body can be refused before its handler sees it.
+BODY_REFUSALS = (UnreadableBody, MissingBody, BodyTooLarge, NotJson, InvalidInput)
+
+
 def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
     """Turn msgspec's message, `... - at `$.seat_ids[0]``, into a pointer and a sentence."""
     detail, _, place = str(error).partition(" - at `")

@@ -14,7 +14,7 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import documents
+from boxoffice.kit.problems import BODY_REFUSALS, BodyTooLarge, documents
 from boxoffice.payments.checkout import NothingToPay, UnknownProvider, get_own_payment, start_payment
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
@@ -29,7 +29,7 @@ from boxoffice.payments.schemas import NewPayment, PaymentView
     summary="Pay for a booking",
     tags=["Payments"],
     security=[{"access_token": []}],
-    responses=documents(NotSignedIn, NotFound, NothingToPay, UnknownProvider, InvalidInput),
+    responses=documents(NotSignedIn, NotFound, NothingToPay, UnknownProvider, *BODY_REFUSALS),
 )
 async def start(
     data: JSONBody[NewPayment],
@@ -67,7 +67,7 @@ async def show(
     summary="Hear from a payment provider",
     tags=["Payments"],
     status_code=204,
-    responses=documents(UnsignedReport, NotFound, InvalidInput),
+    responses=documents(UnsignedReport, NotFound, BodyTooLarge, InvalidInput),
 )
 async def take_event(
     request: Request[Any, Any, Any],

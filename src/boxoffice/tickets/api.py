@@ -16,7 +16,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import MissingBody, NotJson, UnreadableBody, documents
+from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.tickets import check_in, show, signing_keys
 from boxoffice.tickets.code import TicketKeys
 from boxoffice.tickets.qr import QrFormat
@@ -157,9 +157,7 @@ async def list_ticket_keys(
     tags=["Tickets"],
     guards=[organizer],
     security=[{"access_token": []}],
-    responses=documents(
-        NotSignedIn, NotAllowed, NotFound, UnreadableBody, MissingBody, NotJson, InvalidInput
-    ),
+    responses=documents(NotSignedIn, NotAllowed, NotFound, *BODY_REFUSALS),
 )
 async def create_check_in(
     event_id: EventId,

@@ -11,6 +11,12 @@ from msgspec import Meta
 # The most a QR code can hold: whatever a scanner reads off a guest's paper gets an answer in words.
 SCANNED_CHARACTERS_MAX = 7089
 
+# Shaped like one of ours, and signed by nobody.
+_A_CODE = (
+    "AHKF6NKIAAAAAAIBTGQ3FQ6URZPYAAAAABAAAAAAAAA5LJBGXTQDP4QNUADADLSGOOPM5IWS7"
+    "3OUKWHSCLA2VCC4W22BD5RH4CV32VHL4O2O6GQL3M43FXUOXLTVAMHDLCT2XBHIS5FEWHPDAI"
+)
+
 
 class TicketState(StrEnum):
     """A void ticket stays void: its booking was cancelled."""
@@ -72,7 +78,9 @@ class TicketKeySet(msgspec.Struct, frozen=True):
 class NewCheckIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the scanner read, as it read it."""
 
-    code: Annotated[str, Meta(max_length=SCANNED_CHARACTERS_MAX, description="The scanned text.")]
+    code: Annotated[
+        str, Meta(max_length=SCANNED_CHARACTERS_MAX, description="The scanned text.", examples=[_A_CODE])
+    ]
 
 
 class CheckInResult(StrEnum):
