@@ -1,0 +1,91 @@
+"""Whether what was answered is true: counted in the tables after every phase."""
+
+import msgspec
+
+from bench.plan import Result
+from boxoffice.kit.postgres import Database
+
+
+class _Holds(msgspec.Struct, frozen=True):
+    bookings: int
+    places: int
+    distinct_places: int
+    claims: int
+    claims_of_others: int
+
+
+class _Sales(msgspec.Struct, frozen=True):
+    confirmed: int
+    payments: int
+    tickets: int
+    distinct_seats: int
+
+
+async def false_holds(db: Database, event_ids: list[int], result: Result) -> list[str]:
+    """What is wrong with the bookings of these events; nothing, if all is well."""
+    found = await db.get(
+        _Holds,
+        """
+        WITH booked AS (
+            SELECT event_id, id, unnest(seat_ids) AS seat_id
+              FROM bookings
+             WHERE event_id = ANY ($1::bigint[]) AND state IN ('PENDING', 'CONFIRMED')
+        )
+        SELECT (SELECT count(*) FROM bookings WHERE event_id = ANY ($1::bigint[])) AS bookings,
+               count(*) AS places,
+               count(DISTINCT (booked.event_id, booked.seat_id)) AS distinct_places,
+               (SELECT count(*) FROM claims WHERE event_id = ANY ($1::bigint[])) AS claims,
+               count(*) FILTER (WHERE claim.booking_id IS DISTINCT FROM booked.id) AS claims_of_others
+          FROM booked
+          LEFT JOIN claims AS claim ON claim.event_id = booked.event_id AND claim.seat_id = booked.seat_id
+        """,
+        event_ids,
+    )
+    expected = _Holds(result.held, 2 * result.held, 2 * result.held, 2 * result.held, 0)
+    return [] if found == expected else [f"{result.held} holds were answered 201, but there are {found}"]
+
+
+async def false_sales(db: Database, event_ids: list[int], result: Result) -> list[str]:
+    """What is wrong with the sales of these events; nothing, if all is well."""
+    found = await db.get(
+        _Sales,
+        """
+        SELECT (SELECT count(*) FROM bookings
+                 WHERE event_id = ANY ($1::bigint[]) AND state = 'CONFIRMED') AS confirmed,
+               (SELECT count(*) FROM payments
+                 WHERE event_id = ANY ($1::bigint[]) AND state = 'CAPTURED') AS payments,
+               count(*) AS tickets,
+               count(DISTINCT (event_id, seat_id)) AS distinct_seats
+          FROM tickets
+         WHERE event_id = ANY ($1::bigint[]) AND state = 'VALID'
+        """,
+        event_ids,
+    )
+    expected = _Sales(result.sold, result.sold, 2 * result.sold, 2 * result.sold)
+    return [] if found == expected else [f"{result.sold} sales were finished, but there are {found}"]
+
+
+async def list_durability(db: Database) -> dict[str, str]:
+    """The settings that make a commit durable, as the server has them."""
+    names = ["fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "server_version"]
+    return {name: await db.get(str, "SELECT current_setting($1)", name) for name in names}
+
+
+async def count_jobs(db: Database) -> int:
+    """Background jobs that are not done."""
+    return await db.get(int, "SELECT count(*) FROM pgqueuer")
+
+
+async def list_buyers_of(db: Database, booking_ids: list[str]) -> dict[str, int]:
+    """Who made these bookings."""
+    rows = await db.list(
+        _BuyerOf,
+        "SELECT id::text AS booking_id, buyer_id FROM bookings WHERE id = ANY ($1::uuid[])",
+        booking_ids,
+    )
+    return {row.booking_id: row.buyer_id for row in rows}
+
+
+class _BuyerOf(msgspec.Struct, frozen=True):
+    booking_id: str
+    buyer_id: int

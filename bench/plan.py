@@ -1,0 +1,69 @@
+"""What the load client is told to do, and what it tells back."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Kind(StrEnum):
+    """What one buyer does again and again.
+
+    HOLD              hold two seats
+    SALE              hold, start the payment, and play the provider: send its signed webhook
+    SANDBOX_SALE      hold, start the payment, press `pay` at the sandbox, which sends the webhook
+    """
+
+    HOLD = "HOLD"
+    SALE = "SALE"
+    SANDBOX_SALE = "SANDBOX_SALE"
+
+
+class Buyer(msgspec.Struct, frozen=True):
+    """A buyer's visit: who it is, and the first seat of each pair, with its event, wanted in turn."""
+
+    access_token: str
+    wanted: list[tuple[int, int]]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A phase. It ends after `seconds`, or when every buyer has been served.
+
+    `warm_up` buyers are served before the clock starts. `webhook_key` signs as the sandbox does.
+    """
+
+    kind: Kind
+    port: int
+    connections: int
+    seconds: float
+    warm_up: int
+    buyers: list[Buyer]
+    webhook_key: bytes
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds from the request's first byte out to the answer's last byte in."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+    most: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What came of a phase. `visits` counts holds, or sales from hold to webhook.
+
+    `statuses` counts every answer by its step and status, warm-up apart. `held` counts all 201s to
+    holds, warm-up included, and `sold` all finished sales likewise: what the tables must have.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    requests: int
+    visits: int
+    statuses: dict[str, dict[int, int]]
+    latency: dict[str, Latency]
+    held: int
+    sold: int
+    booking_ids: list[str]
+    oddities: list[str]

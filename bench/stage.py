@@ -1,0 +1,210 @@
+"""What is measured: a PostgreSQL of its own, halls to sell, and the server as users run it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.tokens import Tokens
+from boxoffice.catalog.event_changes import publish_event
+from boxoffice.catalog.events import create_event
+from boxoffice.catalog.schemas import NewEvent, NewVenue
+from boxoffice.catalog.seat_map_versions import import_seat_map
+from boxoffice.catalog.venues import create_venue
+from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from boxoffice.kit.postgres import Database
+from boxoffice.migrations import migrate
+
+SEATS = 50_000
+PAIRS = SEATS // 2
+
+# Longer than any run, so that what was held at its beginning is still there to be counted at its end.
+HOLD_SECONDS = 3_600
+
+# Long enough for a cold start of two workers on a busy machine.
+START_SECONDS_MAX = 60
+
+SECRET = "known-to-everybody-because-nothing-real-is-sold-here"  # noqa: S105  of a server that lives for minutes
+
+_ROWS, _SEATS_A_ROW = 500, 100
+
+
+class Stage:
+    """Everything a row of the benchmark needs: where to ask, what to buy, whose CPU to count."""
+
+    def __init__(self, postgres: EmbeddedPostgres, port: int) -> None:
+        self.postgres = postgres
+        self.db = Database(postgres.dsn, connections_max=2)
+        self.port = port
+        self._organizer: Identity
+        self._venue_id = 0
+        self._seat_map_id = 0
+        self._tokens = Tokens(SECRET, minutes=15)
+        self._buyers = 0
+
+    @property
+    def postmaster(self) -> psutil.Process:
+        """The server process all others of PostgreSQL descend from."""
+        return psutil.Process(int((self.postgres.pgdata / "postmaster.pid").read_text().split()[0]))
+
+    @property
+    def pgbench(self) -> Path:
+        """The program that came with the server."""
+        assert self.postgres.binaries
+        return self.postgres.binaries.folder / "pgbench"
+
+    @asynccontextmanager
+    async def built(self) -> AsyncGenerator[None]:
+        """Have one map of 50,000 seats in one category, and an organizer to sell it."""
+        await self.db.open()
+        try:
+            await self._build_hall()
+            yield
+        finally:
+            await self.db.close()
+
+    async def _build_hall(self) -> None:
+        self._organizer = Identity((await self._insert_users(1))[0], Role.ORGANIZER)
+        venue = NewVenue(name="Bench arena", city="Erfurt", country="DE", time_zone="Europe/Berlin")
+        self._venue_id = (await create_venue(self.db, self._organizer, venue)).id
+        seat_map = await import_seat_map(self.db, self._organizer, self._venue_id, _seat_map())
+        self._seat_map_id = seat_map.id
+
+    async def new_event(self) -> int:
+        """An event with all 50,000 seats free."""
+        event = NewEvent(
+            venue_id=self._venue_id,
+            seat_map_id=self._seat_map_id,
+            title="Bench night",
+            starts_at=datetime.now(UTC) + timedelta(days=30),
+            currency="EUR",
+            prices={"Stalls": 4_500},
+            places_per_buyer_max=100,
+            hold_seconds=HOLD_SECONDS,
+        )
+        event_id = (await create_event(self.db, self._organizer, event)).id
+        return (await publish_event(self.db, self._organizer, event_id)).id
+
+    async def new_buyers(self, count: int) -> list[str]:
+        """Access tokens of this many new accounts."""
+        return [self.token_of(user_id) for user_id in await self._insert_users(count)]
+
+    def token_of(self, user_id: int) -> str:
+        """An access token, as logging in would give it."""
+        return self._tokens.issue(user_id, Role.USER)
+
+    async def _insert_users(self, count: int) -> list[int]:
+        first = self._buyers + 1
+        self._buyers += count
+        async with self.db.transaction() as tx:
+            return await tx.list(
+                int,
+                """
+                INSERT INTO users (email, email_key, name, password_hash)
+                SELECT format('buyer%s@bench.test', n), format('buyer%s@bench.test', n), 'Buyer', 'none'
+                  FROM generate_series($1::integer, $2::integer) AS n
+                RETURNING id
+                """,
+                first,
+                self._buyers,
+            )
+
+
+def _seat_map() -> bytes:
+    seats = [
+        [
+            {"number": str(number + 1), "x": number, "y": row, "category": "Stalls"}
+            for number in range(_SEATS_A_ROW)
+        ]
+        for row in range(_ROWS)
+    ]
+    return msgspec.json.encode(
+        {
+            "format": "BOXOFFICE",
+            "name": "Bench arena",
+            "categories": [{"name": "Stalls"}],
+            "zones": [
+                {
+                    "name": "Stalls",
+                    "rows": [{"name": str(row + 1), "seats": line} for row, line in enumerate(seats)],
+                }
+            ],
+        }
+    )
+
+
+@contextmanager
+def cluster() -> Generator[EmbeddedPostgres]:
+    """A migrated PostgreSQL with the settings of production, in a folder that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="boxoffice-bench-"))
+    # As root we run the server as another user, who must be able to reach its data.
+    folder.chmod(0o711)
+    try:
+        with EmbeddedPostgres(folder / "data") as postgres:
+            migrate(postgres.dsn)
+            yield postgres
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(dsn: str, port: int, workers: int, log: Path) -> Generator[psutil.Process]:
+    """`boxoffice serve` on this database, from its first good answer to its end."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BOXOFFICE_")}
+    environment = {
+        **kept,
+        "DATABASE_URL": dsn,
+        "BOXOFFICE_PORT": str(port),
+        "BOXOFFICE_WORKERS": str(workers),
+        "BOXOFFICE_SECRET": SECRET,
+        "BOXOFFICE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("boxoffice"), "serve"],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(process, port, log)
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        try:
+            process.wait(START_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health/ready", timeout=2).close()
+            return
+        time.sleep(0.1)
+    tail = log.read_text(errors="replace")[-2000:]
+    raise SystemExit(f"boxoffice: the server did not come to answer. Its log ends:\n{tail}")
