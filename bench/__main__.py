@@ -151,7 +151,11 @@ def main(
         workers=workers,
     )
     RESULTS.mkdir(exist_ok=True)
-    found = run(options, console)
+    try:
+        found = run(options, console)
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing was written.")
+        raise typer.Exit(130) from None
     report.write(found, RESULTS)
     report.show(found, console)
     console.print(f"Written to {RESULTS.name}/latest.json and latest.svg.", style="dim")

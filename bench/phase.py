@@ -29,7 +29,8 @@ async def run_phase(accountant: Accountant, plan: Plan, *, row: str, name: str) 
         "bench.client",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        limit=2**24,
+        # A Ctrl-C is for the harness, which then ends the client.
+        start_new_session=True,
     )
     assert client.stdin
     assert client.stdout
