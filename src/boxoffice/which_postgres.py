@@ -1,0 +1,172 @@
+"""Which PostgreSQL a command works with: that of DATABASE_URL, one that `serve` has started, or its own."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from boxoffice.kit.errors import SetupError
+from boxoffice.kit.postgres_data import NAME, PORT, homes_of
+from boxoffice.kit.settings import Settings
+
+# A database that has not answered by then would keep a person waiting for no known reason.
+CONNECT_SECONDS_MAX = 5
+
+# The versions Boxoffice is tested with.
+MAJOR_MIN, MAJOR_MAX = 15, 18
+
+# Line of postmaster.pid with the socket's folder (documented in PostgreSQL's miscadmin.h).
+_SOCKET_LINE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    """An address and where it comes from, in words. The schema of our own server is ours to migrate."""
+
+    dsn: str
+    source: str
+    version: str
+    is_own: bool
+
+
+@contextmanager
+def postgres_to_serve(settings: Settings) -> Generator[Postgres]:
+    """The given database, or a server of our own that lives as long as the block, migrated.
+
+    Raises `SetupError` when it cannot be reached or started, when another Boxoffice has the data
+    folder, or when the given database has not the schema this program needs.
+    """
+    if settings.database_url is not None:
+        yield _given(settings.database_url)
+        return
+    with _own(settings) as postgres:
+        yield postgres
+
+
+@contextmanager
+def postgres_to_change(settings: Settings) -> Generator[Postgres]:
+    """For a short command: like `postgres_to_serve`, but joins the server of a running `serve`."""
+    running = None if settings.database_url else find_running(settings.data_folder)
+    if running is not None:
+        yield running
+        return
+    with postgres_to_serve(settings) as postgres:
+        yield postgres
+
+
+@contextmanager
+def postgres_to_migrate(settings: Settings) -> Generator[Postgres]:
+    """Like `postgres_to_change`, whatever the schema is."""
+    if settings.database_url is not None:
+        yield Postgres(settings.database_url, "DATABASE_URL", "", is_own=False)
+        return
+    with postgres_to_change(settings) as postgres:
+        yield postgres
+
+
+def find_running(data_folder: Path) -> Postgres | None:
+    """The server that another process runs on this data folder, if it answers."""
+    noted = find_noted(data_folder)
+    if noted is None:
+        return None
+    home, dsn = noted
+    try:
+        version = version_of(dsn)
+    except SetupError:
+        return None
+    return Postgres(dsn, f"the server that process {_owner_of(home)} runs", version, is_own=True)
+
+
+def find_noted(data_folder: Path) -> tuple[Path, str] | None:
+    """Where a server that runs on this data folder has its files, and its DSN, as it noted them."""
+    if not data_folder.is_dir():
+        return None
+    for home in homes_of(data_folder.resolve()):
+        try:
+            lines = (home / "postgres" / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            continue
+        if len(lines) > _SOCKET_LINE:
+            return home, f"postgresql://{NAME}@/{NAME}?host={lines[_SOCKET_LINE]}&port={PORT}"
+    return None
+
+
+def version_of(dsn: str) -> str:
+    """The server's version, as `18.4`. Raises `SetupError` when it cannot be reached."""
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(dsn, timeout=CONNECT_SECONDS_MAX)
+        try:
+            return connection.get_settings().server_version.partition(" ")[0]
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(ask())
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise SetupError(
+            f"The database cannot be reached ({_in_words(error)}): check DATABASE_URL, and that "
+            f"PostgreSQL runs."
+        ) from error
+
+
+def refuse_version(version: str) -> None:
+    """Raise `SetupError` for a server older than what Boxoffice is tested with."""
+    if int(version.partition(".")[0]) < MAJOR_MIN:
+        raise SetupError(f"PostgreSQL {version} is too old: Boxoffice needs {MAJOR_MIN} or newer.")
+
+
+def refuse_schema(dsn: str) -> None:
+    """Raise `SetupError` when the schema is not the one this program needs."""
+    current, needed = schema_versions(dsn)
+    if current != needed:
+        found = f"is at version {current}, this program needs {needed}" if current else "is empty"
+        raise SetupError(f"The database {found}: run `boxoffice migrate`, then start again.")
+
+
+def schema_versions(dsn: str) -> tuple[str | None, str]:
+    """What the schema is at, and what this program needs. Raises `SetupError` when it is newer than that."""
+    # Alembic and SQLAlchemy take half a second to import, which other commands should not pay.
+    from boxoffice.migrations import current_version, latest_version  # noqa: PLC0415
+
+    current, needed = current_version(dsn), latest_version()
+    if current is not None and current > needed:
+        raise SetupError(
+            f"The database's schema is at version {current}, newer than this program's {needed}: "
+            f"install the version of Boxoffice that made it."
+        )
+    return current, needed
+
+
+def _given(dsn: str) -> Postgres:
+    version = version_of(dsn)
+    refuse_version(version)
+    refuse_schema(dsn)
+    return Postgres(dsn, "DATABASE_URL", version, is_own=False)
+
+
+@contextmanager
+def _own(settings: Settings) -> Generator[Postgres]:
+    from boxoffice.migrations import migrate  # noqa: PLC0415  as above
+
+    with EmbeddedPostgres(settings.data_folder, binaries=settings.postgres_binaries) as server:
+        assert server.binaries is not None
+        current, needed = schema_versions(server.dsn)
+        if current != needed:
+            migrate(server.dsn)
+        yield Postgres(server.dsn, f"embedded, from {server.binaries.source}", server.version, is_own=True)
+
+
+def _owner_of(home: Path) -> str:
+    try:
+        return (home / "lock").read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def _in_words(error: BaseException) -> str:
+    return (str(error).splitlines() or [""])[0] or "no answer"

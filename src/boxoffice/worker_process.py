@@ -1,0 +1,49 @@
+"""`boxoffice worker`: background jobs in a process of their own."""
+
+import asyncio
+import signal
+
+import structlog
+import uvloop
+
+from boxoffice.kit.errors import SetupError
+from boxoffice.kit.logs import configure_logs
+from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
+from boxoffice.which_postgres import find_running, postgres_to_serve
+from boxoffice.worker import run_background
+
+_log = structlog.get_logger()
+
+
+def work(settings: Settings) -> None:
+    """Do background jobs until Ctrl-C or SIGTERM; outages of PostgreSQL are waited out.
+
+    Works for DATABASE_URL or for the embedded PostgreSQL of a running `boxoffice serve`; never starts
+    a server, which would only stand in the way of that. Raises `SetupError` when there is neither.
+    """
+    configure_logs(settings)
+    if settings.database_url is not None:
+        with postgres_to_serve(settings) as postgres:
+            uvloop.run(_work(settings, postgres.dsn))
+        return
+    running = find_running(settings.data_folder)
+    if running is None:
+        raise SetupError(
+            f"There is nothing to work for: set DATABASE_URL, or start `boxoffice serve --no-jobs` first "
+            f"(no server answers in {settings.data_folder.resolve()})."
+        )
+    uvloop.run(_work(settings, running.dsn))
+
+
+async def _work(settings: Settings, dsn: str) -> None:
+    parts = Parts(settings, dsn)
+    async with parts.running():
+        background = asyncio.create_task(run_background(parts))
+        for wanted in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(wanted, background.cancel)
+        _log.info("working", jobs="background jobs and tidying")
+        await asyncio.wait([background])
+        if not background.cancelled():
+            background.result()
+    _log.info("stopping")

@@ -1,0 +1,210 @@
+"""The command line: what it offers, what it refuses and in which words."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from boxoffice import __version__
+from boxoffice.cli import app
+from boxoffice.doctor import masked
+from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from server import data_folder, free_port, run
+
+PRODUCTION = {
+    "BOXOFFICE_MODE": "production",
+    "BOXOFFICE_SECRET": "s" * 40,
+    "BOXOFFICE_PUBLIC_URL": "https://tickets.example.org",
+}
+
+
+@pytest.fixture(scope="module")
+def folder() -> Generator[Path]:
+    with data_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def empty() -> Generator[Path]:
+    """A data folder with nothing in it."""
+    with data_folder() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def demo(folder: Path) -> str:
+    """What a demo printed that made its data and did not serve."""
+    made = run("demo", "--no-serve", environment={"BOXOFFICE_DATA_FOLDER": str(folder), "COLUMNS": "80"})
+    assert (made.returncode, made.stderr) == (0, "")
+    return made.stdout
+
+
+@pytest.fixture(scope="module")
+def running(demo: str, folder: Path) -> Generator[dict[str, str]]:
+    """The settings of commands beside a running server with the demo's data."""
+    with EmbeddedPostgres(folder):
+        yield {"BOXOFFICE_DATA_FOLDER": str(folder)}
+
+
+def sale_lines(printed: str) -> list[str]:
+    return [
+        line
+        for line in printed.splitlines()
+        if line.startswith(("TOKEN=", "BOOKING=", "CHECKOUT=", "curl", "CODE=", "GATE=", "for "))
+    ]
+
+
+def test_it_tells_its_version():
+    assert run("--version").stdout == f"boxoffice {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_its_help_names_every_command(arguments: list[str]):
+    told = run(*arguments)
+
+    assert told.returncode == 0
+    for command in ("serve", "worker", "migrate", "doctor", "demo", "seat-map", "user"):
+        assert command in told.stdout
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "worker", "migrate", "doctor", "demo", "seat-map import", "user promote"]
+)
+def test_every_command_has_help(command: str):
+    told = CliRunner().invoke(app, [*command.split(), "--help"], prog_name="boxoffice")
+
+    assert f"Usage: boxoffice {command}" in told.output
+    assert told.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "words"),
+    [
+        ("sevre", {}, "No such command 'sevre'"),
+        ("serve --port 65536", {}, "--port"),
+        ("serve", {"BOXOFFICE_PORT": "http"}, "BOXOFFICE_PORT is 'http': expected a whole number."),
+        ("serve", {"BOXOFFICE_HOST": "192.0.2.1"}, "Nobody can listen on 192.0.2.1"),
+        ("serve", {"BOXOFFICE_HOST": "nowhere.invalid"}, "BOXOFFICE_HOST is 'nowhere.invalid'"),
+        ("serve", {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/x"}, "The database cannot be reached"),
+        ("migrate", {"DATABASE_URL": "postgresql://u:p@/x?host=/nowhere"}, "The database cannot be"),
+        ("worker", {}, "There is nothing to work for"),
+        ("demo", PRODUCTION, "BOXOFFICE_MODE is production"),
+        ("demo", {"BOXOFFICE_POSTGRES_BINARIES": "/nowhere"}, "No usable binaries"),
+        ("user promote ada@example.org KING", {}, "'KING'"),
+        ("seat-map import /nowhere.json --venue 1", {}, "/nowhere.json"),
+    ],
+)
+def test_an_error_is_a_sentence_and_never_a_traceback(
+    arguments: str, variables: dict[str, str], words: str, empty: Path
+):
+    settings = {"BOXOFFICE_DATA_FOLDER": str(empty), "BOXOFFICE_PORT": str(free_port()), **variables}
+    refused = run(*arguments.split(), environment=settings)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("boxoffice: ")
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_migrations_can_be_printed_as_sql():
+    script = run("migrate", "--sql").stdout
+
+    assert "CREATE TABLE claims" in script
+    assert script.count("BEGIN;") == script.count("COMMIT;") > 0
+
+
+def test_the_demo_prints_people_and_lines_that_can_be_pasted(demo: str):
+    for word in ("buyer@example.org", "organizer@example.org", "admin@example.org", "ORGANIZER", "ADMIN"):
+        assert word in demo
+    lines = sale_lines(demo)
+    assert [line.partition("=")[0] for line in lines if "=$(" in line] == [
+        "TOKEN", "BOOKING", "CHECKOUT", "CODE", "GATE",
+    ]  # fmt: skip
+    assert len(lines) == 7
+    assert "\x1b" not in demo
+
+
+def test_a_second_demo_goes_on_where_the_first_one_was(demo: str, folder: Path):
+    again = run("demo", "--no-serve", environment={"BOXOFFICE_DATA_FOLDER": str(folder), "COLUMNS": "80"})
+
+    assert again.stdout == demo
+
+
+def test_a_seat_map_is_imported_with_its_counts(running: dict[str, str], tmp_path: Path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(
+        '{"format": "BOXOFFICE", "name": "Yard", "categories": [{"name": "Any"}],'
+        ' "areas": [{"name": "Yard", "capacity": 50, "category": "Any"}]}'
+    )
+    imported = run("seat-map", "import", str(plan), "--venue", "1", environment=running)
+
+    assert (imported.returncode, imported.stderr) == (0, "")
+    assert "version 2 of venue 1: 0 seats, 50 places in 1 categories." in imported.stdout
+
+
+def test_a_seat_map_that_is_none_is_refused_where_it_is_wrong(running: dict[str, str], tmp_path: Path):
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"format": "BOXOFFICE", "name": "Yard", "categories": [{"name": "Any"}], "areas": [{}]}')
+    refused = run("seat-map", "import", str(plan), "--venue", "1", environment=running)
+
+    assert refused.returncode == 1
+    assert "/areas/0" in refused.stderr
+
+
+def test_a_seat_map_for_no_venue_is_refused(running: dict[str, str], tmp_path: Path):
+    plan = tmp_path / "plan.json"
+    plan.write_text("{}")
+    refused = run("seat-map", "import", str(plan), "--venue", "999", environment=running)
+
+    assert refused.stderr == "boxoffice: There is no venue 999: make it first, or check its id.\n"
+
+
+def test_an_account_is_promoted(running: dict[str, str]):
+    promoted = run(
+        "user",
+        "promote",
+        "Buyer@example.org",
+        "organizer",
+        environment=running,
+    )
+
+    assert (promoted.returncode, promoted.stderr) == (0, "")
+    assert "is ORGANIZER now" in promoted.stdout
+
+
+def test_the_doctor_says_what_would_be_used(empty: Path):
+    found = run("doctor", environment={"BOXOFFICE_DATA_FOLDER": str(empty), "COLUMNS": "250"})
+
+    assert "BOXOFFICE_DATA_FOLDER" in found.stdout
+    assert "will start" in found.stdout
+    assert "development secret" in found.stdout
+
+
+def test_the_doctor_says_what_is_wrong_without_telling_secrets(empty: Path):
+    settings = {
+        "BOXOFFICE_DATA_FOLDER": str(empty),
+        "BOXOFFICE_SECRET": "a-secret-of-forty-characters-or-even-more",
+        "DATABASE_URL": "postgresql://owner:opensesame@127.0.0.1:1/tickets",
+        "COLUMNS": "250",
+    }
+    found = run("doctor", environment=settings)
+
+    assert found.returncode == 1
+    assert "The database cannot be reached" in found.stdout
+    assert "a-secret-of" not in found.stdout
+    assert "opensesame" not in found.stdout
+    assert "postgresql://owner:***@127.0.0.1:1/tickets" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:p@h:5432/n", "postgresql://u:***@h:5432/n"),
+        ("postgresql://h/n", "postgresql://h/n"),
+        ("postgresql:///n?user=u&password=p&host=/s", "postgresql:///n?user=u&password=***&host=/s"),
+        ("postgresql://u:a:b%40c@h/n", "postgresql://u:***@h/n"),
+    ],
+)
+def test_passwords_in_a_database_url_are_masked(url: str, shown: str):
+    assert masked("database_url", url) == shown
