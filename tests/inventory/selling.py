@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from boxoffice.inventory.commands import Booking, Command, Confirm, Hold, Outcome, Payment
+from boxoffice.inventory.commands import Booking, Command, Confirm, Held, Hold, Outcome, Payment
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.queries import lock_inventory
 from boxoffice.kit.errors import Refusal
@@ -22,8 +22,8 @@ async def hold(
 ) -> Booking:
     """Hold places; raises the refusal."""
     outcome = await sales.submit(event_id, Hold(new_id(event_id), buyer_id, tuple(seat_ids), tuple(area_ids)))
-    assert isinstance(outcome, Booking)
-    return outcome
+    assert isinstance(outcome, Held)
+    return outcome.booking
 
 
 async def answer(sales: GroupCommit, event_id: int, command: Command) -> Outcome | Refusal:

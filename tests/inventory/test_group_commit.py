@@ -11,6 +11,7 @@ from boxoffice.inventory.commands import (
     BookingState,
     Cancel,
     Expire,
+    Held,
     Hold,
     PaymentOutcome,
 )
@@ -110,7 +111,7 @@ async def test_a_limit_holds_when_one_buyer_asks_many_times_at_once(
         for n in range(40)
     ])  # fmt: skip
 
-    assert sum(isinstance(booking, Booking) for booking in answers) == 4
+    assert sum(isinstance(found, Held) for found in answers) == 4
     assert sum(isinstance(refusal, TooManyPlaces) for refusal in answers) == 36
 
 
@@ -156,7 +157,7 @@ async def test_one_bad_command_does_not_fail_its_neighbours(db: Database, sales:
         *[answer(sales, show.event_id, Hold(new_id(show.event_id), n, seat_ids=(n,))) for n in range(1, 10)]
     )
 
-    assert [type(found).__name__ for found in answers] == ["Booking"] * 4 + ["SeatsTaken"] + ["Booking"] * 4
+    assert [type(found).__name__ for found in answers] == ["Held"] * 4 + ["SeatsTaken"] + ["Held"] * 4
 
 
 async def test_an_event_that_is_not_there_or_a_draft_is_not_found(db: Database, sales: GroupCommit):

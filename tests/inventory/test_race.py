@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections import Counter
 
-from boxoffice.inventory.commands import Booking, Expire, Hold
+from boxoffice.inventory.commands import Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import SeatsTaken
 from boxoffice.kit import metrics
@@ -50,7 +50,7 @@ async def test_of_two_hundred_buyers_of_one_seat_exactly_one_wins(
         for buyer in range(200)
     ])  # fmt: skip
 
-    won = [booking for booking in answers if isinstance(booking, Booking)]
+    won = [found.booking for found in answers if isinstance(found, Held)]
     lost = [refusal.seat_ids for refusal in answers if isinstance(refusal, SeatsTaken)]
     assert len(won) == 1
     assert lost == [[7]] * 199
@@ -79,8 +79,8 @@ async def test_two_thousand_pairs_of_a_hundred_seats_sell_no_seat_twice_and_no_h
     answers = await asyncio.gather(*[buyer(number) for number in range(2000)])
 
     kinds = Counter(type(found).__name__ for found in answers)
-    assert set(kinds) == {"Booking", "SeatsTaken"}
-    won = [booking for booking in answers if isinstance(booking, Booking)]
+    assert set(kinds) == {"Held", "SeatsTaken"}
+    won = [found.booking for found in answers if isinstance(found, Held)]
     assert await show.claims() == {seat: booking.id for booking in won for seat in booking.seat_ids}
     await show.check_promises()
     assert repairs() == before

@@ -1,4 +1,4 @@
-"""HTTP of bookings: hold, look, cancel."""
+"""HTTP of bookings: hold, look, renew, exchange, cancel."""
 
 from typing import Any
 from uuid import UUID
@@ -11,18 +11,24 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.accounts.guards import NotSignedIn, signed_in
 from boxoffice.accounts.identity import Identity
 from boxoffice.booking import queries
-from boxoffice.booking.holds import cancel_booking, hold_places
-from boxoffice.booking.schemas import BookingView, NewBooking
+from boxoffice.booking.holds import cancel_booking, exchange_places, hold_places, renew_hold
+from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
 from boxoffice.booking.views import view_of_booking, view_of_row
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import (
     AreasFull,
     BookingIsOver,
     EventCancelled,
+    HeldLongEnough,
+    NoSuchSeatsLeft,
+    NothingLeftToHold,
+    NotYourPlaces,
     PaidBookingIsFinal,
     SaleClosed,
     SaleNotOpen,
+    SeatsKept,
     SeatsTaken,
+    SingleSeatLeft,
     TooManyPlaces,
 )
 from boxoffice.kit.errors import InvalidInput, NotFound
@@ -49,7 +55,8 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
     tags=["Bookings"],
     security=[{"access_token": []}],
     responses=documents(
-        NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, SaleNotOpen, SaleClosed, EventCancelled,
+        NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, NoSuchSeatsLeft, SeatsKept,
+        SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
         *BODY_REFUSALS,
     ),
 )  # fmt: skip
@@ -63,7 +70,8 @@ async def create(
 
     What costs nothing is CONFIRMED at once.
     """
-    return await view_of_booking(db, await hold_places(sales, buyer_id=user.user_id, wanted=data))
+    held = await hold_places(sales, buyer_id=user.user_id, wanted=data)
+    return await view_of_booking(db, held.booking, held.explanation)
 
 
 @get(
@@ -130,8 +138,56 @@ async def cancel(
     return await view_of_booking(db, booking)
 
 
+@post(
+    "/bookings/{booking_id:uuid}/renew",
+    guards=[signed_in],
+    operation_id="RenewHold",
+    summary="Hold the places for longer",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    status_code=200,
+    responses=documents(NotSignedIn, NotFound, BookingIsOver, HeldLongEnough),
+)
+async def renew(
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+) -> BookingView:
+    """Start the time of a PENDING booking anew; three times the event's hold at most, from its beginning."""
+    return await view_of_booking(db, await renew_hold(sales, buyer_id=user.user_id, booking_id=booking_id))
+
+
+@post(
+    "/bookings/{booking_id:uuid}/exchange",
+    guards=[signed_in],
+    operation_id="ExchangePlaces",
+    summary="Give places back, take others",
+    tags=["Bookings"],
+    security=[{"access_token": []}],
+    status_code=200,
+    responses=documents(
+        NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, AreasFull,
+        TooManyPlaces, SeatsKept, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled, *BODY_REFUSALS,
+    ),
+)  # fmt: skip
+async def exchange(
+    data: JSONBody[NewExchange],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+) -> BookingView:
+    """Change the places of a PENDING booking in one step: all of it happens or nothing.
+
+    What is taken costs what it costs now. Nobody else can have a place between giving and taking.
+    """
+    booking = await exchange_places(sales, buyer_id=user.user_id, booking_id=booking_id, wanted=data)
+    return await view_of_booking(db, booking)
+
+
 def _position(row: queries.BookingRow) -> UUID:
     return row.id
 
 
-routes: list[ControllerRouterHandler] = [create, show, list_own, cancel]
+routes: list[ControllerRouterHandler] = [create, show, list_own, renew, exchange, cancel]

@@ -1,23 +1,72 @@
-"""Holding places and giving them up: from what the buyer wrote to the event's next batch."""
+"""Holding places, changing and giving them up: from what the buyer wrote to the event's next batch."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from boxoffice.booking.schemas import PLACES_PER_BOOKING_MAX, NewBooking
-from boxoffice.inventory.commands import Booking, Cancel, Hold
+from boxoffice.booking.schemas import (
+    PLACES_PER_BOOKING_MAX,
+    NewBooking,
+    NewExchange,
+    SomePlaces,
+    WantedArea,
+    WantedBest,
+)
+from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
 from boxoffice.kit.ids import event_of, new_id
 
 
-async def hold_places(sales: GroupCommit, *, buyer_id: int, wanted: NewBooking) -> Booking:
+async def hold_places(sales: GroupCommit, *, buyer_id: int, wanted: NewBooking) -> Held:
     """Hold every place or none. Raises the refusals of `inventory.rules.decide_hold`, or `InvalidInput`."""
-    _check(wanted)
-    area_ids = [area.area_id for area in wanted.areas for _ in range(area.quantity)]
+    best = wanted.best_available
+    if best is not None and wanted.seat_ids:
+        raise invalid("/best_available", "Name seats or have them chosen, not both.")
+    _check(wanted.seat_ids, wanted.areas, others=best.quantity if best else 0)
     outcome = await sales.submit(
         wanted.event_id,
-        Hold(new_id(wanted.event_id), buyer_id, tuple(wanted.seat_ids), tuple(area_ids)),
+        Hold(
+            new_id(wanted.event_id),
+            buyer_id,
+            tuple(wanted.seat_ids),
+            _admissions(wanted.areas),
+            _best(best) if best else None,
+            wanted.accessible,
+        ),
     )
-    return _booking(outcome)
+    if not isinstance(outcome, Held):
+        raise TypeError(f"a hold was expected, not {outcome!r}")
+    return outcome
+
+
+async def renew_hold(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> Booking:
+    """Start the hold's time anew. Raises `NotFound`, `BookingIsOver` or `HeldLongEnough`."""
+    return _booking(await sales.submit(event_of(booking_id), Renew(booking_id, buyer_id)))
+
+
+async def exchange_places(
+    sales: GroupCommit, *, buyer_id: int, booking_id: UUID, wanted: NewExchange
+) -> Booking:
+    """Give places back and take others, all or nothing. Raises what `rules.decide_exchange` refuses with."""
+    give, take = wanted.give or SomePlaces(), wanted.take or SomePlaces()
+    if _count(give) + _count(take) == 0:
+        raise invalid("/give", "Name at least one place to give back or to take.")
+    _check(give.seat_ids, give.areas, below="/give", others=1)
+    _check(take.seat_ids, take.areas, below="/take", others=1)
+    return _booking(
+        await sales.submit(
+            event_of(booking_id),
+            Exchange(
+                booking_id,
+                buyer_id,
+                tuple(give.seat_ids),
+                _admissions(give.areas),
+                tuple(take.seat_ids),
+                _admissions(take.areas),
+                wanted.accessible,
+            ),
+        )
+    )
 
 
 async def cancel_booking(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> Booking:
@@ -25,24 +74,38 @@ async def cancel_booking(sales: GroupCommit, *, buyer_id: int, booking_id: UUID)
     return _booking(await sales.submit(event_of(booking_id), Cancel(booking_id, buyer_id)))
 
 
-def _booking(outcome: object) -> Booking:
+def _booking(outcome: Outcome) -> Booking:
     if not isinstance(outcome, Booking):
         raise TypeError(f"a booking was expected, not {outcome!r}")
     return outcome
 
 
-def _check(wanted: NewBooking) -> None:
-    """Refuse what no inventory is needed to refuse."""
-    places = len(wanted.seat_ids) + sum(area.quantity for area in wanted.areas)
+def _best(wanted: WantedBest) -> BestAvailable:
+    return BestAvailable(wanted.quantity, wanted.category, wanted.zone, wanted.adjacent, wanted.accessible)
+
+
+def _admissions(areas: Sequence[WantedArea]) -> tuple[int, ...]:
+    return tuple([area.area_id for area in areas for _ in range(area.quantity)])
+
+
+def _count(places: SomePlaces) -> int:
+    return len(places.seat_ids) + sum(area.quantity for area in places.areas)
+
+
+def _check(seat_ids: list[int], areas: list[WantedArea], *, below: str = "", others: int = 0) -> None:
+    """Refuse what no inventory is needed to refuse; `others` counts places asked for in other ways."""
+    places = len(seat_ids) + sum(area.quantity for area in areas) + others
     if places == 0:
-        raise invalid("/seat_ids", "Name at least one seat in `seat_ids`, or an area in `areas`.")
+        raise invalid(f"{below}/seat_ids", "Name at least one seat in `seat_ids`, or an area in `areas`.")
     if places > PLACES_PER_BOOKING_MAX:
-        raise invalid("/areas", f"These are {places} places; a booking has {PLACES_PER_BOOKING_MAX} at most.")
-    if len(set(wanted.seat_ids)) < len(wanted.seat_ids):
-        raise InvalidInput(errors=_repeated("/seat_ids/{}", "Seat {} is named twice.", wanted.seat_ids))
-    area_ids = [area.area_id for area in wanted.areas]
+        raise invalid(
+            f"{below}/areas", f"These are {places} places; a booking has {PLACES_PER_BOOKING_MAX} at most."
+        )
+    if len(set(seat_ids)) < len(seat_ids):
+        raise InvalidInput(errors=_repeated(below + "/seat_ids/{}", "Seat {} is named twice.", seat_ids))
+    area_ids = [area.area_id for area in areas]
     if len(set(area_ids)) < len(area_ids):
-        raise InvalidInput(errors=_repeated("/areas/{}/area_id", "Area {} is named twice.", area_ids))
+        raise InvalidInput(errors=_repeated(below + "/areas/{}/area_id", "Area {} is named twice.", area_ids))
 
 
 def _repeated(pointer: str, detail: str, ids: list[int]) -> list[FieldError]:

@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from boxoffice.inventory.commands import BookingState
+from boxoffice.inventory.commands import Adjacent, BookingState
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
+from boxoffice.kit.text import Line
 
 # The largest group an online sale is for; a coach party talks to the box office.
 PLACES_PER_BOOKING_MAX = 100
@@ -27,15 +28,52 @@ class WantedArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantity: Annotated[int, Meta(ge=1, le=PLACES_PER_BOOKING_MAX)]
 
 
+Seats = Annotated[list[PlaceId], Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[214, 215]])]
+Areas = Annotated[
+    list[WantedArea],
+    Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[{"area_id": 0, "quantity": 2}]]),
+]
+
+
+class WantedBest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many seats, chosen for you: side by side if there are any, as near to the middle as there are.
+
+    `accessible` asks for the seats that are kept for people who need them, too.
+    """
+
+    quantity: Annotated[int, Meta(ge=1, le=PLACES_PER_BOOKING_MAX, examples=[2])]
+    category: Annotated[Line, Meta(examples=["Kategorie I"])] | None = None
+    zone: Annotated[Line, Meta(examples=["Block B"])] | None = None
+    adjacent: Adjacent = Adjacent.REQUIRED
+    accessible: bool = False
+
+
 class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The places to hold: seats by id, admissions to areas, or both; all of them or none."""
+    """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
+
+    `accessible` says that the seats named are for people who need accessible ones.
+    """
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
-    seat_ids: Annotated[list[PlaceId], Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[214, 215]])] = []
-    areas: Annotated[
-        list[WantedArea],
-        Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[{"area_id": 0, "quantity": 2}]]),
-    ] = []
+    seat_ids: Seats = []
+    areas: Areas = []
+    best_available: WantedBest | None = None
+    accessible: bool = False
+
+
+class SomePlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Seats by id and admissions to areas."""
+
+    seat_ids: Seats = []
+    areas: Areas = []
+
+
+class NewExchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The places to give back and those to take instead; either may be left out, not both."""
+
+    give: SomePlaces | None = None
+    take: SomePlaces | None = None
+    accessible: bool = False
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -51,7 +89,10 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BookingView(msgspec.Struct, frozen=True):
-    """A booking. PENDING holds its places until `expires_at`; CONFIRMED has a ticket for each."""
+    """A booking. PENDING holds its places until `expires_at`; CONFIRMED has a ticket for each.
+
+    `explanation` says why these seats were chosen, in the answer to a `best_available` request.
+    """
 
     id: UUID
     event_id: int
@@ -60,3 +101,4 @@ class BookingView(msgspec.Struct, frozen=True):
     total: Money
     created_at: datetime
     expires_at: datetime | None
+    explanation: str | None = None

@@ -15,7 +15,7 @@ EVENTS_KEPT_MAX = 10_000
 _seat_map_ids: OrderedDict[tuple[str, int], int] = OrderedDict()
 
 
-async def view_of_booking(db: Database, booking: Booking) -> BookingView:
+async def view_of_booking(db: Database, booking: Booking, explanation: str | None = None) -> BookingView:
     """The view of a booking that was just decided; asks PostgreSQL only for a map not seen before."""
     key = (db.dsn, booking.event_id)
     seat_map_id = _seat_map_ids.get(key)
@@ -23,7 +23,7 @@ async def view_of_booking(db: Database, booking: Booking) -> BookingView:
         seat_map_id = _seat_map_ids[key] = await get_seat_map_id(db, booking.event_id)
         if len(_seat_map_ids) > EVENTS_KEPT_MAX:
             _seat_map_ids.popitem(last=False)
-    return _view(booking, await get_seat_map(db, seat_map_id))
+    return _view(booking, await get_seat_map(db, seat_map_id), explanation)
 
 
 async def view_of_row(db: Database, row: BookingRow) -> BookingView:
@@ -31,7 +31,7 @@ async def view_of_row(db: Database, row: BookingRow) -> BookingView:
     return _view(row, await get_seat_map(db, row.seat_map_id))
 
 
-def _view(booking: Booking | BookingRow, seat_map: SeatMap) -> BookingView:
+def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | None = None) -> BookingView:
     currency = booking.currency
     seat_count = len(booking.seat_ids)
     return BookingView(
@@ -51,6 +51,7 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap) -> BookingView:
         total=Money(booking.total, currency),
         created_at=booking.created_at,
         expires_at=booking.expires_at,
+        explanation=explanation,
     )
 
 

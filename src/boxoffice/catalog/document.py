@@ -61,6 +61,13 @@ class Area(msgspec.Struct, frozen=True):
     category: str
 
 
+class FocalPoint(msgspec.Struct, frozen=True):
+    """What everybody looks at: the middle of the stage or of the pitch."""
+
+    x: float
+    y: float
+
+
 class SeatMapDocument(msgspec.Struct, frozen=True):
     """A whole map. Seat ids are 0..seat_count-1 in the order of the document, area ids likewise."""
 
@@ -69,6 +76,7 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
     categories: list[Category]
     zones: list[DocumentZone]
     areas: list[Area]
+    focal_point: FocalPoint | None = None
 
 
 class CategoryPlaces(msgspec.Struct, frozen=True):

@@ -113,6 +113,8 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
         sale_ends_at=event.sale_ends_at,
         places_per_buyer_max=event.places_per_buyer_max,
         hold_seconds=event.hold_seconds,
+        orphan_rule=event.orphan_rule,
+        accessible_released_at=event.accessible_released_at,
     )
 
 
@@ -135,6 +137,8 @@ def _event(row: EventRow) -> Event:
         prices={name: Money(amount=amount, currency=row.currency) for name, amount in prices.items()},
         places_per_buyer_max=row.places_per_buyer_max,
         hold_seconds=row.hold_seconds,
+        orphan_rule=row.orphan_rule,
+        accessible_released_at=row.accessible_released_at,
         revision=row.revision,
         created_at=row.created_at,
         published_at=row.published_at,

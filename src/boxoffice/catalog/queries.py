@@ -143,8 +143,9 @@ async def insert_event(tx: Transaction, organizer_id: int, columns: EventColumns
         int,
         """
         INSERT INTO events (organizer_id, seat_map_id, title, description, currency, time_zone, starts_at,
-                            ends_at, sale_starts_at, sale_ends_at, places_per_buyer_max, hold_seconds)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                            ends_at, sale_starts_at, sale_ends_at, places_per_buyer_max, hold_seconds,
+                            orphan_rule, accessible_released_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         RETURNING id
         """,
         organizer_id,
@@ -194,7 +195,8 @@ async def update_event(tx: Transaction, event_id: int, columns: EventColumns) ->
         UPDATE events
            SET seat_map_id = $2, title = $3, description = $4, currency = $5, time_zone = $6,
                starts_at = $7, ends_at = $8, sale_starts_at = $9, sale_ends_at = $10,
-               places_per_buyer_max = $11, hold_seconds = $12, revision = revision + 1
+               places_per_buyer_max = $11, hold_seconds = $12, orphan_rule = $13,
+               accessible_released_at = $14, revision = revision + 1
          WHERE id = $1
         """,
         event_id,
@@ -228,8 +230,8 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.places_per_buyer_max, events.hold_seconds, events.revision, events.created_at,
-               events.published_at
+               events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
+               events.accessible_released_at, events.revision, events.created_at, events.published_at
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -245,7 +247,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
         SaleTermsRow,
         """
         SELECT id, revision, state, title, currency, starts_at, sale_starts_at, sale_ends_at,
-               places_per_buyer_max, hold_seconds, seat_map_id,
+               places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at, seat_map_id,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices
           FROM events

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from boxoffice.catalog.schemas import OrphanRule
+
 
 class SeatMapRow(msgspec.Struct, frozen=True):
     """A version without its document; `categories` is JSON."""
@@ -62,6 +64,8 @@ class EventRow(msgspec.Struct, frozen=True):
     prices: str
     places_per_buyer_max: int
     hold_seconds: int
+    orphan_rule: OrphanRule
+    accessible_released_at: datetime | None
     revision: int
     created_at: datetime
     published_at: datetime | None
@@ -101,6 +105,8 @@ class EventColumns(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     places_per_buyer_max: int
     hold_seconds: int
+    orphan_rule: OrphanRule
+    accessible_released_at: datetime | None
 
 
 class LockedEvent(msgspec.Struct, frozen=True):
@@ -144,5 +150,7 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     places_per_buyer_max: int
     hold_seconds: int
+    orphan_rule: OrphanRule
+    accessible_released_at: datetime | None
     seat_map_id: int
     prices: str

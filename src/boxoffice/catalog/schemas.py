@@ -36,6 +36,14 @@ Moment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T18:30:00Z"])]
 EndMoment = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T21:00:00Z"])]
 SaleStart = Annotated[datetime, Meta(tz=True, examples=["2027-01-11T09:00:00Z"])]
 SaleEnd = Annotated[datetime, Meta(tz=True, examples=["2027-06-12T17:00:00Z"])]
+AccessibleRelease = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="Until then accessible seats are kept from general requests; null: never kept.",
+        examples=["2027-06-01T09:00:00Z"],
+    ),
+]
 Title = Annotated[Line, Meta(examples=["A midsummer night's dream"])]
 Description = Annotated[Prose, Meta(examples=["A comedy by William Shakespeare, in the open air."])]
 TimeZoneName = Annotated[Line, Meta(description="An IANA name.", examples=["Europe/Berlin"])]
@@ -64,6 +72,18 @@ class EventState(StrEnum):
     DRAFT = "DRAFT"
     PUBLISHED = "PUBLISHED"
     CANCELLED = "CANCELLED"
+
+
+class OrphanRule(StrEnum):
+    """What happens to a selection that would leave a single seat nobody can use with others.
+
+    OFF: nothing. PREFER: best available avoids it if it can. ENFORCE: it is refused, unless there is
+    no other way to seat that party.
+    """
+
+    OFF = "OFF"
+    PREFER = "PREFER"
+    ENFORCE = "ENFORCE"
 
 
 class NewVenue(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +144,8 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sale_ends_at: SaleEnd | None = None
     places_per_buyer_max: PlacesPerBuyer = PLACES_PER_BUYER
     hold_seconds: HoldSeconds = HOLD_SECONDS
+    orphan_rule: OrphanRule = OrphanRule.OFF
+    accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
 
 
@@ -145,6 +167,8 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sale_ends_at: SaleEnd | UnsetType | None = UNSET
     places_per_buyer_max: PlacesPerBuyer | UnsetType = UNSET
     hold_seconds: HoldSeconds | UnsetType = UNSET
+    orphan_rule: OrphanRule | UnsetType = UNSET
+    accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
 
 
@@ -176,6 +200,8 @@ class Event(msgspec.Struct, frozen=True):
     prices: dict[str, Money]
     places_per_buyer_max: int
     hold_seconds: int
+    orphan_rule: OrphanRule
+    accessible_released_at: datetime | None
     revision: int
     created_at: datetime
     published_at: datetime | None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from boxoffice.catalog import queries
-from boxoffice.catalog.document import Area, Category, DocumentSeat, SeatMapDocument
+from boxoffice.catalog.document import Area, Category, DocumentSeat, FocalPoint, SeatMapDocument
 from boxoffice.kit.postgres import Source
 
 # Maps a process keeps: more halls than one box sells at a time; 2 MB each for the largest.
@@ -31,7 +31,8 @@ class SeatLabel(msgspec.Struct, frozen=True):
 class SeatMap:
     """Column `k[i]` belongs to seat `i`. A row is a run of consecutive seat ids, in sitting order.
 
-    `category_of` and `row_of` are indexes into `categories` and `rows`; `areas[i].id == i`.
+    `category_of` and `row_of` are indexes into `categories` and `rows`; `areas[i].id == i`. `accessible`
+    are the seats for people who need them, their companions included.
     """
 
     id: int
@@ -44,6 +45,8 @@ class SeatMap:
     rows: tuple[tuple[str, str], ...]
     numbers: tuple[str, ...]
     areas: tuple[Area, ...]
+    accessible: frozenset[int]
+    focal_point: FocalPoint | None
 
     def label_of(self, seat_id: int) -> SeatLabel:
         """Zone, row and number of a seat. Raises `IndexError` for an id that is not in this map."""
@@ -81,6 +84,8 @@ def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
         rows=tuple(rows),
         numbers=tuple([sys.intern(seat.number) for seat in seats]),
         areas=tuple(document.areas),
+        accessible=frozenset([seat.id for seat in seats if seat.accessible]),
+        focal_point=document.focal_point,
     )
 
 

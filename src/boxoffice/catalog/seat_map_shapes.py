@@ -18,6 +18,7 @@ from boxoffice.catalog.document import (
     DocumentRow,
     DocumentSeat,
     DocumentZone,
+    FocalPoint,
     SeatMapDocument,
 )
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
@@ -35,7 +36,6 @@ CategoryName = Annotated[str, Meta(description="The name of one of `categories`.
 Coordinate = Annotated[float, Meta(ge=-POSITION_MAX, le=POSITION_MAX)]
 MapName = Annotated[Line, Meta(examples=["The courtyard"])]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", max_length=7, examples=["#E87722"])]
-
 
 # What the documentation shows: two seats beside an aisle, and room to stand.
 _CATEGORIES = [{"name": "Stalls", "color": "#E87722"}, {"name": "Standing", "color": "#2A9D8F"}]
@@ -107,6 +107,13 @@ class NewArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     category: CategoryName
 
 
+class NewFocalPoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What everybody looks at; best available is nearest to it. Without one: the middle of the seats."""
+
+    x: Annotated[Coordinate, Meta(examples=[30])]
+    y: Annotated[Coordinate, Meta(examples=[-200])]
+
+
 class NewSeatMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Our own shape, told by `"format": "BOXOFFICE"`: positions are absolute, areas are for sale."""
 
@@ -115,6 +122,7 @@ class NewSeatMap(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     categories: Annotated[list[NewCategory], Meta(max_length=CATEGORIES_MAX, examples=[_CATEGORIES])]
     zones: Annotated[list[NewZone], Meta(examples=[[_ZONE]])] = []
     areas: Annotated[list[NewArea], Meta(max_length=AREAS_MAX, examples=[[_AREA]])] = []
+    focal_point: NewFocalPoint | None = None
 
 
 class PlanPosition(msgspec.Struct, frozen=True, gc=False):
@@ -243,6 +251,7 @@ def _from_own(shape: NewSeatMap) -> SeatMapDocument:
         areas=[
             Area(number, area.name, area.capacity, area.category) for number, area in enumerate(shape.areas)
         ],
+        focal_point=FocalPoint(shape.focal_point.x, shape.focal_point.y) if shape.focal_point else None,
     )
 
 

@@ -5,14 +5,15 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog import queries
-from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.kit.postgres import Source
 
 
 class SaleTerms(msgspec.Struct, frozen=True):
     """The terms of one revision. `prices` is category name to minor units of `currency`.
 
-    `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts.
+    `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts. Accessible seats
+    are kept from general requests until `accessible_released_at`; None: they are sold like all others.
     """
 
     event_id: int
@@ -25,6 +26,8 @@ class SaleTerms(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     places_per_buyer_max: int
     hold_seconds: int
+    orphan_rule: OrphanRule
+    accessible_released_at: datetime | None
     seat_map_id: int
     prices: dict[str, int]
 
@@ -45,6 +48,8 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         sale_ends_at=row.sale_ends_at,
         places_per_buyer_max=row.places_per_buyer_max,
         hold_seconds=row.hold_seconds,
+        orphan_rule=row.orphan_rule,
+        accessible_released_at=row.accessible_released_at,
         seat_map_id=row.seat_map_id,
         prices=msgspec.json.decode(row.prices, type=dict[str, int]),
     )

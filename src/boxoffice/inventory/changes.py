@@ -37,6 +37,31 @@ class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", o
     taken_again: bool = False
 
 
+class BookingRenewed(msgspec.Struct, frozen=True, gc=False, tag="RENEWED", omit_defaults=True):
+    """The buyer holds the same places for longer."""
+
+    booking_id: UUID
+    buyer_id: int
+    expires_at: datetime
+
+
+class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", omit_defaults=True):
+    """A pending booking gave some places back, took others, or both.
+
+    `seat_ids`, `area_ids` and `amounts` are what it has from here on.
+    """
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    amounts: tuple[int, ...]
+    freed_seat_ids: tuple[int, ...] = ()
+    freed_area_ids: tuple[int, ...] = ()
+    taken_seat_ids: tuple[int, ...] = ()
+    taken_area_ids: tuple[int, ...] = ()
+
+
 class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_defaults=True):
     """The hold ran out; its places are free."""
 
@@ -64,7 +89,15 @@ class PaymentReturned(msgspec.Struct, frozen=True, gc=False, tag="RETURNED", omi
     reason: str
 
 
-Change = BookingHeld | BookingConfirmed | BookingExpired | BookingCancelled | PaymentReturned
+Change = (
+    BookingHeld
+    | BookingRenewed
+    | BookingExchanged
+    | BookingConfirmed
+    | BookingExpired
+    | BookingCancelled
+    | PaymentReturned
+)
 
 _decoder = msgspec.json.Decoder(tuple[Change, ...])
 

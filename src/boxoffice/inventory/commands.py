@@ -36,13 +36,67 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     settled_payments: tuple[UUID, ...] = ()
 
 
+class Adjacent(StrEnum):
+    """REQUIRED: in one row, or in two rows one behind the other. PREFERRED: rather apart than not at all."""
+
+    REQUIRED = "REQUIRED"
+    PREFERRED = "PREFERRED"
+
+
+class BestAvailable(msgspec.Struct, frozen=True, gc=False):
+    """What a party wants: how many seats, and where it would like to sit.
+
+    `accessible` asks for the seats that are kept for people who need them, too.
+    """
+
+    quantity: int
+    category: str | None = None
+    zone: str | None = None
+    adjacent: Adjacent = Adjacent.REQUIRED
+    accessible: bool = False
+
+
 class Hold(msgspec.Struct, frozen=True, gc=False):
-    """Hold these places for this buyer: every one or none. Answer: a `Booking`."""
+    """Hold these places for this buyer: every one or none. Answer: `Held`.
+
+    With `best`, the seats are chosen under the lock.
+    """
 
     booking_id: UUID
     buyer_id: int
     seat_ids: tuple[int, ...] = ()
     area_ids: tuple[int, ...] = ()
+    best: BestAvailable | None = None
+    accessible: bool = False
+
+
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """The new booking, and, where seats were chosen for the buyer, why these."""
+
+    booking: Booking
+    explanation: str | None = None
+
+
+class Renew(msgspec.Struct, frozen=True, gc=False):
+    """Hold the places of a pending booking for longer. Answer: the `Booking`."""
+
+    booking_id: UUID
+    buyer_id: int
+
+
+class Exchange(msgspec.Struct, frozen=True, gc=False):
+    """Give some places of a pending booking back and take others: all of it or nothing.
+
+    `area_ids` has one entry an admission. Answer: the `Booking`.
+    """
+
+    booking_id: UUID
+    buyer_id: int
+    give_seat_ids: tuple[int, ...] = ()
+    give_area_ids: tuple[int, ...] = ()
+    take_seat_ids: tuple[int, ...] = ()
+    take_area_ids: tuple[int, ...] = ()
+    accessible: bool = False
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False):
@@ -73,7 +127,7 @@ class Expire(msgspec.Struct, frozen=True):
     """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
 
 
-Command = Hold | Cancel | Confirm | Expire
+Command = Hold | Renew | Exchange | Cancel | Confirm | Expire
 
 
 class PaymentOutcome(StrEnum):
@@ -84,4 +138,4 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Booking | PaymentOutcome | None
+Outcome = Held | Booking | PaymentOutcome | None

@@ -9,8 +9,10 @@ import msgspec
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
+    BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingRenewed,
     Change,
     PaymentReturned,
 )
@@ -23,6 +25,7 @@ class Draft:
 
     changes  what happened, in order: the journal row
     held     new bookings by id, as they will be inserted
+    edited   bookings that were there before, by id, with other places or another end of their hold
     moved    bookings that were there before, by id: the state they will have
     claimed  seats that will be claimed, and by which booking
     freed    seats whose claim from before this batch ends
@@ -34,7 +37,9 @@ class Draft:
         "_places",
         "changes",
         "claimed",
+        "edited",
         "freed",
+        "frontier",
         "held",
         "inventory",
         "moved",
@@ -46,10 +51,13 @@ class Draft:
         self.changes: list[Change] = []
         self.held: dict[UUID, tuple[BookingHeld, BookingState]] = {}
         self.moved: dict[UUID, tuple[BookingState, UUID | None]] = {}
+        self.edited: dict[UUID, Booking] = {}
         self.claimed: dict[int, UUID] = {}
         self.freed: set[int] = set()
         self._area_deltas: defaultdict[int, int] = defaultdict(int)
         self._places: defaultdict[int, int] = defaultdict(int)
+        # Where choosing may begin, as this batch has left it; the inventory's own once it is committed.
+        self.frontier = dict(inventory.frontier)
 
     def is_free(self, seat_id: int) -> bool:
         """Whether nobody holds or has this seat, as far as this batch has come."""
@@ -88,22 +96,39 @@ class Draft:
         """A new booking takes its places."""
         self.changes.append(change)
         self.held[change.booking_id] = (change, BookingState.PENDING)
-        self._take(change)
+        self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
+
+    def renew(self, change: BookingRenewed) -> None:
+        """A pending booking holds its places for longer."""
+        self.changes.append(change)
+        self._edit(msgspec.structs.replace(self._bookings[change.booking_id], expires_at=change.expires_at))
+
+    def exchange(self, change: BookingExchanged) -> None:
+        """A pending booking has other places."""
+        self.changes.append(change)
+        self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
+        self._take(change.booking_id, change.buyer_id, change.taken_seat_ids, change.taken_area_ids)
+        self._edit(
+            msgspec.structs.replace(
+                self._bookings[change.booking_id],
+                seat_ids=change.seat_ids,
+                area_ids=change.area_ids,
+                amounts=change.amounts,
+                total=sum(change.amounts),
+            )
+        )
 
     def confirm(self, change: BookingConfirmed) -> None:
         """A booking's places are its buyer's for good."""
         self.changes.append(change)
         if change.taken_again:
-            self._take(change)
+            self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
         self._move(change.booking_id, BookingState.CONFIRMED, change.payment_id)
 
     def release(self, change: BookingExpired | BookingCancelled) -> None:
         """A booking's places are free again."""
         self.changes.append(change)
-        for seat_id in change.seat_ids:
-            if self.claimed.pop(seat_id, None) is None:
-                self.freed.add(seat_id)
-        self._count(change, -1)
+        self._free(change.buyer_id, change.seat_ids, change.area_ids)
         state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
         self._move(change.booking_id, state)
 
@@ -115,17 +140,27 @@ class Draft:
                 booking, settled_payments=(*booking.settled_payments, change.payment_id)
             )
 
-    def _take(self, change: BookingHeld | BookingConfirmed) -> None:
-        for seat_id in change.seat_ids:
-            self.claimed[seat_id] = change.booking_id
-        self._count(change, +1)
-
-    def _count(
-        self, change: BookingHeld | BookingConfirmed | BookingExpired | BookingCancelled, sign: int
+    def _take(
+        self, booking_id: UUID, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]
     ) -> None:
-        for area_id in change.area_ids:
+        for seat_id in seat_ids:
+            self.claimed[seat_id] = booking_id
+        self._count(buyer_id, seat_ids, area_ids, +1)
+
+    def _free(self, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> None:
+        for seat_id in seat_ids:
+            if self.claimed.pop(seat_id, None) is None:
+                self.freed.add(seat_id)
+        self._count(buyer_id, seat_ids, area_ids, -1)
+        self.inventory.lower_frontier(self.frontier, seat_ids)
+
+    def _count(self, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], sign: int) -> None:
+        for area_id in area_ids:
             self._area_deltas[area_id] += sign
-        self._places[change.buyer_id] += sign * (len(change.seat_ids) + len(change.area_ids))
+        self._places[buyer_id] += sign * (len(seat_ids) + len(area_ids))
+
+    def _edit(self, booking: Booking) -> None:
+        self._bookings[booking.id] = self.edited[booking.id] = booking
 
     def _move(self, booking_id: UUID, state: BookingState, payment_id: UUID | None = None) -> None:
         if booking_id in self.held:

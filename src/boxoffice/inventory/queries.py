@@ -1,6 +1,6 @@
 """SQL of the inventory: the lock, the news, the load, and the one write of a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -210,7 +210,11 @@ async def update_area_counts(tx: Transaction, event_id: int, deltas: dict[int, i
 async def update_bookings(
     tx: Transaction, event_id: int, at: datetime, moved: dict[UUID, tuple[BookingState, UUID | None]]
 ) -> int:
-    """Move bookings that were there before to their new state; the number found."""
+    """Move bookings that were there before to their new state; the number found.
+
+    The ids are named twice: without ANY the planner, as long as it knows little of the table, reads all
+    bookings of the event (1,200 rows for 20, 0.7 ms a batch).
+    """
     return await tx.execute(
         """
         UPDATE bookings AS booking
@@ -220,13 +224,37 @@ async def update_bookings(
                ticket_count = CASE moved.state WHEN 'CONFIRMED' THEN cardinality(booking.amounts) ELSE 0 END,
                settled_payments = booking.settled_payments || array_remove(ARRAY[moved.payment_id], NULL)
           FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS moved (id, state, payment_id)
-         WHERE booking.event_id = $1 AND booking.id = moved.id
+         WHERE booking.event_id = $1 AND booking.id = moved.id AND booking.id = ANY ($3::uuid[])
         """,
         event_id,
         at,
         list(moved),
         [state for state, _ in moved.values()],
         [payment_id for _, payment_id in moved.values()],
+    )
+
+
+async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: Collection[Booking]) -> int:
+    """Give pending bookings other places, prices or another end of their hold; the number found."""
+    return await tx.execute(
+        """
+        UPDATE bookings AS booking
+           SET seat_ids = edited.seat_ids::integer[], area_ids = edited.area_ids::integer[],
+               amounts = edited.amounts::bigint[], total = edited.total,
+               expires_at = edited.expires_at, changed_at = $2
+          FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
+            AS edited (id, seat_ids, area_ids, amounts, total, expires_at)
+         WHERE booking.event_id = $1 AND booking.id = edited.id AND booking.id = ANY ($3::uuid[])
+           AND booking.state = 'PENDING'
+        """,
+        event_id,
+        at,
+        [booking.id for booking in bookings],
+        [_array(booking.seat_ids) for booking in bookings],
+        [_array(booking.area_ids) for booking in bookings],
+        [_array(booking.amounts) for booking in bookings],
+        [booking.total for booking in bookings],
+        [booking.expires_at for booking in bookings],
     )
 
 
@@ -241,7 +269,7 @@ async def update_settled_payments(
           FROM (SELECT id, array_agg(payment_id) AS payment_ids
                   FROM unnest($2::uuid[], $3::uuid[]) AS pair (id, payment_id)
                  GROUP BY id) AS returned
-         WHERE booking.event_id = $1 AND booking.id = returned.id
+         WHERE booking.event_id = $1 AND booking.id = returned.id AND booking.id = ANY ($2::uuid[])
         """,
         event_id,
         booking_ids,

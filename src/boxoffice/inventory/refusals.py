@@ -34,6 +34,47 @@ class TooManyPlaces(Refusal, status=409):
     already_yours: int
 
 
+class NoSuchSeatsLeft(Refusal, status=409):
+    """There are not that many seats left as you want to sit; `side_by_side_max` are left together."""
+
+    quantity: int
+    side_by_side_max: int
+
+
+class SeatsKept(Refusal, status=409):
+    """These seats are kept for people who need accessible ones, until `kept_until`."""
+
+    seat_ids: list[int]
+    kept_until: datetime
+
+
+class SingleSeatLeft(Refusal, status=409):
+    """This selection would leave a single seat that nobody can use with others.
+
+    `stranded_seat_ids` names it; `instead_seat_ids` is the nearest selection that leaves none.
+    """
+
+    stranded_seat_ids: list[int]
+    instead_seat_ids: list[int]
+
+
+class NotYourPlaces(Refusal, status=409):
+    """The booking does not have these places, so it cannot give them back."""
+
+    seat_ids: list[int]
+    area_ids: list[int]
+
+
+class NothingLeftToHold(Refusal, status=409):
+    """A booking keeps at least one place; cancel it to give all of them back."""
+
+
+class HeldLongEnough(Refusal, status=409):
+    """A hold cannot be renewed for ever; this one ends at `expires_at`."""
+
+    expires_at: datetime
+
+
 class SaleNotOpen(Refusal, status=409):
     """The sale of this event has not begun; it begins at `sale_starts_at`."""
 

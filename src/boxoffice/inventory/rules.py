@@ -14,8 +14,10 @@ from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
+    BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingRenewed,
     PaymentReturned,
 )
 from boxoffice.inventory.commands import (
@@ -24,25 +26,37 @@ from boxoffice.inventory.commands import (
     Cancel,
     Command,
     Confirm,
+    Exchange,
     Expire,
+    Held,
     Hold,
     Outcome,
     PaymentOutcome,
+    Renew,
 )
 from boxoffice.inventory.draft import Draft
+from boxoffice.inventory.offer import (
+    Places,
+    choose_seats,
+    full_areas,
+    limit_refusal,
+    orphan_refusal,
+    places_refusal,
+    sale_refusal,
+)
 from boxoffice.inventory.refusals import (
-    AreaLeft,
-    AreasFull,
     BookingIsOver,
-    EventCancelled,
+    HeldLongEnough,
+    NothingLeftToHold,
+    NotYourPlaces,
     PaidBookingIsFinal,
-    SaleClosed,
-    SaleNotOpen,
-    SeatsTaken,
-    TooManyPlaces,
 )
 from boxoffice.inventory.state import Inventory
-from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal
+from boxoffice.kit.errors import NotFound, Refusal
+
+# A hold may be renewed until it has lasted three times as long as a hold of this event: long enough
+# for a second try with another card, too short to keep seats from others for an evening.
+RENEWED_HOLDS_MAX = 3
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -75,6 +89,10 @@ def _decide_one(draft: Draft, command: Command, now: datetime) -> Outcome | Refu
     match command:
         case Hold():
             return decide_hold(draft, command, now)
+        case Renew():
+            return decide_renew(draft, command, now)
+        case Exchange():
+            return decide_exchange(draft, command, now)
         case Confirm():
             return decide_confirm(draft, command)
         case Cancel():
@@ -83,38 +101,38 @@ def _decide_one(draft: Draft, command: Command, now: datetime) -> Outcome | Refu
             return None
 
 
-def decide_hold(draft: Draft, command: Hold, now: datetime) -> Booking | Refusal:
+def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     """Hold every place or none. A booking that costs nothing is confirmed at once."""
     inventory = draft.inventory
     terms = inventory.terms
-    if refusal := _sale_refusal(draft, now) or _unknown_places(draft, command):
+    if refusal := sale_refusal(draft, now):
         return refusal
-    if gone := [seat_id for seat_id in command.seat_ids if not draft.is_free(seat_id)]:
-        return SeatsTaken(seat_ids=gone)
-    if full := _full_areas(draft, command.area_ids):
-        return AreasFull(areas=full)
-    places = len(command.seat_ids) + len(command.area_ids)
-    already = draft.places_of(command.buyer_id)
-    if already + places > terms.places_per_buyer_max:
-        return TooManyPlaces(limit=terms.places_per_buyer_max, already_yours=already)
-    amounts = draft.prices_of(command.seat_ids, command.area_ids)
+    seat_ids, explanation = command.seat_ids, None
+    if command.best is not None:
+        choice = choose_seats(draft, command.best, now)
+        if isinstance(choice, Refusal):
+            return choice
+        seat_ids, explanation = choice.seat_ids, choice.reason
+    places = Places(seat_ids, command.area_ids, command.accessible or command.best is not None)
+    refusal = places_refusal(draft, places, now) or limit_refusal(draft, command.buyer_id, places.count)
+    if refusal is None and command.best is None:
+        refusal = orphan_refusal(draft, places, now)
+    if refusal is not None:
+        return refusal
+    amounts = draft.prices_of(seat_ids, command.area_ids)
     total = sum(amounts)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
-        BookingHeld(
-            command.booking_id, command.buyer_id, command.seat_ids, command.area_ids, amounts, expires_at
-        )
+        BookingHeld(command.booking_id, command.buyer_id, seat_ids, command.area_ids, amounts, expires_at)
     )
     if total == 0:
-        draft.confirm(
-            BookingConfirmed(command.booking_id, command.buyer_id, command.seat_ids, command.area_ids)
-        )
-    return Booking(
+        draft.confirm(BookingConfirmed(command.booking_id, command.buyer_id, seat_ids, command.area_ids))
+    booking = Booking(
         event_id=inventory.event_id,
         id=command.booking_id,
         buyer_id=command.buyer_id,
         state=BookingState.PENDING if total else BookingState.CONFIRMED,
-        seat_ids=command.seat_ids,
+        seat_ids=seat_ids,
         area_ids=command.area_ids,
         amounts=amounts,
         total=total,
@@ -122,6 +140,61 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Booking | Refusal
         created_at=now,
         expires_at=expires_at if total else None,
     )
+    return Held(booking, explanation)
+
+
+def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refusal:
+    """Start the hold's time anew, but never beyond RENEWED_HOLDS_MAX times from its beginning."""
+    booking = _pending(draft, command.booking_id, command.buyer_id)
+    if isinstance(booking, Refusal):
+        return booking
+    duration = timedelta(seconds=draft.inventory.terms.hold_seconds)
+    expires_at = min(now + duration, booking.created_at + RENEWED_HOLDS_MAX * duration)
+    if booking.expires_at is not None and expires_at <= booking.expires_at:
+        return HeldLongEnough(expires_at=booking.expires_at)
+    draft.renew(BookingRenewed(booking.id, booking.buyer_id, expires_at))
+    return msgspec.structs.replace(booking, expires_at=expires_at)
+
+
+def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking | Refusal:
+    """Give places back and take others in one step; what is taken costs what it costs now."""
+    booking = _pending(draft, command.booking_id, command.buyer_id)
+    if isinstance(booking, Refusal):
+        return booking
+    kept = _without(booking, command.give_seat_ids, command.give_area_ids)
+    if isinstance(kept, Refusal):
+        return kept
+    taken = Places(command.take_seat_ids, command.take_area_ids, command.accessible)
+    if taken.count and (refusal := sale_refusal(draft, now)):
+        return refusal
+    more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)
+    refusal = (
+        places_refusal(draft, taken, now)
+        or (limit_refusal(draft, command.buyer_id, more) if more > 0 else None)
+        or orphan_refusal(draft, taken, now)
+    )
+    if refusal is not None:
+        return refusal
+    if not kept and not taken.count:
+        return NothingLeftToHold()
+    seats = [(seat, amount) for seat, area, amount in kept if area is None and seat is not None]
+    areas = [(area, amount) for _, area, amount in kept if area is not None]
+    prices = draft.prices_of(taken.seat_ids, taken.area_ids)
+    seats += zip(taken.seat_ids, prices, strict=False)
+    areas += zip(taken.area_ids, prices[len(taken.seat_ids) :], strict=True)
+    change = BookingExchanged(
+        booking_id=booking.id,
+        buyer_id=booking.buyer_id,
+        seat_ids=tuple([seat for seat, _ in seats]),
+        area_ids=tuple([area for area, _ in areas]),
+        amounts=tuple([amount for _, amount in (*seats, *areas)]),
+        freed_seat_ids=command.give_seat_ids,
+        freed_area_ids=command.give_area_ids,
+        taken_seat_ids=command.take_seat_ids,
+        taken_area_ids=command.take_area_ids,
+    )
+    draft.exchange(change)
+    return draft.booking(booking.id) or NotFound()
 
 
 def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
@@ -182,40 +255,37 @@ def _expire(draft: Draft, booking_id: UUID) -> None:
     draft.release(BookingExpired(booking_id, held.buyer_id, held.seat_ids, held.area_ids))
 
 
-def _sale_refusal(draft: Draft, now: datetime) -> Refusal | None:
-    terms = draft.inventory.terms
-    if terms.state is EventState.CANCELLED:
-        return EventCancelled()
-    if terms.state is EventState.DRAFT:
+def _pending(draft: Draft, booking_id: UUID, buyer_id: int) -> Booking | Refusal:
+    booking = draft.booking(booking_id)
+    if booking is None or booking.buyer_id != buyer_id:
         return NotFound()
-    if terms.sale_starts_at is not None and now < terms.sale_starts_at:
-        return SaleNotOpen(sale_starts_at=terms.sale_starts_at)
-    if now >= (terms.sale_ends_at or terms.starts_at):
-        return SaleClosed()
-    return None
+    if booking.state is not BookingState.PENDING:
+        return BookingIsOver(state=booking.state)
+    return booking
 
 
-def _unknown_places(draft: Draft, command: Hold) -> Refusal | None:
-    seat_map = draft.inventory.seat_map
-    errors = [
-        FieldError(pointer=f"/seat_ids/{index}", detail=f"This event has no seat {seat_id}.")
-        for index, seat_id in enumerate(command.seat_ids)
-        if not 0 <= seat_id < seat_map.seat_count
+def _without(
+    booking: Booking, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]
+) -> list[tuple[int | None, int | None, int]] | Refusal:
+    """The booking's places as (seat, area, amount), less these; refused when it does not have them."""
+    seats = len(booking.seat_ids)
+    left: list[tuple[int | None, int | None, int]] = [
+        *[(seat, None, amount) for seat, amount in zip(booking.seat_ids, booking.amounts, strict=False)],
+        *[
+            (None, area, amount)
+            for area, amount in zip(booking.area_ids, booking.amounts[seats:], strict=True)
+        ],
     ]
-    errors += [
-        FieldError(pointer="/areas", detail=f"This event has no area {area_id}.")
-        for area_id in sorted(set(command.area_ids))
-        if not 0 <= area_id < len(seat_map.areas)
+    missing_seats = [seat for seat in seat_ids if seat not in booking.seat_ids]
+    missing_areas = [
+        area for area in sorted(set(area_ids)) if area_ids.count(area) > booking.area_ids.count(area)
     ]
-    return InvalidInput(errors=errors) if errors else None
-
-
-def _full_areas(draft: Draft, area_ids: tuple[int, ...]) -> list[AreaLeft]:
-    return [
-        AreaLeft(area_id=area_id, places_left=left)
-        for area_id in sorted(set(area_ids))
-        if (left := draft.places_left(area_id)) < area_ids.count(area_id)
-    ]
+    if missing_seats or missing_areas:
+        return NotYourPlaces(seat_ids=missing_seats, area_ids=missing_areas)
+    left = [place for place in left if place[0] is None or place[0] not in seat_ids]
+    for area in area_ids:
+        left.remove(next(place for place in reversed(left) if place[1] == area))
+    return left
 
 
 def _why_not_again(draft: Draft, booking: Booking) -> str | None:
@@ -223,7 +293,7 @@ def _why_not_again(draft: Draft, booking: Booking) -> str | None:
         return "The event is not on sale any more."
     if not all(draft.is_free(seat_id) for seat_id in booking.seat_ids):
         return "The hold had expired and its seats are taken."
-    if _full_areas(draft, booking.area_ids):
+    if full_areas(draft, booking.area_ids):
         return "The hold had expired and its area is full."
     places = len(booking.seat_ids) + len(booking.area_ids)
     if draft.places_of(booking.buyer_id) + places > draft.inventory.terms.places_per_buyer_max:

@@ -68,6 +68,8 @@ def upgrade() -> None:
         sale_ends_at         timestamptz,
         places_per_buyer_max integer NOT NULL,
         hold_seconds         integer NOT NULL,
+        orphan_rule          text NOT NULL DEFAULT 'OFF',
+        accessible_released_at timestamptz,
         revision             integer NOT NULL DEFAULT 1,
         created_at           timestamptz NOT NULL DEFAULT now(),
         published_at         timestamptz,
@@ -79,7 +81,9 @@ def upgrade() -> None:
         CONSTRAINT an_event_ends_after_it_starts CHECK (ends_at > starts_at),
         CONSTRAINT a_sale_ends_after_it_starts CHECK (sale_ends_at > sale_starts_at),
         CONSTRAINT a_buyer_may_have_1_to_100_places CHECK (places_per_buyer_max BETWEEN 1 AND 100),
-        CONSTRAINT a_hold_lasts_1_to_3600_seconds CHECK (hold_seconds BETWEEN 1 AND 3600)
+        CONSTRAINT a_hold_lasts_1_to_3600_seconds CHECK (hold_seconds BETWEEN 1 AND 3600),
+        CONSTRAINT an_orphan_rule_is_off_preferred_or_enforced
+            CHECK (orphan_rule IN ('OFF', 'PREFER', 'ENFORCE'))
     )
     """)
     op.execute("CREATE INDEX published_events_by_start ON events (starts_at, id) WHERE state = 'PUBLISHED'")

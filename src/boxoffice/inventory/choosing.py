@@ -1,0 +1,258 @@
+"""Choosing seats for a party: side by side if at all possible, as near to the focal point as possible.
+
+Best means: the window whose seats have the smallest mean distance to the focal point. Windows are kept
+sorted (see `seating`), and for every kind of request a rank is remembered before which no window can
+be free, so that choosing stays quick in a hall that is nearly sold out.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import msgspec
+
+from boxoffice.inventory.commands import Adjacent, BestAvailable
+from boxoffice.inventory.draft import Draft
+from boxoffice.inventory.seating import WINDOW_SEATS_MAX, Seating, WindowKind
+from boxoffice.inventory.state import FREE
+
+# So many windows are tried as the front half of a party in two rows: the nearest few hundred decide,
+# and a hall that has no such pair must say so in bounded time.
+TWO_ROW_WINDOWS_MAX = 400
+
+
+class Choice(msgspec.Struct, frozen=True, gc=False):
+    """The seats, in sitting order, and why these, in words for the buyer."""
+
+    seat_ids: tuple[int, ...]
+    reason: str
+
+
+def choose(draft: Draft, wanted: BestAvailable, *, general: bool, no_orphans: bool) -> Choice | None:
+    """The best seats for this party as it wants to sit, or None when there are none.
+
+    With `no_orphans`, seats that strand a single one come last but still come: the rule costs no sale.
+    With `general`, the seats that are kept for people who need them are none.
+    """
+    pool = _Pool(draft, wanted, general=general)
+    for careful in (True, False) if no_orphans else (False,):
+        if (places := pool.best_window(wanted.quantity, careful=careful)) is not None:
+            return pool.chosen(list(places), "side by side")
+    if pairs := _in_two_rows(pool, wanted.quantity):
+        return pool.chosen(pairs, "in two rows, one behind the other")
+    if wanted.adjacent is Adjacent.PREFERRED and (places := _apart(pool, wanted.quantity)):
+        return pool.chosen(places, "not all together, because no such seats are left together")
+    return None
+
+
+def side_by_side_max(draft: Draft, wanted: BestAvailable, *, general: bool) -> int:
+    """The largest party, up to the one that wants seats, that could sit side by side."""
+    pool = _Pool(draft, wanted, general=general)
+    for size in range(wanted.quantity, 0, -1):
+        if pool.best_window(size, careful=False) is not None:
+            return size
+    return 0
+
+
+def stranded_by(draft: Draft, seat_ids: Iterable[int]) -> list[int]:
+    """The seats that taking these would leave free with no free neighbour, though they have one now."""
+    seating = draft.inventory.seating
+    taken = {seating.place_of[seat_id] for seat_id in seat_ids}
+    return [
+        seating.seat_at[place]
+        for place in sorted(_beside(seating, taken))
+        if _is_stranded(draft, seating, place, taken)
+    ]
+
+
+def instead_of(draft: Draft, seat_ids: tuple[int, ...], *, general: bool) -> tuple[int, ...] | None:
+    """The selection nearest to this one, of the same categories, side by side, that strands nobody."""
+    seating = draft.inventory.seating
+    seat_map = draft.inventory.seat_map
+    names = {seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids}
+    size = len(seat_ids)
+    pool = _Pool(draft, BestAvailable(size, names.pop() if len(names) == 1 else None), general=general)
+    places = sorted(seating.place_of[seat_id] for seat_id in seat_ids)
+    start, end = seating.blocks[seating.block_of[places[0]]]
+    for place in sorted(range(start, end - size + 1), key=lambda place: (abs(place - places[0]), place)):
+        window = range(place, place + size)
+        if pool.is_free(window) and not _strands(draft, window):
+            return pool.seats_at(window)
+    found = pool.best_window(size, careful=True)
+    return None if found is None else pool.seats_at(found)
+
+
+class _Pool:
+    """The seats this request may have, as places of the line."""
+
+    def __init__(self, draft: Draft, wanted: BestAvailable, *, general: bool) -> None:
+        seat_map = draft.inventory.seat_map
+        self.draft = draft
+        self.seating = draft.inventory.seating
+        self.wanted = wanted
+        # Places that this very request has chosen already.
+        self.withheld: set[int] = set()
+        self._category = (
+            None
+            if wanted.category is None
+            else [category.name for category in seat_map.categories].index(wanted.category)
+        )
+        self._kept = seat_map.accessible if general else frozenset[int]()
+        self._general = general
+
+    def seats_at(self, window: Iterable[int]) -> tuple[int, ...]:
+        """The seats at these places of the line."""
+        return tuple([self.seating.seat_at[place] for place in window])
+
+    def is_free(self, window: Iterable[int]) -> bool:
+        """Whether every place of the window is free and of the kind that is wanted."""
+        draft, seat_at, kept, category = self.draft, self.seating.seat_at, self._kept, self._category
+        seats, category_of = draft.inventory.seats, draft.inventory.seat_map.category_of
+        for place in window:
+            seat_id = seat_at[place]
+            if seats[seat_id] != FREE and seat_id not in draft.freed:
+                return False
+            if seat_id in draft.claimed or seat_id in kept or place in self.withheld:
+                return False
+            if category is not None and category_of[seat_id] != category:
+                return False
+        return True
+
+    def best_window(self, size: int, *, careful: bool) -> range | None:
+        """The free window nearest to the focal point; with `careful`, the nearest that strands nobody."""
+        for window in self.free_windows(size):
+            if not (careful and _strands(self.draft, window)):
+                return window
+        return None
+
+    def free_windows(self, size: int) -> Iterator[range]:
+        """All free windows of this size in the wanted zone, best first."""
+        seating = self.seating
+        if size > WINDOW_SEATS_MAX:
+            yield from self._large_windows(size)
+            return
+        starts = seating.windows(size).starts
+        kind = WindowKind(size, self._category, self.wanted.zone, self._general)
+        frontier = self.draft.frontier
+        rank = frontier.get(kind, 0)
+        at_frontier = not self.withheld
+        while rank < len(starts):
+            place = starts[rank]
+            window = range(place, place + size)
+            if self._is_in_zone(place) and self.is_free(window):
+                at_frontier = False
+                yield window
+            rank += 1
+            if at_frontier:
+                # Everything before this rank is taken or of another kind: nobody need look again.
+                frontier[kind] = rank
+
+    def _large_windows(self, size: int) -> Iterator[range]:
+        found = [
+            (sum(self.seating.distance(each) for each in range(place, place + size)), place)
+            for start, end in self.seating.blocks
+            for place in range(start, end - size + 1)
+            if self._is_in_zone(place) and self.is_free(range(place, place + size))
+        ]
+        for _, place in sorted(found):
+            yield range(place, place + size)
+
+    def _is_in_zone(self, place: int) -> bool:
+        if self.wanted.zone is None:
+            return True
+        seat_map = self.draft.inventory.seat_map
+        return seat_map.rows[seat_map.row_of[self.seating.seat_at[place]]][0] == self.wanted.zone
+
+    def chosen(self, places: list[int], how: str) -> Choice:
+        """Say what was chosen."""
+        seats = self.seats_at(places)
+        labels = [self.draft.inventory.seat_map.label_of(seat) for seat in seats]
+        spots = dict.fromkeys(f"{label.zone}, row {label.row}" for label in labels)
+        where = " and ".join(spots)
+        if len(seats) == 1:
+            return Choice(
+                tuple(seats), f"The free seat nearest to the middle: {where}, seat {labels[0].number}."
+            )
+        return Choice(
+            tuple(seats), f"{len(seats)} seats {how}, the nearest to the middle that are free: {where}."
+        )
+
+
+def _in_two_rows(pool: _Pool, quantity: int) -> list[int]:
+    """The larger half as near as possible, the other half right before or behind it."""
+    if quantity < 2:
+        return []
+    seating = pool.seating
+    front, back = (quantity + 1) // 2, quantity // 2
+    for tried, window in enumerate(pool.free_windows(front)):
+        if tried >= TWO_ROW_WINDOWS_MAX:
+            break
+        row = seating.row_of_block[seating.block_of[window[0]]]
+        beside = [
+            other
+            for beside in seating.rows_beside[row]
+            for block in seating.blocks_of_row[beside]
+            for other in _windows_of(seating.blocks[block], back)
+            if seating.are_one_behind_the_other(window, other) and pool.is_free(other)
+        ]
+        if beside:
+            return [*window, *min(beside, key=partial(_distance_of, seating, window))]
+    return []
+
+
+def _distance_of(seating: Seating, one: range, other: range) -> float:
+    return math.dist(seating.middle_of(one), seating.middle_of(other))
+
+
+def _apart(pool: _Pool, quantity: int) -> list[int]:
+    """Groups as large as there are, each as near as possible."""
+    places: list[int] = []
+    for size in range(min(quantity - 1, WINDOW_SEATS_MAX), 0, -1):
+        while quantity - len(places) >= size:
+            window = pool.best_window(size, careful=False)
+            if window is None:
+                break
+            places += window
+            pool.withheld.update(window)
+        if len(places) == quantity:
+            return places
+    return []
+
+
+def _windows_of(block: tuple[int, int], size: int) -> Iterator[range]:
+    start, end = block
+    for place in range(start, end - size + 1):
+        yield range(place, place + size)
+
+
+def _beside(seating: Seating, taken: set[int]) -> set[int]:
+    """The places next to these in their blocks."""
+    found: set[int] = set()
+    for place in taken:
+        for beside in (place - 1, place + 1):
+            if (
+                0 <= beside < len(seating.seat_at)
+                and beside not in taken
+                and seating.block_of[beside] == seating.block_of[place]
+            ):
+                found.add(beside)
+    return found
+
+
+def _strands(draft: Draft, window: range) -> bool:
+    seating = draft.inventory.seating
+    taken = set(window)
+    return any(_is_stranded(draft, seating, place, taken) for place in _beside(seating, taken))
+
+
+def _is_stranded(draft: Draft, seating: Seating, place: int, taken: set[int]) -> bool:
+    """Whether this place next to the taken ones is free and would have no free neighbour left."""
+    if not draft.is_free(seating.seat_at[place]):
+        return False
+    return not any(
+        0 <= beside < len(seating.seat_at)
+        and beside not in taken
+        and seating.block_of[beside] == seating.block_of[place]
+        and draft.is_free(seating.seat_at[beside])
+        for beside in (place - 1, place + 1)
+    )

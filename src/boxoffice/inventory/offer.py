@@ -1,0 +1,131 @@
+"""What may be taken, by whom and when: every reason to refuse places, asked in one order."""
+
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.catalog.schemas import EventState, OrphanRule
+from boxoffice.inventory.choosing import Choice, choose, instead_of, side_by_side_max, stranded_by
+from boxoffice.inventory.commands import BestAvailable
+from boxoffice.inventory.draft import Draft
+from boxoffice.inventory.refusals import (
+    AreaLeft,
+    AreasFull,
+    EventCancelled,
+    NoSuchSeatsLeft,
+    SaleClosed,
+    SaleNotOpen,
+    SeatsKept,
+    SeatsTaken,
+    SingleSeatLeft,
+    TooManyPlaces,
+)
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
+
+
+class Places(msgspec.Struct, frozen=True, gc=False):
+    """What a command wants to take; with `accessible`, also seats kept for people who need them."""
+
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    accessible: bool
+
+    @property
+    def count(self) -> int:
+        """Seats and admissions together."""
+        return len(self.seat_ids) + len(self.area_ids)
+
+
+def sale_refusal(draft: Draft, now: datetime) -> Refusal | None:
+    """Whether the event is on sale at this moment."""
+    terms = draft.inventory.terms
+    if terms.state is EventState.CANCELLED:
+        return EventCancelled()
+    if terms.state is EventState.DRAFT:
+        return NotFound()
+    if terms.sale_starts_at is not None and now < terms.sale_starts_at:
+        return SaleNotOpen(sale_starts_at=terms.sale_starts_at)
+    if now >= (terms.sale_ends_at or terms.starts_at):
+        return SaleClosed()
+    return None
+
+
+def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
+    """Whether every one of these places is there, offered to this request, and free."""
+    if refusal := _unknown_places(draft, places):
+        return refusal
+    if not places.accessible and _keeps_accessible(draft, now):
+        kept = draft.inventory.seat_map.accessible
+        if found := [seat_id for seat_id in places.seat_ids if seat_id in kept]:
+            return SeatsKept(seat_ids=found, kept_until=draft.inventory.terms.accessible_released_at or now)
+    if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id)]:
+        return SeatsTaken(seat_ids=gone)
+    if full := full_areas(draft, places.area_ids):
+        return AreasFull(areas=full)
+    return None
+
+
+def limit_refusal(draft: Draft, buyer_id: int, more: int) -> Refusal | None:
+    """Whether one person may have so many more places."""
+    limit = draft.inventory.terms.places_per_buyer_max
+    already = draft.places_of(buyer_id)
+    return TooManyPlaces(limit=limit, already_yours=already) if already + more > limit else None
+
+
+def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
+    """Where the rule is ENFORCED: a single seat may be left only when there is no other way."""
+    if draft.inventory.terms.orphan_rule is not OrphanRule.ENFORCE or not places.seat_ids:
+        return None
+    stranded = stranded_by(draft, places.seat_ids)
+    if not stranded:
+        return None
+    general = not places.accessible and _keeps_accessible(draft, now)
+    instead = instead_of(draft, places.seat_ids, general=general)
+    if instead is None:
+        return None
+    return SingleSeatLeft(stranded_seat_ids=stranded, instead_seat_ids=list(instead))
+
+
+def choose_seats(draft: Draft, wanted: BestAvailable, now: datetime) -> Choice | Refusal:
+    """The best seats for this party, or why there are none."""
+    seat_map = draft.inventory.seat_map
+    if wanted.category is not None and wanted.category not in {each.name for each in seat_map.categories}:
+        return invalid("/best_available/category", f"This event has no category {wanted.category!r}.")
+    if wanted.zone is not None and wanted.zone not in {zone for zone, _ in seat_map.rows}:
+        return invalid("/best_available/zone", f"This event has no zone {wanted.zone!r}.")
+    general = not wanted.accessible and _keeps_accessible(draft, now)
+    no_orphans = draft.inventory.terms.orphan_rule is not OrphanRule.OFF
+    choice = choose(draft, wanted, general=general, no_orphans=no_orphans)
+    if choice is None:
+        together = side_by_side_max(draft, wanted, general=general)
+        return NoSuchSeatsLeft(quantity=wanted.quantity, side_by_side_max=together)
+    return choice
+
+
+def _keeps_accessible(draft: Draft, now: datetime) -> bool:
+    released_at = draft.inventory.terms.accessible_released_at
+    return released_at is not None and now < released_at
+
+
+def _unknown_places(draft: Draft, places: Places) -> Refusal | None:
+    seat_map = draft.inventory.seat_map
+    errors = [
+        FieldError(pointer=f"/seat_ids/{index}", detail=f"This event has no seat {seat_id}.")
+        for index, seat_id in enumerate(places.seat_ids)
+        if not 0 <= seat_id < seat_map.seat_count
+    ]
+    errors += [
+        FieldError(pointer="/areas", detail=f"This event has no area {area_id}.")
+        for area_id in sorted(set(places.area_ids))
+        if not 0 <= area_id < len(seat_map.areas)
+    ]
+    return InvalidInput(errors=errors) if errors else None
+
+
+def full_areas(draft: Draft, area_ids: tuple[int, ...]) -> list[AreaLeft]:
+    """The areas that do not have that many places left."""
+    return [
+        AreaLeft(area_id=area_id, places_left=left)
+        for area_id in sorted(set(area_ids))
+        if (left := draft.places_left(area_id)) < area_ids.count(area_id)
+    ]
