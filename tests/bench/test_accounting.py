@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import psutil
-from bench.accounting import tree_seconds  # pyright: ignore[reportMissingImports]  lies beside tests
+from bench.accounting import tree_seconds
 
 # Each burns this much CPU; the parent ends its own child before it answers, and then stays.
 _SECONDS = 0.3

@@ -1,7 +1,7 @@
 """The load client reads answers as they come, in whatever pieces."""
 
 import pytest
-from bench.client import AnswerReader, latency_of  # pyright: ignore[reportMissingImports]  lies beside tests
+from bench.client import AnswerReader, latency_of
 
 _CREATED = b'HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"id":1}'
 _NOTHING = b"HTTP/1.1 204 No Content\r\nx-request-id: a-1\r\n\r\n"
