@@ -29,6 +29,8 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     accessible: bool
+    # Where in the body these places were named.
+    below: str = ""
 
     @property
     def count(self) -> int:
@@ -110,12 +112,12 @@ def _keeps_accessible(draft: Draft, now: datetime) -> bool:
 def _unknown_places(draft: Draft, places: Places) -> Refusal | None:
     seat_map = draft.inventory.seat_map
     errors = [
-        FieldError(pointer=f"/seat_ids/{index}", detail=f"This event has no seat {seat_id}.")
+        FieldError(pointer=f"{places.below}/seat_ids/{index}", detail=f"This event has no seat {seat_id}.")
         for index, seat_id in enumerate(places.seat_ids)
         if not 0 <= seat_id < seat_map.seat_count
     ]
     errors += [
-        FieldError(pointer="/areas", detail=f"This event has no area {area_id}.")
+        FieldError(pointer=f"{places.below}/areas", detail=f"This event has no area {area_id}.")
         for area_id in sorted(set(places.area_ids))
         if not 0 <= area_id < len(seat_map.areas)
     ]
