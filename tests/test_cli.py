@@ -1,15 +1,18 @@
 """The command line: what it offers, what it refuses and in which words."""
 
+import errno
 from collections.abc import Generator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner
 
 from boxoffice import __version__
-from boxoffice.cli import app
+from boxoffice.cli import app, in_words
 from boxoffice.doctor import masked
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
 from server import data_folder, free_port, run
 
 PRODUCTION = {
@@ -105,6 +108,39 @@ def test_an_error_is_a_sentence_and_never_a_traceback(
     assert refused.stderr.startswith("boxoffice: ")
     assert words in refused.stderr
     assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FULL, "The disk is full ([Errno 28] No space left on device): make room, then start again."),
+        (
+            caused(Unavailable(), asyncpg.DiskFullError("no room")),
+            "The disk is full (no room): make room, then",
+        ),
+        (caused(SetupError("Make room in /data."), FULL), "Make room in /data."),
+        (caused(Unavailable("Not now."), ConnectionResetError("gone")), "Not now. (gone)"),
+        (Unavailable("Not now."), "Not now."),
+        (NotFound(), "There is nothing here"),
+        (
+            asyncpg.InsufficientPrivilegeError("permission denied for table users"),
+            "permission denied for table",
+        ),
+        (PermissionError(13, "Permission denied", "/data"), "Permission denied: '/data'"),
+        (InvalidInput(errors=[FieldError(detail="wrong", pointer=f"/{n}") for n in range(12)]), "and 2 more"),
+        (ZeroDivisionError("division by zero"), "This is a bug of Boxoffice: ZeroDivisionError"),
+    ],
+)
+def test_every_error_has_words(error: Exception, words: str):
+    assert words in in_words(error)
 
 
 def test_migrations_can_be_printed_as_sql():

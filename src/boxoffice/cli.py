@@ -58,7 +58,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("BOXOFFICE_LOG_LEVEL") == "debug":
             raise
-        _fail(_in_words(error))
+        _fail(in_words(error))
     if status == _SIGINT_STATUS:
         _fail(_INTERRUPTED)
     sys.exit(status if isinstance(status, int) else 0)
@@ -69,8 +69,10 @@ def _fail(words: str) -> NoReturn:
     sys.exit(1)
 
 
-def _in_words(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
     """What happened and what to do about it."""
+    if isinstance(error, SetupError):
+        return str(error)
     chain = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(cause)
@@ -83,8 +85,6 @@ def _in_words(error: BaseException) -> str:
             return f"{error.detail} ({chain[-1]})" if len(chain) > 1 else error.detail
         case Refusal():
             return error.detail
-        case SetupError():
-            return str(error)
         case _:
             return _unforeseen_in_words(error)
 
