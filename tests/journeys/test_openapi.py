@@ -12,6 +12,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
 from boxoffice.catalog.seat_map_faults import read_seat_map
+from boxoffice.kit.errors import Refusal
 from boxoffice.kit.problems import PROBLEM_JSON
 from journeys.api_document import Operation, faults_of, operations_of
 
@@ -122,6 +123,7 @@ async def test_every_problem_that_is_named_can_be_looked_up(
     }
 
     assert len(named) > 20
+    assert len({kind.slug for kind in Refusal.__subclasses__()}) == len(Refusal.__subclasses__())
     for slug in named:
         assert (await client.get(f"{ORIGIN}{slug}")).status_code == 200, slug
 

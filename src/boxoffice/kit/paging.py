@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request
 from litestar.params import QueryParameter
 
-from boxoffice.kit.errors import Refusal
+from boxoffice.kit.errors import FieldError, Refusal
 
 # A page fits a screen or two; more is a job for an export.
 PAGE_ITEMS_MAX = 100
@@ -28,6 +28,10 @@ Position = TypeVar("Position")
 
 class UnknownCursor(Refusal, status=422):
     """This cursor is not one of ours; take `next_cursor` of the page before, or leave it out."""
+
+    errors: tuple[FieldError, ...] = (
+        FieldError(parameter="cursor", detail="This is no cursor of this list."),
+    )
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):

@@ -126,7 +126,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         return on_bug(request, error)
     status = HTTPStatus(error.status_code)
     return problem_response(
-        slug=status.name.lower().replace("_", "-"),
+        slug=_slug(status),
         title=status.phrase,
         status=status,
         detail=error.detail or status.description or status.phrase,
@@ -193,8 +193,22 @@ def documents(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
     }
 
 
-def _kinds(root: type[Refusal]) -> dict[str, type[Refusal]]:
-    return {kind.slug: kind for kind in root.__subclasses__()}
+def _explanations() -> dict[str, str]:
+    """Slug to explanation: the framework's refusals, ours, and what is no refusal."""
+    plain = [status for status in HTTPStatus if 400 <= status < 500]
+    return {
+        **{_slug(status): f"{status.phrase} ({status})\n\n{status.description}\n" for status in plain},
+        **{
+            kind.slug: f"{kind.title} ({kind.status})\n\n{' '.join((kind.__doc__ or '').split())}\n"
+            for kind in Refusal.__subclasses__()
+        },
+        "unavailable": "Not now (503)\n\nNothing was decided; try again after `Retry-After` seconds.\n",
+        "internal-error": "Something broke on our side (500)\n\nTell the operator the `request_id`.\n",
+    }
+
+
+def _slug(status: HTTPStatus) -> str:
+    return status.name.lower().replace("_", "-")
 
 
 @get(
@@ -208,7 +222,7 @@ def _kinds(root: type[Refusal]) -> dict[str, type[Refusal]]:
 )
 def explain_problem(slug: FromPath[str]) -> str:
     """Explain the `type` of a problem document in words."""
-    kind = _kinds(Refusal).get(slug)
-    if kind is None:
+    explanation = _explanations().get(slug)
+    if explanation is None:
         raise NotFound
-    return f"{kind.title} ({kind.status})\n\n{' '.join((kind.__doc__ or '').split())}\n"
+    return explanation

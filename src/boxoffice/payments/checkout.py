@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.errors import FieldError, NotFound, Refusal
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
@@ -20,6 +20,7 @@ class UnknownProvider(Refusal, status=422):
     """There is no such payment provider here; `providers` names those there are."""
 
     providers: list[str]
+    errors: tuple[FieldError, ...] = (FieldError(pointer="/provider", detail="There is no such provider."),)
 
 
 async def start_payment(
