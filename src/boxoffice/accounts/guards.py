@@ -4,6 +4,7 @@ A guarded handler asks for `user: Identity` and gets who is asking. The guards a
 Litestar runs a plain function as a guard in a thread, at ten times the cost.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request
@@ -49,13 +50,18 @@ def provide_identity(request: Request[Identity, Any, Any]) -> Identity:
     return request.user
 
 
-def _identify(connection: _Connection) -> Identity:
-    for name, value in connection.scope["headers"]:
+def find_identity(headers: Iterable[tuple[bytes, bytes]], tokens: Tokens) -> Identity | None:
+    """Who is asking, by the Authorization header; None for nobody, and for a token that is not valid."""
+    for name, value in headers:
         if name == b"authorization":
-            tokens: Tokens = connection.app.state.tokens
             # The scheme's name is case-insensitive (RFC 9110, section 11.1).
-            if value[:7].lower() == _SCHEME and (identity := tokens.identify(value[7:])) is not None:
-                connection.scope["user"] = identity
-                return identity
-            break
-    raise NotSignedIn
+            return tokens.identify(value[7:]) if value[:7].lower() == _SCHEME else None
+    return None
+
+
+def _identify(connection: _Connection) -> Identity:
+    identity = find_identity(connection.scope["headers"], connection.app.state.tokens)
+    if identity is None:
+        raise NotSignedIn
+    connection.scope["user"] = identity
+    return identity

@@ -65,53 +65,47 @@ def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
     return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail.replace("`", "'"))])
 
 
-def problem_response(
-    *,
-    slug: str,
-    title: str,
-    status: int,
-    detail: str,
-    members: dict[str, Any] | None = None,
-    headers: dict[str, str] | None = None,
-) -> Response[dict[str, Any]]:
-    """Render a problem document."""
-    return Response(
-        content={
-            "type": f"/problems/{slug}",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "request_id": request_id.get(),
-            **(members or {}),
-        },
-        status_code=status,
-        headers=headers,
-        media_type=PROBLEM_JSON,
+def problem_content(*, slug: str, title: str, status: int, detail: str, **members: Any) -> dict[str, Any]:
+    """The members of a problem document."""
+    return {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id.get(),
+        **members,
+    }
+
+
+def refusal_content(refusal: Refusal) -> dict[str, Any]:
+    """A refusal's own title, and its fields as members."""
+    return problem_content(
+        slug=refusal.slug,
+        title=refusal.title,
+        status=refusal.status,
+        detail=refusal.detail,
+        **refusal.members(),
     )
+
+
+def unavailable_content(error: Unavailable) -> dict[str, Any]:
+    """What a client that came at a bad time reads."""
+    return problem_content(slug="unavailable", title="Not now", status=503, detail=error.detail)
+
+
+def _respond(content: dict[str, Any], headers: dict[str, str] | None = None) -> Response[dict[str, Any]]:
+    return Response(content, status_code=content["status"], headers=headers, media_type=PROBLEM_JSON)
 
 
 def on_refusal(_request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, Any]]:
     """Answer a refusal with its own status, title and members."""
     headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
-    return problem_response(
-        slug=refusal.slug,
-        title=refusal.title,
-        status=refusal.status,
-        detail=refusal.detail,
-        members=refusal.members(),
-        headers=headers,
-    )
+    return _respond(refusal_content(refusal), headers)
 
 
 def on_unavailable(_request: Request[Any, Any, Any], error: Unavailable) -> Response[dict[str, Any]]:
     """Answer 503; Retry-After says when to come back."""
-    return problem_response(
-        slug="unavailable",
-        title="Not now",
-        status=503,
-        detail=error.detail,
-        headers={"Retry-After": str(error.retry_after)},
-    )
+    return _respond(unavailable_content(error), {"Retry-After": str(error.retry_after)})
 
 
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
@@ -125,13 +119,13 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
     if error.status_code >= 500:
         return on_bug(request, error)
     status = HTTPStatus(error.status_code)
-    return problem_response(
+    content = problem_content(
         slug=_slug(status),
         title=status.phrase,
         status=status,
         detail=error.detail or status.description or status.phrase,
-        headers=dict(error.headers or {}),
     )
+    return _respond(content, dict(error.headers or {}))
 
 
 def _from_validation(error: ValidationException) -> Refusal:
@@ -160,11 +154,13 @@ def on_unstorable(request: Request[Any, Any, Any], error: asyncpg.DataError) -> 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Answer 500 without a word about our insides; the log has the traceback and the request id."""
     _log.error("bug", path=request.url.path, method=request.method, exc_info=error)
-    return problem_response(
-        slug="internal-error",
-        title="Something broke on our side",
-        status=500,
-        detail="This is our fault, not yours. Tell the operator the request_id.",
+    return _respond(
+        problem_content(
+            slug="internal-error",
+            title="Something broke on our side",
+            status=500,
+            detail="This is our fault, not yours. Tell the operator the request_id.",
+        )
     )
 
 

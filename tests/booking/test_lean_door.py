@@ -1,0 +1,111 @@
+"""Both ways into POST /bookings answer alike: the lean door and the framework behind it."""
+
+import json
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import httpx
+import pytest
+
+from boxoffice.booking.lean_door import BODY_BYTES_MAX
+from boxoffice.kit.postgres import Database
+from payments.conftest import headers_of
+from shows import insert_user, open_show
+
+# The lean door takes the plain content type only; any other way to write it goes to the framework.
+LEAN, FRAMEWORK = "application/json", "application/json; charset=utf-8"
+
+
+async def both(
+    db: Database, client: httpx.AsyncClient, body: bytes | None = None, wanted: dict[str, Any] | None = None
+) -> list[httpx.Response]:
+    """The answers of both ways to the same request, each for a new event and buyer."""
+    answers: list[httpx.Response] = []
+    for content_type in (LEAN, FRAMEWORK):
+        show = await open_show(db, areas=[3], places_per_buyer_max=5)
+        rival, buyer = headers_of(await insert_user(db)), headers_of(await insert_user(db))
+        taken = await client.post(
+            "/bookings", json={"event_id": show.event_id, "seat_ids": [9]}, headers=rival
+        )
+        assert taken.status_code == 201
+        content = (
+            body if body is not None else json.dumps({"event_id": show.event_id, **(wanted or {})}).encode()
+        )
+        answers.append(
+            await client.post("/bookings", content=content, headers={**buyer, "content-type": content_type})
+        )
+    return answers
+
+
+def without_what_differs(answer: httpx.Response) -> tuple[int, Any, list[str]]:
+    """The status, the body less its ids and times, and the names of the headers."""
+    content = answer.json()
+    for name in ("id", "event_id", "created_at", "expires_at", "request_id"):
+        content.pop(name, None)
+    return answer.status_code, content, sorted(answer.headers)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [
+        ({"seat_ids": [1, 2]}, 201),
+        ({"areas": [{"area_id": 0, "quantity": 2}]}, 201),
+        ({"best_available": {"quantity": 2}}, 201),
+        ({"seat_ids": [9, 10]}, 409),
+        ({"areas": [{"area_id": 0, "quantity": 4}]}, 409),
+        ({"seat_ids": [0, 1, 2, 3, 4, 5]}, 409),
+        ({"seat_ids": [1, 1]}, 422),
+        ({"seat_ids": [4000]}, 422),
+        ({"seat_ids": ["1"]}, 422),
+        ({"seat_ids": [1], "unknown": 1}, 422),
+        ({}, 422),
+        ({"event_id": 4_000_000_000, "seat_ids": [1]}, 404),
+        ({"event_id": -1, "seat_ids": [1]}, 422),
+    ],
+)
+async def test_both_ways_answer_alike(
+    db: Database, client: httpx.AsyncClient, wanted: dict[str, Any], status: int
+):
+    lean, framework = await both(db, client, wanted=wanted)
+
+    assert lean.status_code == status
+    assert without_what_differs(lean) == without_what_differs(framework)
+    assert lean.headers["content-type"] == framework.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"null", b"[]", b"[" * 10_000, b'{"event_id": NaN}']
+)
+async def test_what_cannot_be_read_is_worded_by_the_framework(
+    db: Database, client: httpx.AsyncClient, body: bytes
+):
+    lean, framework = await both(db, client, body=body)
+
+    assert lean.status_code in (400, 422)
+    assert without_what_differs(lean) == without_what_differs(framework)
+
+
+async def test_a_body_just_above_the_doors_limit_still_gets_in_through_the_framework(
+    db: Database, client: httpx.AsyncClient
+):
+    show = await open_show(db)
+    headers = {**headers_of(await insert_user(db)), "content-type": LEAN}
+    for seat, size in enumerate((BODY_BYTES_MAX, BODY_BYTES_MAX + 1)):
+        body = json.dumps({"event_id": show.event_id, "seat_ids": [seat]}).encode().ljust(size)
+        assert (await client.post("/bookings", content=body, headers=headers)).status_code == 201
+
+
+async def test_a_body_in_pieces_and_a_stranger_go_to_the_framework(db: Database, client: httpx.AsyncClient):
+    show = await open_show(db)
+    headers = {**headers_of(await insert_user(db)), "content-type": LEAN}
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b'{"event_id": %d, ' % show.event_id
+        yield b'"seat_ids": [1]}'
+
+    assert (await client.post("/bookings", content=pieces(), headers=headers)).status_code == 201
+    body = {"event_id": show.event_id, "seat_ids": [2]}
+    for wrong in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic abc"}):
+        answer = await client.post("/bookings", json=body, headers=wrong)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
