@@ -50,6 +50,7 @@ EVENT_FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("/starts_at", {"starts_at": "2030-01-01T00:00:00"}),
     ("/starts_at", {"starts_at": "tomorrow"}),
     ("/starts_at", {"starts_at": 1_900_000_000}),
+    ("/accessible_released_at", {"accessible_released_at": f"{YEAR_MAX + 1}-01-01T00:00:00Z"}),
     ("/ends_at", {"starts_at": "2199-01-01T00:00:00Z", "ends_at": "2199-01-01T00:00:00Z"}),
     ("/sale_ends_at", {"sale_starts_at": soon(hours=2), "sale_ends_at": soon(hours=1)}),
     ("/sale_starts_at", {"sale_starts_at": soon(days=2)}),

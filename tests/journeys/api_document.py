@@ -39,6 +39,11 @@ class Operation:
         return [parameter["name"] for parameter in self.parameters if parameter["in"] == place]
 
     @property
+    def is_stream(self) -> bool:
+        """Its answer has no end."""
+        return "text/event-stream" in self.spec["responses"].get("200", {}).get("content", {})
+
+    @property
     def body(self) -> dict[str, Any] | None:
         """The schema of the JSON body."""
         content = self.spec.get("requestBody", {}).get("content", {})

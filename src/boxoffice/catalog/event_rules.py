@@ -12,7 +12,7 @@ from boxoffice.kit.errors import FieldError
 # Years outside are typing mistakes; the ends of the calendar cannot even be turned into UTC.
 YEAR_MIN, YEAR_MAX = 2000, 2199
 
-_MOMENTS = ("starts_at", "ends_at", "sale_starts_at", "sale_ends_at")
+_MOMENTS = ("starts_at", "ends_at", "sale_starts_at", "sale_ends_at", "accessible_released_at")
 
 
 def faults_of_event(columns: EventColumns) -> Iterator[FieldError]:
