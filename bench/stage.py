@@ -26,7 +26,7 @@ from boxoffice.catalog.seat_map_versions import import_seat_map
 from boxoffice.catalog.venues import create_venue
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
-from boxoffice.migrations import migrate
+from boxoffice.migrations.run import migrate
 
 SEATS = 50_000
 PAIRS = SEATS // 2

@@ -31,7 +31,7 @@ def postgres() -> Generator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 def dsn(postgres: EmbeddedPostgres) -> str:
     """The DSN of a database that has all migrations."""
-    from boxoffice.migrations import migrate  # noqa: PLC0415  the tests of the server need no schema
+    from boxoffice.migrations.run import migrate  # noqa: PLC0415  the tests of the server need no schema
 
     migrate(postgres.dsn)
     # Tests below HTTP name buyers 1, 2, 3: leave these numbers to them.

@@ -4,6 +4,8 @@ import asyncio
 import errno
 import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,6 +15,7 @@ from rich.console import Console
 
 from boxoffice import __version__
 from boxoffice.accounts.identity import Identity, Role
+from boxoffice.inventory.journal_cli import journal_commands
 from boxoffice.kit.errors import InvalidInput, Refusal, SetupError, Unavailable
 from boxoffice.kit.settings import Settings, load_settings
 
@@ -118,6 +121,18 @@ def _settings(**given: object) -> Settings:
     return load_settings()
 
 
+@contextmanager
+def _open_postgres() -> Generator[str]:
+    """Give the DSN of the database a command works with."""
+    from boxoffice.which_postgres import postgres_to_change
+
+    with postgres_to_change(_settings()) as postgres:
+        yield postgres.dsn
+
+
+app.add_typer(journal_commands(_open_postgres), name="journal")
+
+
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it this way
     if wanted:
         typer.echo(f"boxoffice {__version__}")
@@ -176,7 +191,7 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database's schema to the version this program needs; safe to run twice, or twice at once."""
-    from boxoffice import migrations
+    from boxoffice.migrations import run as migrations
     from boxoffice.which_postgres import postgres_to_migrate, schema_versions
 
     if sql:

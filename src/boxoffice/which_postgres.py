@@ -12,6 +12,7 @@ from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres_data import NAME, PORT, homes_of
 from boxoffice.kit.settings import Settings
+from boxoffice.migrations import latest_version
 
 # A database that has not answered by then would keep a person waiting for no known reason.
 CONNECT_SECONDS_MAX = 5
@@ -131,7 +132,7 @@ def refuse_schema(dsn: str) -> None:
 def schema_versions(dsn: str) -> tuple[str | None, str]:
     """What the schema is at, and what this program needs. Raises `SetupError` when it is newer than that."""
     # Alembic and SQLAlchemy take half a second to import, which other commands should not pay.
-    from boxoffice.migrations import current_version, latest_version  # noqa: PLC0415
+    from boxoffice.migrations.run import current_version  # noqa: PLC0415
 
     current, needed = current_version(dsn), latest_version()
     if current is not None and current > needed:
@@ -151,7 +152,7 @@ def _given(dsn: str) -> Postgres:
 
 @contextmanager
 def _own(settings: Settings) -> Generator[Postgres]:
-    from boxoffice.migrations import migrate  # noqa: PLC0415  as above
+    from boxoffice.migrations.run import migrate  # noqa: PLC0415  as above
 
     with EmbeddedPostgres(settings.data_folder, binaries=settings.postgres_binaries) as server:
         assert server.binaries is not None

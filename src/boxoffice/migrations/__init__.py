@@ -1,76 +1,9 @@
 """The schema, version by version: Alembic with plain SQL inside, one file a domain to begin with."""
 
-import asyncio
-import io
-from collections.abc import Callable
 from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, make_url, text
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
-
-from boxoffice.kit.errors import SetupError
-
-# One number for all our processes: whoever migrates first, the others wait and find nothing to do.
-_ADVISORY_LOCK = 6_288_001
-
-
-def _config(connection: Connection | None = None, output: io.StringIO | None = None) -> Config:
-    config = Config(output_buffer=output) if output else Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    return config
 
 
 def latest_version() -> str:
-    """The newest version this program knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def migrate(dsn: str) -> None:
-    """Bring the schema to the newest version; safe to run from several processes at once.
-
-    Raises `SetupError` when the database cannot be reached or is newer than this program.
-    """
-
-    def upgrade(connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-        command.upgrade(_config(connection), "head")
-
-    _on_connection(dsn, upgrade)
-
-
-def current_version(dsn: str) -> str | None:
-    """The version the database is at, None when it is empty. Raises `SetupError`."""
-    found: list[str | None] = []
-    _on_connection(
-        dsn, lambda connection: found.append(MigrationContext.configure(connection).get_current_revision())
-    )
-    return found[0]
-
-
-def offline_sql() -> str:
-    """All migrations as one SQL script, for a DBA to read and run."""
-    output = io.StringIO()
-    command.upgrade(_config(output=output), "head", sql=True)
-    return output.getvalue()
-
-
-def _on_connection(dsn: str, work: Callable[[Connection], None]) -> None:
-    async def run() -> None:
-        engine = create_async_engine(make_url(dsn).set(drivername="postgresql+asyncpg"))
-        try:
-            async with engine.begin() as connection:
-                await connection.run_sync(work)
-        finally:
-            await engine.dispose()
-
-    try:
-        asyncio.run(run())
-    except (SQLAlchemyError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
-        raise SetupError(f"The database cannot be migrated: {reason}") from error
+    """The newest version this program knows: the number its last file begins with."""
+    files = Path(__file__).with_name("versions").glob("[0-9]*.py")
+    return max(file.name.partition("_")[0] for file in files)
