@@ -10,9 +10,13 @@ import asyncio
 import random
 from collections import Counter
 
+import asyncpg
+import pytest
+
 from boxoffice.inventory.commands import Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.refusals import SeatsTaken
+from boxoffice.inventory.queries import insert_inventory, update_area_counts
+from boxoffice.inventory.refusals import AreasFull, SeatsTaken
 from boxoffice.kit import metrics
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
@@ -84,3 +88,43 @@ async def test_two_thousand_pairs_of_a_hundred_seats_sell_no_seat_twice_and_no_h
     assert await show.claims() == {seat: booking.id for booking in won for seat in booking.seat_ids}
     await show.check_promises()
     assert repairs() == before
+
+
+async def test_an_area_never_exceeds_its_capacity_however_many_ask_at_once(
+    db: Database, sales: GroupCommit, rival_sales: GroupCommit
+):
+    show = await open_show(db, seats=2, areas=[50])
+    await both_know(show.event_id, sales, rival_sales)
+    before = repairs()
+
+    answers = await asyncio.gather(
+        *[
+            answer(
+                (sales, rival_sales)[buyer % 2],
+                show.event_id,
+                Hold(new_id(show.event_id), buyer, area_ids=(0,) * (buyer % 3 + 1)),
+            )
+            for buyer in range(200)
+        ]
+    )
+
+    places = sum(len(found.booking.area_ids) for found in answers if isinstance(found, Held))
+    full = [found for found in answers if isinstance(found, AreasFull)]
+    assert places == 50
+    assert len(full) == sum(not isinstance(found, Held) for found in answers)
+    await show.check_promises()
+    assert repairs() == before
+
+
+async def test_postgresql_itself_refuses_one_place_too_many_and_a_second_claim(db: Database):
+    """The last line of defence, whatever a bug or a hand at the database does."""
+    show = await open_show(db, areas=[2])
+    async with db.transaction() as tx:
+        await insert_inventory(tx, show.event_id, bytes(32), [0], [2])
+        await tx.execute("INSERT INTO claims VALUES ($1, 7, $2)", show.event_id, new_id(show.event_id))
+    with pytest.raises(asyncpg.CheckViolationError, match="an_area_never_exceeds_its_capacity"):
+        async with db.transaction() as tx:
+            await update_area_counts(tx, show.event_id, {0: 3})
+    with pytest.raises(asyncpg.UniqueViolationError, match="a_seat_has_at_most_one_live_claim"):
+        async with db.transaction() as tx:
+            await tx.execute("INSERT INTO claims VALUES ($1, 7, $2)", show.event_id, new_id(show.event_id))
