@@ -16,7 +16,9 @@ from boxoffice.accounts import api as accounts
 from boxoffice.accounts.guards import provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
+from boxoffice.booking.lean_door import LeanDoor
 from boxoffice.catalog import api as catalog
+from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
 from boxoffice.kit.docs_page import DOCS_ROUTES
@@ -32,7 +34,14 @@ from boxoffice.tickets import api as tickets
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
 
-_ROUTES = [*accounts.routes, *catalog.routes, *booking.routes, *payments.routes, *tickets.routes]
+_ROUTES = [
+    *accounts.routes,
+    *catalog.routes,
+    *inventory.routes,
+    *booking.routes,
+    *payments.routes,
+    *tickets.routes,
+]
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
@@ -72,8 +81,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             **{name: _given(part) for name, part in given.items()},
             "user": Provide(provide_identity, sync_to_thread=False),
         },
-        # Guards have no dependencies injected; they look here.
-        state=State({"tokens": of_accounts["tokens"]}),
+        # Guards have no dependencies injected, nor has a process that is told to stop; they look here.
+        state=State({"tokens": of_accounts["tokens"], "availability": parts.availability}),
         dto=StrictBody,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
@@ -85,7 +94,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     )
     resolve_in_turn(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
-    app.asgi_handler = EveryRequest(app.asgi_handler, log_requests=settings.log_requests)
+    door = LeanDoor(app.asgi_handler, tokens=of_accounts["tokens"], sales=parts.sales, db=parts.db)
+    app.asgi_handler = EveryRequest(door, log_requests=settings.log_requests)
     return app
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.live_availability import LiveAvailability
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.settings import Settings
@@ -24,6 +25,7 @@ class Parts:
         self.db = Database(dsn, connections_max=settings.database_connections)
         self.outbound = Outbound()
         self.sales = GroupCommit(self.db, [_issue_or_void_tickets, record_decided])
+        self.availability = LiveAvailability(self.db, self.sales)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
         self.providers = Providers(*([self.sandbox] if self.sandbox else []))
 
@@ -32,7 +34,7 @@ class Parts:
         """Open what has to be opened; close it when the block ends, batches in flight first."""
         await self.db.open()
         try:
-            async with self.sales.running():
+            async with self.sales.running(), self.availability.running():
                 yield
         finally:
             await self.outbound.close()
@@ -44,6 +46,7 @@ class Parts:
             "db": self.db,
             "settings": self.settings,
             "sales": self.sales,
+            "availability": self.availability,
             "providers": self.providers,
             "sandbox": self.sandbox,
         }

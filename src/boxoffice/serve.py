@@ -22,6 +22,7 @@ from granian.log import LogLevels
 from granian.server import MPServer
 
 from boxoffice.kit.errors import SetupError
+from boxoffice.kit.http import STREAMS_MAX
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import shared_metrics
 from boxoffice.kit.probe import status_of
@@ -32,8 +33,9 @@ from boxoffice.which_postgres import Postgres, postgres_to_serve
 # A rush of a thousand clients connects at once and none is refused; Linux itself stops at 4,096.
 BACKLOG_CONNECTIONS = 4096
 
-# Requests one worker works on at once. More wait in their connections, unread: a full sale's worth.
-REQUESTS_PER_WORKER_MAX = 2000
+# Connections one worker accepts: all its streams and a full sale's worth of requests. Others wait, so
+# streams must never be able to take every one.
+CONNECTIONS_PER_WORKER_MAX = STREAMS_MAX + 2_000
 
 # Requests get this long to finish after Ctrl-C; the slowest of ours, a queued hold, takes 5 seconds.
 STOP_SECONDS_MAX = 10
@@ -157,7 +159,7 @@ class _Server(MPServer):
             http=HTTPModes.http1,
             websockets=False,
             backlog=BACKLOG_CONNECTIONS,
-            backpressure=REQUESTS_PER_WORKER_MAX,
+            backpressure=CONNECTIONS_PER_WORKER_MAX,
             respawn_failed_workers=True,
             respawn_interval=0,
             workers_kill_timeout=STOP_SECONDS_MAX,

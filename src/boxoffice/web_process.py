@@ -1,12 +1,15 @@
 """What one worker process of `boxoffice serve` starts with."""
 
+import asyncio
 import ctypes
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import threading
+from types import FrameType
 
 import structlog
 from litestar import Litestar
@@ -18,6 +21,9 @@ from boxoffice.kit.settings import load_settings
 
 # prctl's option "send me this signal when the thread that made me ends" (Linux).
 _PR_SET_PDEATHSIG = 1
+
+# Every connection that a worker accepts, PostgreSQL's, and room for all else.
+OPEN_FILES_MAX = 10_000
 
 
 def make_app() -> Litestar:
@@ -38,8 +44,32 @@ def make_app() -> Litestar:
     except Exception:  # noqa: BLE001  whatever it is, the log says it in its own format
         structlog.get_logger().exception("worker cannot start")
         sys.exit(1)
+    app.on_startup.append(_end_streams_on_sigterm)
+    _allow_open_files()
     _collect_garbage_seldom()
     return app
+
+
+def _allow_open_files() -> None:
+    """A connection is an open file; many systems let a program have 1,024 until it asks for more."""
+    allowed, possible = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_MAX if possible == resource.RLIM_INFINITY else min(OPEN_FILES_MAX, possible)
+    if allowed != resource.RLIM_INFINITY and allowed < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, possible))
+
+
+async def _end_streams_on_sigterm(app: Litestar) -> None:
+    """Granian lets every answer finish before it stops, and a stream never would."""
+    loop = asyncio.get_running_loop()
+    # The loop's own, which does nothing: what Granian has the loop do is done all the same.
+    before = signal.getsignal(signal.SIGTERM)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(app.state["availability"].close)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def _collect_garbage_seldom() -> None:

@@ -14,8 +14,11 @@ from contextlib import asynccontextmanager
 import structlog
 
 from boxoffice.inventory import batch
+from boxoffice.inventory.availability_queries import list_glances
 from boxoffice.inventory.batch import Consequence
-from boxoffice.inventory.commands import Command, Outcome
+from boxoffice.inventory.commands import Command, Expire, Outcome
+from boxoffice.inventory.following import follow, follow_terms
+from boxoffice.inventory.queries import News
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit import metrics
@@ -100,6 +103,48 @@ class GroupCommit:
             line.running = asyncio.create_task(self._run(event_id, line))
         return await future
 
+    async def observe(self, event_id: int) -> Inventory:
+        """The event's inventory as it is committed now, to be read at once and never written.
+
+        One read of the journal without a lock; an event that has no inventory here gets it from an empty
+        batch. Raises `NotFound` for an event that never was on sale, and `Unavailable`.
+        """
+        inventory = await self._read_on(event_id)
+        if inventory is None:
+            await self.submit(event_id, Expire())
+            line = self._lines.get(event_id)
+            inventory = line.inventory if line else None
+        if inventory is None:
+            raise Unavailable
+        return inventory
+
+    async def _read_on(self, event_id: int) -> Inventory | None:
+        """Take in what the journal has for the inventory that is here; None when one must be loaded."""
+        line = self._lines.get(event_id)
+        if line is None or line.inventory is None:
+            return None
+        inventory = line.inventory
+        metrics.JOURNAL_READS.inc()
+        news = await list_glances(self._db, event_id, inventory.version, batch.JOURNAL_ROWS_MAX)
+        if line.inventory is not inventory:
+            return line.inventory
+        # No row at all: the event is gone. So many that there may be more: loading is quicker.
+        if not 0 < len(news) < batch.JOURNAL_ROWS_MAX or not _follow(inventory, news):
+            line.inventory = None
+            return None
+        if news[0].holds_over:
+            self._tidy_up(event_id, line)
+        await follow_terms(self._db, inventory, news[0].revision)
+        if self._lines.get(event_id) is line:
+            self._lines.move_to_end(event_id)
+        return inventory
+
+    def _tidy_up(self, event_id: int, line: _Line) -> None:
+        """Have the holds that are over expired by an empty batch, unless one is on its way; do not wait."""
+        if line.running is None:
+            line.waiting.append(_Waiting(Expire(), _forgotten_future()))
+            line.running = asyncio.create_task(self._run(event_id, line))
+
     async def _run(self, event_id: int, line: _Line) -> None:
         """Commit batch after batch until nobody waits."""
         try:
@@ -149,12 +194,16 @@ class GroupCommit:
                 taken += _take(line)
             commands = [waiting.command for waiting in taken]
             inventory = line.inventory = await batch.bring_level(tx, line.inventory, event_id, locked)
+            await batch.prepare_seating(inventory, commands)
             bookings = await batch.find_named_bookings(tx, event_id, commands)
             decision = decide(inventory, commands, bookings, locked.now)
             row = await batch.write(tx, locked, commands, decision, self._consequences)
-        if row is not None:
-            inventory.apply(decision.draft.changes)
-            inventory.version, inventory.chain_hash = row.version, row.hash
+        # Unless an observer has read on in the journal since the COMMIT, our own row included.
+        if inventory.version == locked.version:
+            inventory.frontier = decision.draft.frontier
+            if row is not None:
+                inventory.apply(decision.draft.changes)
+                inventory.version, inventory.chain_hash = row.version, row.hash
         _answer(taken, decision.outcomes)
         _measure(taken, decision.outcomes, time.perf_counter() - started)
 
@@ -189,6 +238,22 @@ def _take(line: _Line) -> list[_Waiting]:
         if not waiting.future.done():
             taken.append(waiting)
     return taken
+
+
+def _follow(inventory: Inventory, news: Sequence[News]) -> bool:
+    """Take in what is new; a row that cannot be taken in is dealt with like one that is missing."""
+    try:
+        return follow(inventory, news)
+    except Exception:  # noqa: BLE001  whatever it is, the inventory is dropped and loaded from the tables
+        _log.exception("journal row not understood", event_id=inventory.event_id, version=inventory.version)
+        return False
+
+
+def _forgotten_future() -> asyncio.Future[Outcome]:
+    """A future whose outcome nobody asks for; a failure is not reported as one that was overlooked."""
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 def _answer(taken: Iterable[_Waiting], outcomes: Iterable[Outcome | Refusal]) -> None:

@@ -29,6 +29,12 @@ SEAT_MAP_BODY_BYTES_MAX = 24_000_000
 # A request this slow deserves a line of its own.
 SLOW_SECONDS = 2.0
 
+# Streams one process carries: more people than look at one sale at once, at 20 KB and one file each.
+STREAMS_MAX = 5_000
+
+# An application sets this key of its scope to say that its answer goes on until somebody hangs up.
+STREAM = "boxoffice.stream"
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 _log = structlog.get_logger()
@@ -108,23 +114,23 @@ class EveryRequest:
         current = self._id_of(scope)
         token = request_id.set(current)
         started = time.perf_counter()
-        status = 0
+        status, answered = 0, started
         extra = (
             (b"x-request-id", current.encode()),
             (b"x-content-type-options", b"nosniff"),
         )
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, answered = message["status"], time.perf_counter()
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 
         try:
             await self.app(scope, receive, send_with_headers)
         finally:
-            seconds = time.perf_counter() - started
+            seconds = (answered if STREAM in scope else time.perf_counter()) - started
             route = str(scope.get("path_template") or "unknown")
             metrics.observe_request(scope["method"], route, status, seconds)
             if self.log_requests or seconds > SLOW_SECONDS:

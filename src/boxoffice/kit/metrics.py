@@ -45,6 +45,9 @@ BATCHES_TAKEN_APART = Counter(
 )
 TURNED_AWAY = Counter("boxoffice_turned_away", "Commands answered 503 before any work.", ["reason"])
 INVENTORY_LOADS = Counter("boxoffice_inventory_loads", "Inventories loaded from the tables.", ["reason"])
+JOURNAL_READS = Counter("boxoffice_journal_reads", "Reads of an event's journal for those who only look.")
+VIEWERS = Gauge("boxoffice_viewers", "Open availability streams.", multiprocess_mode="livesum")
+VIEWERS_DROPPED = Counter("boxoffice_viewers_dropped", "Streams that the server ended.", ["reason"])
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

@@ -1,0 +1,193 @@
+"""What is still to be had of an event: a picture of its inventory, and how that is written down."""
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import compress
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.terms import SaleTerms
+from boxoffice.inventory.refusals import AreaLeft
+from boxoffice.inventory.state import FREE, Inventory
+from boxoffice.kit.money import Money
+from boxoffice.kit.prerendered import Prerendered
+
+# Asked again at every use by browsers, kept for a second by caches that serve many: a map that is a
+# second old misleads nobody, and a rush then reaches us once a second.
+_CACHE_CONTROL = "public, max-age=0, s-maxage=1"
+
+_IS_FREE = bytes([code == FREE for code in range(256)])
+
+_CHANGED = re.compile(rb"[^\0]")
+
+
+class CategoryLeft(msgspec.Struct, frozen=True):
+    """How many places of a category nobody holds or has, seats and admissions, and what one costs."""
+
+    category: str
+    free: int
+    price: Money
+
+
+class Availability(msgspec.Struct, frozen=True):
+    """What is still to be had, as of journal row `version` and the event's `revision`.
+
+    `sale_starts_at` null: since it was published; `sale_ends_at` null: until `starts_at`. Seats marked
+    accessible in the map are kept from general requests until `accessible_released_at`.
+    """
+
+    event_id: int
+    version: Annotated[int, Meta(description="Counts the changes of the inventory up.", examples=[17])]
+    revision: Annotated[int, Meta(description="Counts the changes of the event up.", examples=[3])]
+    seat_map_id: int
+    state: EventState
+    starts_at: datetime
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    accessible_released_at: datetime | None
+    seat_count: int
+    seats: Annotated[
+        str,
+        Meta(
+            description=(
+                "Base64 of two bits a seat. Seat `i` is `bytes[i >> 2] >> 2 * (i & 3) & 3`: 0 free, 1 held, "
+                "2 sold, 3 not for sale. A hold that has run out counts as held until it is tidied up, a "
+                "moment later; it can be bought all the same."
+            ),
+            examples=["AAUAAAAA"],
+        ),
+    ]
+    categories: list[CategoryLeft]
+    areas: list[AreaLeft]
+
+
+class Picture(msgspec.Struct, frozen=True, gc=False):
+    """An inventory at one version, for those who look: it stays as it is while the inventory moves on.
+
+    `codes[seat_id]` is the seat's state; `category_left` and `area_left` count places nobody has.
+    """
+
+    version: int
+    terms: SaleTerms
+    seat_map: SeatMap
+    codes: bytes
+    category_left: tuple[int, ...]
+    area_left: tuple[int, ...]
+
+
+def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
+    """Take a picture; the one taken before makes it cheaper (0.3 ms instead of 2 for 50,000 seats)."""
+    seat_map = inventory.seat_map
+    area_left = tuple(
+        area.capacity - taken for area, taken in zip(seat_map.areas, inventory.area_taken, strict=True)
+    )
+    codes = bytes(inventory.seats)
+    if before is None:
+        left = Counter(compress(seat_map.category_of, codes.translate(_IS_FREE)))
+        more_places = list(enumerate(area_left))
+    else:
+        left = Counter(dict(enumerate(before.category_left)))
+        for seat_id in changed_seats(before.codes, codes):
+            was_free, is_free = before.codes[seat_id] == FREE, codes[seat_id] == FREE
+            left[seat_map.category_of[seat_id]] += is_free - was_free
+        more_places = [
+            (area_id, area_left[area_id] - before.area_left[area_id])
+            for area_id in changed_areas(before.area_left, area_left)
+        ]
+    index_of = _indexes_by_name(seat_map)
+    for area_id, more in more_places:
+        left[index_of[seat_map.areas[area_id].category]] += more
+    category_left = tuple(left[index] for index in range(len(seat_map.categories)))
+    return Picture(inventory.version, inventory.terms, seat_map, codes, category_left, area_left)
+
+
+def changed_seats(before: bytes, after: bytes) -> list[int]:
+    """The seats that have another code. Compares all at once, as two large numbers."""
+    if before == after:
+        return []
+    difference = int.from_bytes(before, "little") ^ int.from_bytes(after, "little")
+    return [found.start() for found in _CHANGED.finditer(difference.to_bytes(len(after), "little"))]
+
+
+def changed_areas(before: Sequence[int], after: Sequence[int]) -> list[int]:
+    """The areas that have more or fewer places left."""
+    pairs = enumerate(zip(before, after, strict=True))
+    return [area_id for area_id, (were, are) in pairs if were != are]
+
+
+def render_document(picture: Picture) -> Prerendered:
+    """The document for everybody: 0.3 ms for 50,000 seats, which take 17 KB, packed 3 to 13."""
+    terms = picture.terms
+    document = Availability(
+        event_id=terms.event_id,
+        version=picture.version,
+        revision=terms.revision,
+        seat_map_id=terms.seat_map_id,
+        state=terms.state,
+        starts_at=terms.starts_at,
+        sale_starts_at=terms.sale_starts_at,
+        sale_ends_at=terms.sale_ends_at,
+        accessible_released_at=terms.accessible_released_at,
+        seat_count=len(picture.codes),
+        seats=base64.b64encode(pack_codes(picture.codes)).decode(),
+        categories=categories_left(picture, range(len(picture.category_left))),
+        areas=areas_left(picture, range(len(picture.area_left))),
+    )
+    return Prerendered(
+        msgspec.json.encode(document),
+        tag=f"v{picture.version}-r{terms.revision}",
+        cache_control=_CACHE_CONTROL,
+    )
+
+
+def pack_codes(codes: bytes) -> bytes:
+    """Two bits a seat, seat i at bits 2(i % 4) and up of byte i // 4. Works on all seats at once."""
+    padded = codes + bytes(-len(codes) % 4)
+    lanes = [int.from_bytes(padded[lane::4], "little") << (2 * lane) for lane in range(4)]
+    return (lanes[0] | lanes[1] | lanes[2] | lanes[3]).to_bytes(len(padded) // 4, "little")
+
+
+def categories_left(picture: Picture, indexes: Iterable[int]) -> list[CategoryLeft]:
+    """These categories, by their index in the map; one that has no price has no places either."""
+    terms, categories = picture.terms, picture.seat_map.categories
+    return [
+        CategoryLeft(
+            category=name,
+            free=picture.category_left[index],
+            price=Money(amount=terms.prices[name], currency=terms.currency),
+        )
+        for index in indexes
+        if (name := categories[index].name) in terms.prices
+    ]
+
+
+def areas_left(picture: Picture, area_ids: Iterable[int]) -> list[AreaLeft]:
+    """How many places these areas have left."""
+    return [AreaLeft(area_id=area_id, places_left=picture.area_left[area_id]) for area_id in area_ids]
+
+
+def categories_of(seat_map: SeatMap, seat_ids: Iterable[int], area_ids: Iterable[int]) -> list[int]:
+    """The indexes of the categories that these seats and areas belong to."""
+    index_of = _indexes_by_name(seat_map)
+    of_seats = {seat_map.category_of[seat_id] for seat_id in seat_ids}
+    of_areas = {index_of[seat_map.areas[area_id].category] for area_id in area_ids}
+    return sorted(of_seats | of_areas)
+
+
+def seats_by_code(codes: Sequence[int], seat_ids: Iterable[int]) -> tuple[list[int], ...]:
+    """These seats, sorted into free, held, sold and not for sale."""
+    by_code: tuple[list[int], ...] = ([], [], [], [])
+    for seat_id in seat_ids:
+        by_code[codes[seat_id]].append(seat_id)
+    return by_code
+
+
+def _indexes_by_name(seat_map: SeatMap) -> dict[str, int]:
+    return {category.name: index for index, category in enumerate(seat_map.categories)}
