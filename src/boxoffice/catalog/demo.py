@@ -9,7 +9,7 @@ from boxoffice.accounts.identity import Identity, Role
 from boxoffice.catalog import queries
 from boxoffice.catalog.event_changes import publish_event
 from boxoffice.catalog.events import create_event
-from boxoffice.catalog.schemas import NewEvent, NewVenue
+from boxoffice.catalog.schemas import PLACES_PER_BUYER_MAX, NewEvent, NewVenue
 from boxoffice.catalog.seat_map_versions import import_seat_map
 from boxoffice.catalog.venues import create_venue
 from boxoffice.kit.postgres import Database
@@ -89,5 +89,7 @@ async def _draft(
         starts_at=in_a_month.replace(hour=18, minute=0, second=0, microsecond=0),
         currency="EUR",
         prices=prices,
+        # Whoever tries the demo buys again and again with one account.
+        places_per_buyer_max=PLACES_PER_BUYER_MAX,
     )
     return (await create_event(db, user, event)).id

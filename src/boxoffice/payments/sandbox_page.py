@@ -2,6 +2,7 @@
 
 from html import escape
 
+from boxoffice.kit.money import in_words
 from boxoffice.payments.sandbox import Choice
 from boxoffice.payments.sandbox_queries import Checkout, CheckoutState
 
@@ -18,7 +19,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 26rem; margin: 4rem auto
 .amount { font-size: 2rem; font-weight: 600; margin: .5rem 0 1.5rem }
 button { display: block; width: 100%; margin: .5rem 0; padding: .7rem; font: inherit; border-radius: .4rem;
          border: 1px solid #1d3557; background: #fff; color: #1d3557; cursor: pointer }
-button:first-of-type { background: #1d3557; color: #fff }
+form:first-of-type button { background: #1d3557; color: #fff }
 .note { color: #5b6673 }
 """
 
@@ -31,7 +32,7 @@ def render_page(checkout: Checkout) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body>"
         f'<p class="note">Sandbox: no money moves here.</p><h1>{escape(checkout.description)}</h1>'
-        f'<p class="amount">{checkout.amount / 100:,.2f} {escape(checkout.currency)}</p>{body}</body></html>'
+        f'<p class="amount">{escape(in_words(checkout.amount, checkout.currency))}</p>{body}</body></html>'
     )
 
 
