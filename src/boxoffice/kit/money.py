@@ -3,10 +3,10 @@
 import msgspec
 
 # ISO 4217, the currencies whose minor unit is not a hundredth.
-_WITHOUT_DECIMALS = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"]
-    + ["XAF", "XOF", "XPF"]
-)
+_WITHOUT_DECIMALS = frozenset([
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+])  # fmt: skip
 _WITH_THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
 
