@@ -52,11 +52,13 @@ async def tell_story(parts: Parts, other_parts: Parts) -> Story:
     return Story(show, sold, cancelled, pending)
 
 
-async def pay(parts: Parts, booking: Booking) -> PaymentOutcome:
-    """Start a payment and report it as captured."""
+async def pay(parts: Parts, booking: Booking, *, late_for: Show | None = None) -> PaymentOutcome:
+    """Start a payment and report it as captured, once the holds of `late_for` are over."""
     payment = await start_payment(
         parts.db, parts.providers, booking_id=booking.id, buyer_id=booking.buyer_id, provider=None
     )
+    if late_for is not None:
+        await late_for.wait_for_holds_to_end()
     outcome = await parts.sales.submit(booking.event_id, paid(booking, payment.id))
     assert isinstance(outcome, PaymentOutcome)
     return outcome

@@ -77,7 +77,8 @@ def show(snapshot: Snapshot, *, as_json: bool) -> None:
     changed = "before anything was sold"
     if snapshot.changed_at is not None:
         changed = f"version {snapshot.version} of {in_words(snapshot.changed_at)}"
-    console.print(Text(f"Event {snapshot.event_id}, {snapshot.title}, at {in_words(snapshot.at)}: {changed}"))
+    title = f"Event {snapshot.event_id}, {snapshot.title}, at {in_words(snapshot.at)}: {changed}"
+    console.print(Text(title), soft_wrap=True)
     console.print(_counts(snapshot))
     if snapshot.taken_seats is not None:
         console.print(_taken_seats(snapshot))
