@@ -18,11 +18,11 @@ class Prerendered:
     Given as the result of a handler it goes out as it is, past the framework's own rendering.
     """
 
-    __slots__ = ("_headers", "_not_modified", "_packed", "_packed_headers", "_tags", "body")
+    __slots__ = ("_headers", "_not_modified", "_packed_headers", "_tags", "body", "packed")
 
     def __init__(self, body: bytes, *, tag: str, cache_control: str) -> None:
         self.body = body
-        self._packed = _pack(body)
+        self.packed = _pack(body)
         plain_tag, packed_tag = f'"{tag}"'.encode(), f'"{tag}-gzip"'.encode()
         self._tags = {plain_tag, packed_tag, b"*"}
         shared = [(b"cache-control", cache_control.encode()), (b"vary", b"accept-encoding")]
@@ -33,7 +33,7 @@ class Prerendered:
             *json,
             (b"etag", packed_tag),
             (b"content-encoding", b"gzip"),
-            _length(self._packed),
+            _length(self.packed),
         ]
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -47,7 +47,7 @@ class Prerendered:
         if known and not self._tags.isdisjoint(_tags_of(known)):
             status, headers, body = 304, self._not_modified, b""
         elif accepted and accepts_gzip(accepted):
-            headers, body = self._packed_headers, self._packed
+            headers, body = self._packed_headers, self.packed
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
