@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from boxoffice.which_postgres import find_noted
+from boxoffice.command.which_postgres import find_noted
 
 # A first start makes a database cluster; a machine busy with other tests is slow at that.
 START_SECONDS_MAX = 90

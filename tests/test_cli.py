@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from boxoffice import __version__
 from boxoffice.cli import app, in_words
-from boxoffice.doctor import masked
+from boxoffice.command.doctor import masked
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
 from server import data_folder, free_port, run

@@ -13,9 +13,9 @@ import httpx
 import psutil
 import pytest
 
+from boxoffice.command.serve import YOUNG_SECONDS
 from boxoffice.kit.metrics_folder import is_running
 from boxoffice.migrations.run import migrate
-from boxoffice.serve import YOUNG_SECONDS
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
 
 

@@ -124,7 +124,7 @@ def _settings(**given: object) -> Settings:
 @contextmanager
 def _open_postgres() -> Generator[str]:
     """Give the DSN of the database a command works with."""
-    from boxoffice.which_postgres import postgres_to_change
+    from boxoffice.command.which_postgres import postgres_to_change
 
     with postgres_to_change(_settings()) as postgres:
         yield postgres.dsn
@@ -165,7 +165,7 @@ def serve(
 ) -> None:
     """Serve the API, with DATABASE_URL or with a PostgreSQL of its own. Ctrl-C stops everything."""
     settings = _settings(host=host, port=port, workers=workers, jobs_inside=_flag(jobs))
-    from boxoffice import serve as server
+    from boxoffice.command import serve as server
 
     server.serve(settings)
 
@@ -178,7 +178,7 @@ def _flag(value: bool | None) -> str | None:  # noqa: FBT001  as it comes from t
 def worker() -> None:
     """Do background jobs only, for DATABASE_URL or beside a `boxoffice serve --no-jobs`."""
     settings = _settings()
-    from boxoffice.worker_process import work
+    from boxoffice.command.worker_process import work
 
     work(settings)
 
@@ -191,8 +191,8 @@ def migrate(
     ] = False,
 ) -> None:
     """Bring the database's schema to the version this program needs; safe to run twice, or twice at once."""
+    from boxoffice.command.which_postgres import postgres_to_migrate, schema_versions
     from boxoffice.migrations import run as migrations
-    from boxoffice.which_postgres import postgres_to_migrate, schema_versions
 
     if sql:
         typer.echo(migrations.offline_sql())
@@ -212,8 +212,8 @@ def import_seat_map(
     venue: Annotated[int, typer.Option(min=1, max=2**63 - 1, help="The id of the venue.")],
 ) -> None:
     """Store a seat map as the next version of a venue's map."""
-    from boxoffice.seat_map_import import import_file
-    from boxoffice.which_postgres import postgres_to_change
+    from boxoffice.command.seat_map_import import import_file
+    from boxoffice.command.which_postgres import postgres_to_change
 
     with postgres_to_change(_settings()) as postgres:
         summary = import_file(postgres.dsn, Identity(0, Role.ADMIN), venue, file)
@@ -230,8 +230,8 @@ def promote(
 ) -> None:
     """Give an account another role: USER buys, ORGANIZER sells its own events, ADMIN runs the house."""
     from boxoffice.accounts import admin
+    from boxoffice.command.which_postgres import postgres_to_change
     from boxoffice.kit.postgres import Database
-    from boxoffice.which_postgres import postgres_to_change
 
     async def run(dsn: str) -> None:
         db = Database(dsn, connections_max=1)
@@ -250,7 +250,7 @@ def promote(
 def doctor() -> None:
     """Say what would be used and what is wrong, in words; status 1 when something is."""
     settings = _settings()
-    from boxoffice import doctor as consulting_room
+    from boxoffice.command import doctor as consulting_room
 
     with Console().status("Looking"):
         findings = consulting_room.examine(settings)
@@ -267,7 +267,7 @@ def demo(
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Prepare and print only.")] = False,
 ) -> None:
     """Sell tickets on this machine: a real hall, a festival, three people, and lines to paste."""
-    from boxoffice.demo_run import run_demo
+    from boxoffice.command.demo_run import run_demo
 
     os.environ.setdefault("BOXOFFICE_LOG_FORMAT", "console")
     os.environ.setdefault("BOXOFFICE_LOG_LEVEL", "warning")

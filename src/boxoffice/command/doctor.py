@@ -14,15 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from boxoffice.kit.errors import SetupError, Unavailable
-from boxoffice.kit.postgres import Database
-from boxoffice.kit.postgres_binaries import Candidate, list_candidates
-from boxoffice.kit.postgres_data import homes_of, major_of
-from boxoffice.kit.probe import status_of
-from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
-from boxoffice.queries import list_server_settings
-from boxoffice.serve import ANSWER_SECONDS_MAX, free_address, here_of
-from boxoffice.which_postgres import (
+from boxoffice.command.queries import list_server_settings
+from boxoffice.command.serve import ANSWER_SECONDS_MAX, free_address, here_of
+from boxoffice.command.which_postgres import (
     MAJOR_MAX,
     Postgres,
     find_running,
@@ -30,6 +24,12 @@ from boxoffice.which_postgres import (
     refuse_version,
     version_of,
 )
+from boxoffice.kit.errors import SetupError, Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres_binaries import Candidate, list_candidates
+from boxoffice.kit.postgres_data import homes_of, major_of
+from boxoffice.kit.probe import status_of
+from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
 
 # A new embedded server takes 40 MB, and its log of changes grows to 2 GB before it is recycled.
 DISK_BYTES_WANTED = 3_000_000_000

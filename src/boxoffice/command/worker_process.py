@@ -6,11 +6,11 @@ import signal
 import structlog
 import uvloop
 
+from boxoffice.command.which_postgres import find_running, postgres_to_serve
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from boxoffice.which_postgres import find_running, postgres_to_serve
 from boxoffice.worker import run_background
 
 _log = structlog.get_logger()

@@ -2,13 +2,13 @@
 
 from rich.console import Console
 
-from boxoffice import demo
-from boxoffice.demo import Offer
+from boxoffice.command import demo
+from boxoffice.command.demo import Offer
+from boxoffice.command.serve import end_on_sigterm, free_address, serve
+from boxoffice.command.which_postgres import Postgres, postgres_to_change
 from boxoffice.kit.embedded_postgres import wipe
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.settings import Mode, Settings
-from boxoffice.serve import end_on_sigterm, free_address, serve
-from boxoffice.which_postgres import Postgres, postgres_to_change
 
 
 def run_demo(settings: Settings, *, reset: bool, then_serve: bool) -> None:

@@ -21,14 +21,14 @@ from granian.constants import HTTPModes, Interfaces, Loops
 from granian.log import LogLevels
 from granian.server import MPServer
 
+from boxoffice.command.web_process import make_app
+from boxoffice.command.which_postgres import Postgres, postgres_to_serve
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.http import STREAMS_MAX
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import shared_metrics
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import Settings
-from boxoffice.web_process import make_app
-from boxoffice.which_postgres import Postgres, postgres_to_serve
 
 # A rush of a thousand clients connects at once and none is refused; Linux itself stops at 4,096.
 BACKLOG_CONNECTIONS = 4096
@@ -150,7 +150,7 @@ class _Server(MPServer):
 
     def __init__(self, settings: Settings, address: str) -> None:
         super().__init__(
-            "boxoffice.web_process:make_app",  # only a name: `serve` is given the function itself
+            "boxoffice.command.web_process:make_app",  # only a name: `serve` is given the function itself
             address=address,
             port=settings.port,
             interface=Interfaces.ASGI,

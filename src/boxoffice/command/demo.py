@@ -17,10 +17,10 @@ from boxoffice.accounts.passwords import Passwords
 from boxoffice.catalog.demo import Demo, load_demo
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
+from boxoffice.command.queries import list_claimed_seats
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
-from boxoffice.queries import list_claimed_seats
 
 # Neighbours with more than this many times the row's smallest distance have an aisle between them.
 _AISLE_FACTOR = 1.5

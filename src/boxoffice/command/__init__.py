@@ -1,0 +1,1 @@
+"""What the commands of `boxoffice` do; `cli.py` only reads their arguments."""
