@@ -250,8 +250,8 @@ async def test_a_second_payment_for_one_booking_goes_back(
     async with db.transaction() as tx:
         await tx.execute(
             """
-            INSERT INTO payments (event_id, id, booking_id, provider, amount, currency)
-            SELECT event_id, gen_random_uuid(), booking_id, provider, amount, currency
+            INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url)
+            SELECT event_id, gen_random_uuid(), booking_id, provider, amount, currency, checkout_url
               FROM payments WHERE event_id = $1
             """,
             held.show.event_id,
@@ -284,8 +284,15 @@ async def test_a_checkout_page_shows_its_buttons_and_what_became_of_it(
     for choice in Choice:
         assert f"/{choice}" in page.text
     assert "50.00 EUR" in page.text
-    missing = await client.get("http://testserver/sandbox/checkouts/no-such-token")
-    assert missing.status_code == 404
+    token = path.rpartition("/")[2]
+    for wrong in (
+        "no-such-token",
+        "%",
+        token[:-4],
+        token[:40] + ("A" if token[40] != "A" else "B") + token[41:],
+    ):
+        missing = await client.get(f"http://testserver/sandbox/checkouts/{wrong}")
+        assert missing.status_code == 404, wrong
     assert (await client.post(f"http://testserver{path}/steal")).status_code == 404
     plain = await client.get(f"http://testserver{path}")
     assert plain.json() == {"state": "OPEN", "shop_told": False}

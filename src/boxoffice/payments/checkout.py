@@ -7,7 +7,7 @@ from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.provider import Charge, Providers
-from boxoffice.payments.queries import PaymentRow
+from boxoffice.payments.queries import NewPaymentRow, PaymentRow
 
 
 class NothingToPay(Refusal, status=409):
@@ -40,25 +40,24 @@ async def start_payment(
         raise NotFound
     if booking.expires_at is None or booking.state != "PENDING":
         raise NothingToPay(state=booking.state)
-    async with db.transaction() as tx:
-        payment = await queries.find_open_payment(tx, event_id, booking_id, name)
-        if payment is None:
-            payment = await queries.insert_payment(
-                tx, event_id, new_id(event_id), booking_id, name, booking.total, booking.currency
-            )
-    if payment.checkout_url is not None:
+    payment = await queries.find_open_payment(db, event_id, booking_id, name)
+    if payment is not None:
         return payment
+    payment_id = new_id(event_id)
+    # First the provider, then our row: should we die in between, nobody has the address to pay at.
     url = await chosen.open_checkout(
         Charge(
-            payment_id=payment.id,
-            amount=payment.amount,
-            currency=payment.currency,
+            payment_id=payment_id,
+            amount=booking.total,
+            currency=booking.currency,
             description=booking.title,
             hold_expires_at=booking.expires_at,
         )
     )
     async with db.transaction() as tx:
-        return await queries.update_checkout_url(tx, event_id, payment.id, url)
+        return await queries.insert_payment(
+            tx, NewPaymentRow(event_id, payment_id, booking_id, name, booking.total, booking.currency, url)
+        )
 
 
 async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:

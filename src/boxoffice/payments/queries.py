@@ -20,8 +20,20 @@ class PaymentRow(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     state: PaymentState
-    checkout_url: str | None
+    checkout_url: str
     created_at: datetime
+
+
+class NewPaymentRow(msgspec.Struct, frozen=True):
+    """A payment to be asked for."""
+
+    event_id: int
+    id: UUID
+    booking_id: UUID
+    provider: str
+    amount: int
+    currency: str
+    checkout_url: str
 
 
 class Payable(msgspec.Struct, frozen=True):
@@ -112,45 +124,22 @@ async def find_payment_of(
     )
 
 
-async def insert_payment(
-    tx: Transaction,
-    event_id: int,
-    payment_id: UUID,
-    booking_id: UUID,
-    provider: str,
-    amount: int,
-    currency: str,
-) -> PaymentRow:
-    """Ask for money."""
+async def insert_payment(tx: Transaction, payment: NewPaymentRow) -> PaymentRow:
+    """Ask for money; the address where it is paid is known by then."""
     return await tx.get(
         PaymentRow,
         """
-        INSERT INTO payments (event_id, id, booking_id, provider, amount, currency)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
         RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
         """,
-        event_id,
-        payment_id,
-        booking_id,
-        provider,
-        amount,
-        currency,
-    )
-
-
-async def update_checkout_url(tx: Transaction, event_id: int, payment_id: UUID, url: str) -> PaymentRow:
-    """Note where the buyer pays."""
-    return await tx.get(
-        PaymentRow,
-        """
-        UPDATE payments
-           SET checkout_url = $3
-         WHERE event_id = $1 AND id = $2
-        RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
-        """,
-        event_id,
-        payment_id,
-        url,
+        payment.event_id,
+        payment.id,
+        payment.booking_id,
+        payment.provider,
+        payment.amount,
+        payment.currency,
+        payment.checkout_url,
     )
 
 

@@ -4,12 +4,14 @@ It keeps books of its own, shows a checkout page, and reports with signed webhoo
 and again until they are answered 2xx: everything between it and us is what a real provider does.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -25,7 +27,7 @@ from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.payments import sandbox_queries as queries
 from boxoffice.payments.provider import Charge, Fact, FactKind, UnsignedReport
-from boxoffice.payments.sandbox_queries import Checkout, CheckoutState
+from boxoffice.payments.sandbox_queries import CheckoutState
 
 SIGNATURE_HEADER = "boxoffice-sandbox-signature"
 
@@ -37,6 +39,9 @@ FIRST_ATTEMPT = timedelta(seconds=15)
 
 WEBHOOK_JOB = "sandbox-webhook"
 
+# A checkout's address ends with so many bytes of HMAC-SHA256: nobody makes one up.
+_SEAL_BYTES = 16
+
 
 class Choice(StrEnum):
     """The buttons of the checkout page."""
@@ -45,6 +50,21 @@ class Choice(StrEnum):
     DECLINE = "decline"
     PAY_LATE = "pay-late"
     PAY_TWICE = "pay-twice"
+
+
+class Checkout(msgspec.Struct, frozen=True):
+    """A checkout: what its address says, and how far it has come."""
+
+    token: str
+    asked: Charge
+    state: CheckoutState
+    charge: UUID | None
+    delivered_at: datetime | None
+
+    @property
+    def late_in(self) -> timedelta:
+        """How long it takes until the buyer's hold is certainly over."""
+        return max(self.asked.hold_expires_at + timedelta(seconds=1) - datetime.now(UTC), timedelta(0))
 
 
 class Webhook(msgspec.Struct, frozen=True):
@@ -73,20 +93,13 @@ class Sandbox:
         self._outbound = outbound
         self._address = settings.public_url
         self._key = derive_key(settings.secret, "sandbox webhook")
+        self._seal_key = derive_key(settings.secret, "sandbox checkout")
 
     async def open_checkout(self, charge: Charge) -> str:
-        """Start a checkout; the same payment always gets the same one."""
-        async with self._db.transaction() as tx:
-            checkout = await queries.insert_checkout(
-                tx,
-                token=secrets.token_urlsafe(24),
-                payment_id=charge.payment_id,
-                amount=charge.amount,
-                currency=charge.currency,
-                description=charge.description,
-                late_at=charge.hold_expires_at + timedelta(seconds=1),
-            )
-        return f"{self._address}/sandbox/checkouts/{checkout.token}"
+        """The address of a checkout carries what is asked for, sealed; the same charge has the same one."""
+        asked = msgspec.json.encode(charge)
+        token = base64.urlsafe_b64encode(self._seal(asked) + asked).decode().rstrip("=")
+        return f"{self._address}/sandbox/checkouts/{token}"
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact:
         """Verify the signature `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">` and read the body."""
@@ -106,32 +119,32 @@ class Sandbox:
     async def refund(self, payment_id: UUID, amount: int) -> None:
         """Give everything back. The sandbox only knows full refunds, and a second one changes nothing."""
         async with self._db.transaction() as tx:
-            checkout = await queries.lock_checkout_of(tx, payment_id)
-            if checkout is None or checkout.amount != amount:
+            row = await queries.lock_checkout(tx, payment_id)
+            if row is None or row.charge is None or row.amount != amount:
                 raise LookupError(f"the sandbox has no charge of {amount} for {payment_id}")
-            await queries.update_state(tx, checkout.token, CheckoutState.REFUNDED, checkout.charge)
+            await queries.update_state(tx, payment_id, CheckoutState.REFUNDED, row.charge)
 
     async def get_checkout(self, token: str) -> Checkout:
-        """The checkout behind the address. Raises `NotFound`."""
-        checkout = await queries.find_checkout(self._db, token)
-        if checkout is None:
-            raise NotFound
-        return checkout
+        """The checkout behind the address. Raises `NotFound` for an address that is not ours."""
+        asked = self._unseal(token)
+        row = await queries.find_checkout(self._db, asked.payment_id)
+        if row is None:
+            return Checkout(token, asked, CheckoutState.OPEN, None, None)
+        return Checkout(token, asked, row.state, row.charge, row.delivered_at)
 
     async def choose(self, token: str, choice: Choice) -> Checkout:
         """Do what the button says, and report it; a checkout that is paid stays paid."""
+        checkout = await self.get_checkout(token)
+        payment_id, late = checkout.asked.payment_id, choice is Choice.PAY_LATE
         async with self._db.transaction() as tx:
-            checkout = await queries.lock_checkout(tx, token)
-            if checkout is None:
-                raise NotFound
-            if checkout.state in (CheckoutState.PAID, CheckoutState.REFUNDED):
-                return checkout
+            await queries.insert_checkout(tx, payment_id, checkout.asked.amount)
+            row = await queries.lock_checkout(tx, payment_id)
+            if row is not None and row.charge is not None:
+                return Checkout(token, checkout.asked, row.state, row.charge, row.delivered_at)
             if choice is Choice.DECLINE:
-                await queries.update_state(tx, token, CheckoutState.DECLINED, None)
+                await queries.update_state(tx, payment_id, CheckoutState.DECLINED, None)
             else:
-                charge = new_id(event_of(checkout.payment_id))
-                await queries.update_state(tx, token, CheckoutState.PAID, charge)
-            late = choice is Choice.PAY_LATE
+                await queries.update_state(tx, payment_id, CheckoutState.PAID, new_id(event_of(payment_id)))
             delay = checkout.late_in if late else FIRST_ATTEMPT
             await enqueue(tx, WEBHOOK_JOB, Webhook(token=token), delay=delay)
         if not late:
@@ -140,9 +153,8 @@ class Sandbox:
 
     async def deliver(self, payload: bytes) -> None:
         """The webhook job: report until we are heard. Raises so that the job is repeated."""
-        token = msgspec.json.decode(payload, type=Webhook).token
-        checkout = await queries.find_checkout(self._db, token)
-        if checkout is not None and checkout.delivered_at is None:
+        checkout = await self.get_checkout(msgspec.json.decode(payload, type=Webhook).token)
+        if checkout.delivered_at is None:
             await self._report(checkout)
 
     async def _report_at_once(self, token: str, *, times: int) -> None:
@@ -156,13 +168,14 @@ class Sandbox:
 
     async def _report(self, checkout: Checkout) -> None:
         paid = checkout.charge is not None
+        asked = checkout.asked
         body = msgspec.json.encode(
             Report(
                 id=str(checkout.charge) if paid else f"declined-{secrets.token_hex(8)}",
                 kind=FactKind.CAPTURED if paid else FactKind.DECLINED,
-                payment_id=checkout.payment_id,
-                amount=checkout.amount,
-                currency=checkout.currency,
+                payment_id=asked.payment_id,
+                amount=asked.amount,
+                currency=asked.currency,
             )
         )
         stamp = str(int(time.time()))
@@ -177,7 +190,20 @@ class Sandbox:
         if status >= 300:
             raise Unavailable(f"The webhook was answered {status}.")
         async with self._db.transaction() as tx:
-            await queries.update_delivered(tx, checkout.token)
+            await queries.update_delivered(tx, asked.payment_id)
 
     def _sign(self, stamp: str, body: bytes) -> str:
         return hmac.new(self._key, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+    def _seal(self, asked: bytes) -> bytes:
+        return hmac.digest(self._seal_key, asked, "sha256")[:_SEAL_BYTES]
+
+    def _unseal(self, token: str) -> Charge:
+        try:
+            text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise NotFound from None
+        seal, asked = text[:_SEAL_BYTES], text[_SEAL_BYTES:]
+        if not hmac.compare_digest(seal, self._seal(asked)):
+            raise NotFound
+        return msgspec.json.decode(asked, type=Charge)

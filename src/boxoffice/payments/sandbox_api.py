@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.kit.errors import NotFound
-from boxoffice.payments.sandbox import Choice, Sandbox
+from boxoffice.payments.sandbox import Checkout, Choice, Sandbox
 from boxoffice.payments.sandbox_page import render_page
-from boxoffice.payments.sandbox_queries import Checkout, CheckoutState
+from boxoffice.payments.sandbox_queries import CheckoutState
 
 
 class CheckoutView(msgspec.Struct, frozen=True):

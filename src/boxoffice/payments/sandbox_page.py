@@ -3,8 +3,8 @@
 from html import escape
 
 from boxoffice.kit.money import in_words
-from boxoffice.payments.sandbox import Choice
-from boxoffice.payments.sandbox_queries import Checkout, CheckoutState
+from boxoffice.payments.sandbox import Checkout, Choice
+from boxoffice.payments.sandbox_queries import CheckoutState
 
 _LABELS = {
     Choice.PAY: "Pay",
@@ -26,13 +26,14 @@ form:first-of-type button { background: #1d3557; color: #fff }
 
 def render_page(checkout: Checkout) -> str:
     """The page for this checkout, as it stands."""
+    amount = escape(in_words(checkout.asked.amount, checkout.asked.currency))
     body = _result(checkout) if checkout.charge is not None else _buttons(checkout)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sandbox checkout</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{_STYLE}</style></head><body>"
-        f'<p class="note">Sandbox: no money moves here.</p><h1>{escape(checkout.description)}</h1>'
-        f'<p class="amount">{escape(in_words(checkout.amount, checkout.currency))}</p>{body}</body></html>'
+        f'<p class="note">Sandbox: no money moves here.</p><h1>{escape(checkout.asked.description)}</h1>'
+        f'<p class="amount">{amount}</p>{body}</body></html>'
     )
 
 

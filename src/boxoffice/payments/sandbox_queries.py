@@ -1,6 +1,6 @@
-"""SQL of the sandbox provider's own books."""
+"""SQL of the sandbox provider's own books: what became of a checkout that somebody has acted on."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -18,103 +18,60 @@ class CheckoutState(StrEnum):
     REFUNDED = "REFUNDED"
 
 
-class Checkout(msgspec.Struct, frozen=True):
-    """A checkout. `late_in` is how long it takes until the buyer's hold is certainly over."""
+class CheckoutRow(msgspec.Struct, frozen=True):
+    """How far a checkout has come. `charge` is the sandbox's own id of the money it took."""
 
-    token: str
-    payment_id: UUID
     amount: int
-    currency: str
-    description: str
-    late_in: timedelta
     state: CheckoutState
     charge: UUID | None
     delivered_at: datetime | None
 
 
-async def insert_checkout(
-    tx: Transaction,
-    *,
-    token: str,
-    payment_id: UUID,
-    amount: int,
-    currency: str,
-    description: str,
-    late_at: datetime,
-) -> Checkout:
-    """Open a checkout, or find the one this payment has."""
-    return await tx.get(
-        Checkout,
+async def find_checkout(source: Source, payment_id: UUID) -> CheckoutRow | None:
+    """The checkout of a payment, once somebody has pressed a button."""
+    return await source.find(
+        CheckoutRow,
+        "SELECT amount, state, charge, delivered_at FROM sandbox_checkouts WHERE payment_id = $1",
+        payment_id,
+    )
+
+
+async def insert_checkout(tx: Transaction, payment_id: UUID, amount: int) -> None:
+    """Begin the books of a checkout; nothing happens when they have begun."""
+    await tx.execute(
         """
-        INSERT INTO sandbox_checkouts (token, payment_id, amount, currency, description, late_at)
-        VALUES ($1, $2, $3, $4, $5, $6)
-        ON CONFLICT (payment_id) DO UPDATE SET late_at = excluded.late_at
-        RETURNING token, payment_id, amount, currency, description,
-                  greatest(late_at - now(), interval '0') AS late_in, state, charge, delivered_at
+        INSERT INTO sandbox_checkouts (payment_id, amount) VALUES ($1, $2)
+        ON CONFLICT (payment_id) DO NOTHING
         """,
-        token,
         payment_id,
         amount,
-        currency,
-        description,
-        late_at,
     )
 
 
-async def find_checkout(source: Source, token: str) -> Checkout | None:
-    """The checkout behind an address."""
-    return await source.find(
-        Checkout,
-        """
-        SELECT token, payment_id, amount, currency, description,
-               greatest(late_at - now(), interval '0') AS late_in, state, charge, delivered_at
-          FROM sandbox_checkouts
-         WHERE token = $1
-        """,
-        token,
-    )
-
-
-async def lock_checkout(tx: Transaction, token: str) -> Checkout | None:
+async def lock_checkout(tx: Transaction, payment_id: UUID) -> CheckoutRow | None:
     """The checkout, ours until we commit: two clicks pay once."""
     return await tx.find(
-        Checkout,
+        CheckoutRow,
         """
-        SELECT token, payment_id, amount, currency, description,
-               greatest(late_at - now(), interval '0') AS late_in, state, charge, delivered_at
+        SELECT amount, state, charge, delivered_at
           FROM sandbox_checkouts
-         WHERE token = $1
-           FOR UPDATE
-        """,
-        token,
-    )
-
-
-async def lock_checkout_of(tx: Transaction, payment_id: UUID) -> Checkout | None:
-    """The paid checkout of a payment, ours until we commit."""
-    return await tx.find(
-        Checkout,
-        """
-        SELECT token, payment_id, amount, currency, description,
-               greatest(late_at - now(), interval '0') AS late_in, state, charge, delivered_at
-          FROM sandbox_checkouts
-         WHERE payment_id = $1 AND state IN ('PAID', 'REFUNDED')
+         WHERE payment_id = $1
            FOR UPDATE
         """,
         payment_id,
     )
 
 
-async def update_state(tx: Transaction, token: str, state: CheckoutState, charge: UUID | None) -> None:
+async def update_state(tx: Transaction, payment_id: UUID, state: CheckoutState, charge: UUID | None) -> None:
     """Move the checkout. What there is to report has not been delivered yet."""
     await tx.execute(
-        "UPDATE sandbox_checkouts SET state = $2, charge = $3, delivered_at = NULL WHERE token = $1",
-        token,
+        "UPDATE sandbox_checkouts SET state = $2, charge = $3, delivered_at = NULL WHERE payment_id = $1",
+        payment_id,
         state,
         charge,
     )
 
 
-async def update_delivered(tx: Transaction, token: str) -> None:
+async def update_delivered(tx: Transaction, payment_id: UUID) -> None:
     """The webhook was answered 2xx."""
-    await tx.execute("UPDATE sandbox_checkouts SET delivered_at = now() WHERE token = $1", token)
+    await tx.execute("UPDATE sandbox_checkouts SET delivered_at = now() WHERE payment_id = $1", payment_id)

@@ -35,5 +35,5 @@ class PaymentView(msgspec.Struct, frozen=True):
     provider: str
     state: PaymentState
     amount: Money
-    checkout_url: str | None
+    checkout_url: str
     created_at: datetime

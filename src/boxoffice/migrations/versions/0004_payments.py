@@ -16,7 +16,7 @@ def upgrade() -> None:
         amount       bigint NOT NULL,
         currency     text NOT NULL,
         state        text NOT NULL DEFAULT 'PENDING',
-        checkout_url text,
+        checkout_url text NOT NULL,
         created_at   timestamptz NOT NULL DEFAULT now(),
         changed_at   timestamptz NOT NULL DEFAULT now(),
         PRIMARY KEY (event_id, id),
@@ -60,16 +60,11 @@ def upgrade() -> None:
     # The sandbox plays a foreign provider: it has books of its own and knows nothing of ours.
     op.execute("""
     CREATE TABLE sandbox_checkouts (
-        token        text PRIMARY KEY,
-        payment_id   uuid NOT NULL,
+        payment_id   uuid PRIMARY KEY,
         amount       bigint NOT NULL,
-        currency     text NOT NULL,
-        description  text NOT NULL,
-        late_at      timestamptz NOT NULL,
         state        text NOT NULL DEFAULT 'OPEN',
         charge       uuid,
         delivered_at timestamptz,
-        CONSTRAINT a_payment_has_one_checkout UNIQUE (payment_id),
         CONSTRAINT a_checkout_is_open_declined_paid_or_refunded
             CHECK (state IN ('OPEN', 'DECLINED', 'PAID', 'REFUNDED')),
         CONSTRAINT only_what_was_paid_has_a_charge
