@@ -3,7 +3,6 @@
 import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,80 +15,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench import report
 from bench.accounting import Accountant
 from bench.checks import list_durability
-from bench.figures import Figure, middle
-from bench.peers import Peer, make_tables, measure_peer
-from bench.plan import Kind
-from bench.rows import Load, measure_holds, measure_sales
+from bench.figures import Figure, Finding, median_finding, middle
+from bench.menu import ROWS, Bench, Options, findings_of
+from bench.peers import make_tables
 from bench.stage import Stage, cluster, free_port, serving
 
 # More than one phase of a few seconds could hold, in an event of 25,000 pairs less the warm-up.
 COUNT_MAX = 24_000
 
-# Where the peers do best on few cores, and where connections begin to cost.
-PGBENCH_CLIENTS = (16, 64)
-
-SALE_CONNECTIONS = 64
-
-# The sandbox calls its shop over connections of its own, of which its client keeps this many.
-SANDBOX_CONNECTIONS = 32
-SANDBOX_SALES_MAX = 1_500
-
 RESULTS = Path(__file__).parent / "results"
-
-Measure = Callable[[int], Awaitable[Figure]]
-
-
-class Options:
-    """How much is measured."""
-
-    def __init__(
-        self, *, rows: str, connections: str, seconds: float, holds: int, rounds: int, workers: int
-    ) -> None:
-        self.rows = rows.split(",")
-        self.connections = [int(number) for number in connections.split(",")]
-        self.seconds = seconds
-        self.holds = holds
-        self.rounds = rounds
-        self.workers = workers
-        if unknown := set(self.rows) - {"holds", "sale"}:
-            raise typer.BadParameter(f"there are the rows holds and sale, but no {', '.join(unknown)}")
-
-
-def measures_of(options: Options, stage: Stage, accountant: Accountant) -> list[Measure]:
-    """The phases of one round, in their order; each takes the round's seed."""
-    seconds, holds = options.seconds, options.holds
-    measures: list[Measure] = []
-    if "holds" in options.rows:
-        measures += [_holds(stage, accountant, count, seconds, holds) for count in options.connections]
-        measures += [
-            _peer(stage, accountant, peer, clients, seconds) for peer in Peer for clients in PGBENCH_CLIENTS
-        ]
-    if "sale" in options.rows:
-        measures += [
-            _sales(stage, accountant, Kind.SALE, SALE_CONNECTIONS, Load(seconds, holds, 0)),
-            _sales(
-                stage,
-                accountant,
-                Kind.SANDBOX_SALE,
-                SANDBOX_CONNECTIONS,
-                Load(seconds, min(holds, SANDBOX_SALES_MAX), 0),
-            ),
-        ]
-    return measures
-
-
-def _holds(stage: Stage, accountant: Accountant, connections: int, seconds: float, holds: int) -> Measure:
-    return lambda seed: measure_holds(stage, accountant, connections, Load(seconds, holds, seed))
-
-
-def _peer(stage: Stage, accountant: Accountant, peer: Peer, clients: int, seconds: float) -> Measure:
-    return lambda _seed: measure_peer(stage, accountant, peer, clients, seconds)
-
-
-def _sales(stage: Stage, accountant: Accountant, kind: Kind, connections: int, load: Load) -> Measure:
-    return lambda seed: measure_sales(
-        stage, accountant, kind, connections, Load(load.seconds, load.count, seed)
-    )
 
 
 def run(options: Options, console: Console) -> report.Report:
@@ -106,30 +40,39 @@ async def _measured(
     options: Options, stage: Stage, server: psutil.Process, console: Console
 ) -> report.Report:
     repetitions: defaultdict[str, list[Figure]] = defaultdict(list)
+    found: defaultdict[str, list[Finding]] = defaultdict(list)
     async with stage.built():
         await make_tables(stage.db)
-        measures = measures_of(options, stage, Accountant(server, stage.postmaster))
+        bench = Bench(options, stage, Accountant(server, stage.postmaster))
+        measures = [measure for row in options.rows for measure in ROWS[row](bench)]
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("warming up", total=len(measures) * options.rounds)
             for number in range(options.rounds):
                 for measure in measures:
-                    figure = await measure(number)
-                    repetitions[figure.name].append(figure)
-                    progress.update(task, advance=1, description=figure.name)
+                    outcome = await measure(number)
+                    if isinstance(outcome, Figure):
+                        repetitions[outcome.name].append(outcome)
+                        progress.update(task, advance=1, description=outcome.name)
+                        continue
+                    for finding in outcome:
+                        found[finding.name].append(finding)
+                    progress.update(task, advance=1, description=outcome[0].row)
         durability = await list_durability(stage.db)
+    figures = [middle(repeated) for repeated in repetitions.values()]
     return report.Report(
         at=datetime.now(UTC),
         machine=report.describe_machine(),
         postgres=durability,
         workers=options.workers,
-        figures=[middle(figures) for figures in repetitions.values()],
-        repetitions=[figure for figures in repetitions.values() for figure in figures],
+        figures=figures,
+        findings=[*findings_of(figures), *map(median_finding, found.values())],
+        repetitions=[figure for repeated in repetitions.values() for figure in repeated],
     )
 
 
 def main(
-    rows: Annotated[str, typer.Option(help="Which rows to measure: holds, sale, or both.")] = "holds,sale",
+    rows: Annotated[str, typer.Option(help="Which rows to measure, with commas.")] = ",".join(ROWS),
     connections: Annotated[str, typer.Option(help="Connections that hold at once.")] = "1,16,64,256",
     seconds: Annotated[float, typer.Option(help="How long a phase lasts at most.")] = 3.0,
     holds: Annotated[int, typer.Option(help="How many holds or sales a phase has at most.")] = COUNT_MAX,
@@ -142,9 +85,12 @@ def main(
 ) -> None:
     """Measure Boxoffice beside pgbench. Exits with 1 when an answer was not true."""
     console = Console(width=None if sys.stdout.isatty() else 160)
+    wanted = rows.split(",")
+    if unknown := set(wanted) - set(ROWS):
+        raise typer.BadParameter(f"there are {', '.join(ROWS)}, but no {', '.join(unknown)}")
     options = Options(
-        rows=rows,
-        connections=connections,
+        rows=wanted,
+        connections=[int(number) for number in connections.split(",")],
         seconds=1.0 if quick else seconds,
         holds=holds,
         rounds=1 if quick else rounds,
@@ -159,7 +105,7 @@ def main(
     report.write(found, RESULTS)
     report.show(found, console)
     console.print(f"Written to {RESULTS.name}/latest.json and latest.svg.", style="dim")
-    if any(figure.faults for figure in found.figures):
+    if any(each.faults for each in [*found.figures, *found.findings]):
         raise typer.Exit(1)
 
 

@@ -14,6 +14,11 @@ class _Holds(msgspec.Struct, frozen=True):
     claims_of_others: int
 
 
+class _Rows(msgspec.Struct, frozen=True):
+    counted: int
+    journal: int
+
+
 class _Sales(msgspec.Struct, frozen=True):
     confirmed: int
     payments: int
@@ -21,8 +26,13 @@ class _Sales(msgspec.Struct, frozen=True):
     distinct_seats: int
 
 
-async def false_holds(db: Database, event_ids: list[int], result: Result) -> list[str]:
-    """What is wrong with the bookings of these events; nothing, if all is well."""
+async def false_holds(
+    db: Database, event_ids: list[int], result: Result, *, places: int = 2, sold: int = 0
+) -> list[str]:
+    """What is wrong with the bookings of these events; nothing, if all is well.
+
+    Every booking is of `places` seats; so many were `sold` before the phase.
+    """
     found = await db.get(
         _Holds,
         """
@@ -41,8 +51,28 @@ async def false_holds(db: Database, event_ids: list[int], result: Result) -> lis
         """,
         event_ids,
     )
-    expected = _Holds(result.held, 2 * result.held, 2 * result.held, 2 * result.held, 0)
-    return [] if found == expected else [f"{result.held} holds were answered 201, but there are {found}"]
+    bookings = result.held + sold
+    expected = _Holds(bookings, places * bookings, places * bookings, places * bookings, 0)
+    said = f"{result.held} holds were answered 201, after {sold} sales"
+    return [] if found == expected else [f"{said}, but there are {found}"]
+
+
+async def sum_versions(db: Database, event_ids: list[int]) -> int:
+    """How many rows the journals of these events have, as their inventories count them and as they are."""
+    found = await db.get(
+        _Rows,
+        """
+        SELECT (SELECT coalesce(sum(version), 0)::bigint
+                  FROM inventories WHERE event_id = ANY ($1::bigint[])) AS counted,
+               (SELECT count(*) FROM journal WHERE event_id = ANY ($1::bigint[])) AS journal
+        """,
+        event_ids,
+    )
+    if found.counted != found.journal:
+        raise SystemExit(
+            f"boxoffice: the inventories count {found.counted} journal rows, not {found.journal}."
+        )
+    return found.journal
 
 
 async def false_sales(db: Database, event_ids: list[int], result: Result) -> list[str]:

@@ -20,9 +20,6 @@ import uvloop
 from bench.plan import Latency, Plan, Result
 from bench.visits import Answer, Ended, Served, Visit, visits_of
 
-# Enough of what went wrong to see why; the counts have the rest.
-ODDITIES_MAX = 5
-
 
 class AnswerReader:
     """Cuts a stream of bytes into answers: status and body, told by Content-Length."""
@@ -61,15 +58,18 @@ class Measured:
     def __init__(self) -> None:
         self.statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
-        self.oddities: list[str] = []
+        self.oddities: dict[str, str] = {}
 
     def add(self, step: str, seconds: float, answer: Answer) -> None:
         """Count an answer."""
         status, body = answer
         self.statuses[step][status] += 1
         self.seconds[step].append(seconds)
-        if status >= 300 and len(self.oddities) < ODDITIES_MAX:
-            self.oddities.append(f"{step}: {status} {body[:300].decode(errors='replace')}")
+        if status >= 300:
+            # One of a kind is enough to see why; the counts have the rest.
+            kind = f"{step}: {status}"
+            if kind not in self.oddities:
+                self.oddities[kind] = body[:300].decode(errors="replace")
 
 
 class Connection(asyncio.Protocol):

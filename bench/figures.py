@@ -1,7 +1,7 @@
 """A measured phase in numbers, the same for ours and for a peer."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -38,6 +38,17 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return self.app_ms + self.postgres_ms
 
 
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was found out, and the most it is to be, where there is a goal. `faults` as above."""
+
+    row: str
+    name: str
+    value: float
+    unit: str
+    goal: float | None = None
+    faults: list[str] = []
+
+
 def middle(figures: Iterable[Figure]) -> Figure:
     """The repetition in the middle by CPU: a real one, not an average nobody has seen. Faults of all."""
     ordered = sorted(figures, key=lambda figure: figure.total_ms)
@@ -48,3 +59,17 @@ def middle(figures: Iterable[Figure]) -> Figure:
         faults=[fault for figure in ordered for fault in figure.faults],
         repeats=len(ordered),
     )
+
+
+def median_finding(findings: Sequence[Finding]) -> Finding:
+    """The one with the median value, and the faults of all."""
+    return msgspec.structs.replace(
+        findings[0],
+        value=statistics.median(finding.value for finding in findings),
+        faults=[fault for finding in findings for fault in finding.faults],
+    )
+
+
+def ratio(row: str, name: str, ours: Figure, beside: Figure, *, goal: float) -> Finding:
+    """How many times the CPU of `beside` one of `ours` takes, PostgreSQL's included."""
+    return Finding(row=row, name=name, value=ours.total_ms / beside.total_ms, unit="x", goal=goal)

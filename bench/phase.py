@@ -80,13 +80,16 @@ async def _ended(client: asyncio.subprocess.Process) -> int | None:
 
 # What each step of a visit is answered when all is well.
 _EXPECTED = {"hold": 201, "pay": 201, "webhook": 204, "press pay": 200}
+_REFUSED = {"hold": 409}
 
 
 def odd_answers(kind: Kind, result: Result) -> list[str]:
-    """Answers that nobody should have got: every place asked for was free and every buyer allowed."""
+    """Answers that nobody should have got: all places were free, or, to be refused, all were gone."""
+    expected = _REFUSED if kind is Kind.REFUSED else _EXPECTED
+    such = result.oddities
     return [
-        f"{kind}: {count} answers to '{step}' were {status}, such as {result.oddities[:1]}"
+        f"{kind}: {count} answers to '{step}' were {status}, such as {such.get(f'{step}: {status}')}"
         for step, counts in result.statuses.items()
         for status, count in counts.items()
-        if status != _EXPECTED[step]
+        if status != expected[step]
     ]

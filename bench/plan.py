@@ -8,18 +8,22 @@ import msgspec
 class Kind(StrEnum):
     """What one buyer does again and again.
 
-    HOLD              hold two seats
+    HOLD              hold neighbouring seats, by their ids
+    REFUSED           the same, of seats that are gone: each is to be refused
+    BEST              hold as many seats, side by side, chosen by the server
     SALE              hold, start the payment, and play the provider: send its signed webhook
     SANDBOX_SALE      hold, start the payment, press `pay` at the sandbox, which sends the webhook
     """
 
     HOLD = "HOLD"
+    REFUSED = "REFUSED"
+    BEST = "BEST"
     SALE = "SALE"
     SANDBOX_SALE = "SANDBOX_SALE"
 
 
 class Buyer(msgspec.Struct, frozen=True):
-    """A buyer's visit: who it is, and the first seat of each pair, with its event, wanted in turn."""
+    """A buyer's visit: who it is, and the first seat of each group, with its event, wanted in turn."""
 
     access_token: str
     wanted: list[tuple[int, int]]
@@ -28,7 +32,8 @@ class Buyer(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """A phase. It ends after `seconds`, or when every buyer has been served.
 
-    `warm_up` buyers are served before the clock starts. `webhook_key` signs as the sandbox does.
+    `warm_up` buyers are served before the clock starts. `webhook_key` signs as the sandbox does. A hold
+    is of `places` seats.
     """
 
     kind: Kind
@@ -38,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True):
     warm_up: int
     buyers: list[Buyer]
     webhook_key: bytes
+    places: int = 2
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -53,8 +59,9 @@ class Latency(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True):
     """What came of a phase. `visits` counts holds, or sales from hold to webhook.
 
-    `statuses` counts every answer by its step and status, warm-up apart. `held` counts all 201s to
-    holds, warm-up included, and `sold` all finished sales likewise: what the tables must have.
+    `statuses` counts every answer by its step and status, warm-up apart; `oddities` has one answer of each
+    kind that was no success. `held` counts all 201s to holds, warm-up included, and `sold` all finished
+    sales likewise: what the tables must have.
     """
 
     seconds: float
@@ -66,4 +73,4 @@ class Result(msgspec.Struct, frozen=True):
     held: int
     sold: int
     booking_ids: list[str]
-    oddities: list[str]
+    oddities: dict[str, str]

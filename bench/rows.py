@@ -1,24 +1,17 @@
 """The rows of the benchmark that ask our server: holds, and the full sale."""
 
 import asyncio
-import random
 
 import httpx
 import msgspec
 
 from bench.accounting import Accountant
+from bench.asking import HOLDS_PER_BUYER, WARM_UP_HOLDS, Asked, ask, groups
 from bench.checks import count_jobs, false_holds, false_sales, list_buyers_of
 from bench.figures import Figure
-from bench.phase import Measured, odd_answers, run_phase
-from bench.plan import Buyer, Kind, Plan
-from bench.stage import PAIRS, SECRET, Stage
-from boxoffice.kit.keys import derive_key
-
-# A buyer sends about as many requests with one access token as this: look, hold, pay, get tickets.
-HOLDS_PER_BUYER = 4
-
-# Loads the event and the buyers' pages into both workers, and opens their connections.
-WARM_UP_HOLDS = 600
+from bench.phase import Measured, odd_answers
+from bench.plan import Kind
+from bench.stage import PAIRS, Stage
 
 # The sandbox's jobs look after 15 seconds whether the first webhook was heard; then there is work to do.
 JOBS_SECONDS_MAX = 60
@@ -80,34 +73,18 @@ async def _measure(
     stage: Stage, accountant: Accountant, kind: Kind, connections: int, load: Load, name: str
 ) -> tuple[Measured, list[int]]:
     each = HOLDS_PER_BUYER if kind is Kind.HOLD else 1
-    warm_up = WARM_UP_HOLDS // each
-    buyers = await stage.new_buyers(warm_up + -(-load.count // each))
-    event_ids = [await stage.new_event() for _ in range(-(-len(buyers) * each // PAIRS))]
-    wanted = _pairs(event_ids, load.seed)
-    plan = Plan(
+    buyers = WARM_UP_HOLDS // each + -(-load.count // each)
+    event_ids = [await stage.new_event() for _ in range(-(-buyers * each // PAIRS))]
+    asked = Asked(
+        row="holds" if kind is Kind.HOLD else "sale",
+        name=name,
         kind=kind,
-        port=stage.port,
         connections=connections,
         seconds=load.seconds,
-        warm_up=warm_up,
-        buyers=[
-            Buyer(token, wanted[number * each : (number + 1) * each]) for number, token in enumerate(buyers)
-        ],
-        webhook_key=derive_key(SECRET, "sandbox webhook"),
+        wanted=groups(event_ids, load.seed)[: buyers * each],
+        each=each,
     )
-    row = "holds" if kind is Kind.HOLD else "sale"
-    return await run_phase(accountant, plan, row=row, name=name), event_ids
-
-
-def _pairs(event_ids: list[int], seed: int) -> list[tuple[int, int]]:
-    """Every pair of seats of these events, event by event, in random order within each."""
-    shuffled = random.Random(seed)
-    wanted: list[tuple[int, int]] = []
-    for event_id in event_ids:
-        seats = list(range(0, 2 * PAIRS, 2))
-        shuffled.shuffle(seats)
-        wanted += [(event_id, seat) for seat in seats]
-    return wanted
+    return await ask(stage, accountant, asked), event_ids
 
 
 async def _wait_for_jobs(stage: Stage) -> None:

@@ -39,7 +39,7 @@ START_SECONDS_MAX = 60
 
 SECRET = "known-to-everybody-because-nothing-real-is-sold-here"  # noqa: S105  of a server that lives for minutes
 
-_ROWS, _SEATS_A_ROW = 500, 100
+SEATS_A_ROW = 100
 
 
 class Stage:
@@ -51,7 +51,7 @@ class Stage:
         self.port = port
         self._organizer: Identity
         self._venue_id = 0
-        self._seat_map_id = 0
+        self._seat_maps: dict[int, int] = {}
         self._tokens = Tokens(SECRET, minutes=15)
         self._buyers = 0
 
@@ -68,7 +68,7 @@ class Stage:
 
     @asynccontextmanager
     async def built(self) -> AsyncGenerator[None]:
-        """Have one map of 50,000 seats in one category, and an organizer to sell it."""
+        """Have a hall of 50,000 seats in one category, and an organizer to sell it."""
         await self.db.open()
         try:
             await self._build_hall()
@@ -80,23 +80,56 @@ class Stage:
         self._organizer = Identity((await self._insert_users(1))[0], Role.ORGANIZER)
         venue = NewVenue(name="Bench arena", city="Erfurt", country="DE", time_zone="Europe/Berlin")
         self._venue_id = (await create_venue(self.db, self._organizer, venue)).id
-        seat_map = await import_seat_map(self.db, self._organizer, self._venue_id, _seat_map())
-        self._seat_map_id = seat_map.id
+        await self._seat_map_of(SEATS)
 
-    async def new_event(self) -> int:
-        """An event with all 50,000 seats free."""
+    async def _seat_map_of(self, seats: int) -> int:
+        """The hall with so many seats, built when it is first asked for."""
+        if seats not in self._seat_maps:
+            document = _seat_map(seats)
+            made = await import_seat_map(self.db, self._organizer, self._venue_id, document)
+            self._seat_maps[seats] = made.id
+        return self._seat_maps[seats]
+
+    async def new_event(self, seats: int = SEATS, hold_seconds: int = HOLD_SECONDS) -> int:
+        """An event with all its seats free."""
         event = NewEvent(
             venue_id=self._venue_id,
-            seat_map_id=self._seat_map_id,
+            seat_map_id=await self._seat_map_of(seats),
             title="Bench night",
             starts_at=datetime.now(UTC) + timedelta(days=30),
             currency="EUR",
             prices={"Stalls": 4_500},
             places_per_buyer_max=100,
-            hold_seconds=HOLD_SECONDS,
+            hold_seconds=hold_seconds,
         )
         event_id = (await create_event(self.db, self._organizer, event)).id
         return (await publish_event(self.db, self._organizer, event_id)).id
+
+    async def sell(self, event_id: int, firsts: list[int], places: int) -> None:
+        """Have these groups of `places` seats sold, to a buyer each, before anybody has asked for the event.
+
+        Straight into the tables that an inventory is loaded from; there is neither payment nor journal.
+        """
+        async with self.db.transaction() as tx:
+            await tx.execute(
+                """
+                WITH sold AS (
+                    INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
+                                          currency, created_at, changed_at, ticket_count)
+                    SELECT $1, gen_random_uuid(), 1000000000 + first,
+                           'CONFIRMED', ARRAY(SELECT generate_series(first, first + $3::integer - 1)), '{}',
+                           array_fill(4500::bigint, ARRAY[$3::integer]), 4500 * $3::integer, 'EUR',
+                           now(), now(), $3::integer
+                      FROM unnest($2::integer[]) AS first
+                    RETURNING id, seat_ids
+                )
+                INSERT INTO claims (event_id, seat_id, booking_id)
+                SELECT $1, seat_id, id FROM sold, unnest(seat_ids) AS seat_id
+                """,
+                event_id,
+                firsts,
+                places,
+            )
 
     async def new_buyers(self, count: int) -> list[str]:
         """Access tokens of this many new accounts."""
@@ -123,13 +156,13 @@ class Stage:
             )
 
 
-def _seat_map() -> bytes:
-    seats = [
+def _seat_map(seats: int) -> bytes:
+    lines = [
         [
             {"number": str(number + 1), "x": number, "y": row, "category": "Stalls"}
-            for number in range(_SEATS_A_ROW)
+            for number in range(SEATS_A_ROW)
         ]
-        for row in range(_ROWS)
+        for row in range(seats // SEATS_A_ROW)
     ]
     return msgspec.json.encode(
         {
@@ -139,7 +172,7 @@ def _seat_map() -> bytes:
             "zones": [
                 {
                     "name": "Stalls",
-                    "rows": [{"name": str(row + 1), "seats": line} for row, line in enumerate(seats)],
+                    "rows": [{"name": str(row + 1), "seats": line} for row, line in enumerate(lines)],
                 }
             ],
         }

@@ -48,10 +48,14 @@ def render(port: int, method: str, path: str, body: bytes = b"", token: str = ""
     return ("\r\n".join(lines) + f"\r\n{extra}\r\n").encode() + body
 
 
-def render_hold(port: int, buyer: Buyer, event_id: int, seat_id: int) -> bytes:
-    """The request that holds two neighbouring seats."""
-    body = f'{{"event_id":{event_id},"seat_ids":[{seat_id},{seat_id + 1}]}}'.encode()
-    return render(port, "POST", "/api/v1/bookings", body, buyer.access_token)
+def render_hold(plan: Plan, buyer: Buyer, event_id: int, seat_id: int) -> bytes:
+    """The request that holds neighbouring seats: these, or the best there are."""
+    if plan.kind is Kind.BEST:
+        wanted = f'"best_available":{{"quantity":{plan.places}}}'
+    else:
+        wanted = f'"seat_ids":[{",".join(map(str, range(seat_id, seat_id + plan.places)))}]'
+    body = f'{{"event_id":{event_id},{wanted}}}'.encode()
+    return render(plan.port, "POST", "/api/v1/bookings", body, buyer.access_token)
 
 
 class Served:
@@ -73,12 +77,11 @@ class Ended:
 
 def visits_of(plan: Plan, served: Served, ended: Ended) -> Iterator[Visit]:
     """One visit a buyer, its requests to hold rendered already."""
-    port = plan.port
     rendered = [
-        (buyer, [render_hold(port, buyer, event_id, seat_id) for event_id, seat_id in buyer.wanted])
+        (buyer, [render_hold(plan, buyer, event_id, seat_id) for event_id, seat_id in buyer.wanted])
         for buyer in plan.buyers
     ]
-    if plan.kind is Kind.HOLD:
+    if plan.kind in {Kind.HOLD, Kind.REFUSED, Kind.BEST}:
         return (_hold(holds, served, ended) for _, holds in rendered)
     return (_sale(plan, buyer, holds, served, ended) for buyer, holds in rendered)
 

@@ -1,0 +1,65 @@
+"""Ask our server: buyers with tokens of their own send what a row wants, and the meters run."""
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+
+from bench.accounting import Accountant
+from bench.phase import Measured, run_phase
+from bench.plan import Buyer, Kind, Plan
+from bench.stage import SEATS, SECRET, Stage
+from boxoffice.kit.keys import derive_key
+
+# A buyer sends about as many requests with one access token as this: look, hold, pay, get tickets.
+HOLDS_PER_BUYER = 4
+
+# Loads the event and the buyers' pages into both workers, and opens their connections.
+WARM_UP_HOLDS = 600
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A phase as a row wants it. `wanted` has the first seat of each group, with its event, warm-up first."""
+
+    row: str
+    name: str
+    kind: Kind
+    connections: int
+    seconds: float
+    wanted: list[tuple[int, int]]
+    warm_up: int = WARM_UP_HOLDS
+    places: int = 2
+    each: int = HOLDS_PER_BUYER
+
+
+async def ask(stage: Stage, accountant: Accountant, asked: Asked) -> Measured:
+    """Run the phase; a buyer asks `each` times."""
+    each = asked.each
+    tokens = await stage.new_buyers(-(-len(asked.wanted) // each))
+    plan = Plan(
+        kind=asked.kind,
+        port=stage.port,
+        connections=asked.connections,
+        seconds=asked.seconds,
+        warm_up=asked.warm_up // each,
+        buyers=[
+            Buyer(token, asked.wanted[number * each : (number + 1) * each])
+            for number, token in enumerate(tokens)
+        ],
+        webhook_key=derive_key(SECRET, "sandbox webhook"),
+        places=asked.places,
+    )
+    return await run_phase(accountant, plan, row=asked.row, name=asked.name)
+
+
+def groups(
+    event_ids: Sequence[int], seed: int, *, places: int = 2, seats: int = SEATS
+) -> list[tuple[int, int]]:
+    """Every group of neighbouring seats of these events, event by event, in random order within each."""
+    shuffled = random.Random(seed)
+    wanted: list[tuple[int, int]] = []
+    for event_id in event_ids:
+        firsts = list(range(0, seats, places))
+        shuffled.shuffle(firsts)
+        wanted += [(event_id, first) for first in firsts]
+    return wanted

@@ -1,0 +1,98 @@
+"""Which rows there are: the phases of each, and what is found out by comparing them."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import msgspec
+
+from bench.accounting import Accountant
+from bench.figures import Figure, Finding
+from bench.peers import Peer, measure_peer
+from bench.plan import Kind
+from bench.refused import measure_refusals, refusals_found
+from bench.rows import Load, measure_holds, measure_sales
+from bench.stage import Stage
+
+# Where the peers do best on few cores, and where connections begin to cost.
+PGBENCH_CLIENTS = (16, 64)
+
+SALE_CONNECTIONS = 64
+
+# The sandbox calls its shop over connections of its own, of which its client keeps this many.
+SANDBOX_CONNECTIONS = 32
+SANDBOX_SALES_MAX = 1_500
+
+# A phase by its round's number, which is its seed.
+Measure = Callable[[int], Awaitable[Figure | list[Finding]]]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured."""
+
+    rows: list[str]
+    connections: list[int]
+    seconds: float
+    holds: int
+    rounds: int
+    workers: int
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """What every row is given."""
+
+    options: Options
+    stage: Stage
+    accountant: Accountant
+
+
+def _holds(bench: Bench) -> list[Measure]:
+    stage, accountant, options = bench.stage, bench.accountant, bench.options
+
+    def ours(connections: int, seed: int) -> Awaitable[Figure]:
+        return measure_holds(stage, accountant, connections, Load(options.seconds, options.holds, seed))
+
+    def theirs(peer: Peer, clients: int, _seed: int) -> Awaitable[Figure]:
+        return measure_peer(stage, accountant, peer, clients, options.seconds)
+
+    return [
+        *[partial(ours, connections) for connections in options.connections],
+        *[partial(theirs, peer, clients) for peer in Peer for clients in PGBENCH_CLIENTS],
+    ]
+
+
+def _sale(bench: Bench) -> list[Measure]:
+    options = bench.options
+
+    def sales(kind: Kind, connections: int, count: int, seed: int) -> Awaitable[Figure]:
+        load = Load(options.seconds, count, seed)
+        return measure_sales(bench.stage, bench.accountant, kind, connections, load)
+
+    return [
+        partial(sales, Kind.SALE, SALE_CONNECTIONS, options.holds),
+        partial(sales, Kind.SANDBOX_SALE, SANDBOX_CONNECTIONS, min(options.holds, SANDBOX_SALES_MAX)),
+    ]
+
+
+def _refused(bench: Bench) -> list[Measure]:
+    def refusals(connections: int, seed: int) -> Awaitable[Figure]:
+        return measure_refusals(bench.stage, bench.accountant, connections, bench.options.seconds, seed)
+
+    return [partial(refusals, connections) for connections in (64, 256)]
+
+
+ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
+    "holds": _holds,
+    "sale": _sale,
+    "refused": _refused,
+}
+
+TITLES = {
+    "holds": "Holds of two named seats",
+    "sale": "Full sales of two seats",
+    "refused": "Refusals: two named seats that are gone",
+}
+
+
+def findings_of(figures: list[Figure]) -> list[Finding]:
+    """What the figures come to, one beside the other."""
+    return [*refusals_found(figures)]
