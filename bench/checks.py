@@ -95,6 +95,24 @@ async def false_sales(db: Database, event_ids: list[int], result: Result) -> lis
     return [] if found == expected else [f"{result.sold} sales were finished, but there are {found}"]
 
 
+async def count_scattered(db: Database, event_ids: list[int], seats_a_row: int) -> int:
+    """Bookings of these events whose seats are not next to each other in one row."""
+    return await db.get(
+        int,
+        """
+        SELECT count(*)
+          FROM (SELECT event_id, id,
+                       count(DISTINCT seat_id) AS seats, min(seat_id) AS least, max(seat_id) AS most
+                  FROM bookings, unnest(seat_ids) AS seat_id
+                 WHERE event_id = ANY ($1::bigint[])
+                 GROUP BY event_id, id) AS booked
+         WHERE most - least + 1 <> seats OR least / $2::integer <> most / $2::integer
+        """,
+        event_ids,
+        seats_a_row,
+    )
+
+
 async def list_durability(db: Database) -> dict[str, str]:
     """The settings that make a commit durable, as the server has them."""
     names = ["fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "server_version"]

@@ -6,6 +6,7 @@ from functools import partial
 import msgspec
 
 from bench.accounting import Accountant
+from bench.best import SHARES_SOLD, best_found, measure_best
 from bench.figures import Figure, Finding
 from bench.peers import Peer, measure_peer
 from bench.plan import Kind
@@ -80,19 +81,28 @@ def _refused(bench: Bench) -> list[Measure]:
     return [partial(refusals, connections) for connections in (64, 256)]
 
 
+def _best(bench: Bench) -> list[Measure]:
+    def best(kind: Kind, share_sold: float, seed: int) -> Awaitable[Figure]:
+        return measure_best(bench.stage, bench.accountant, kind, share_sold, bench.options.seconds, seed)
+
+    return [partial(best, kind, share) for share in SHARES_SOLD for kind in (Kind.HOLD, Kind.BEST)]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
     "refused": _refused,
+    "best": _best,
 }
 
 TITLES = {
     "holds": "Holds of two named seats",
     "sale": "Full sales of two seats",
     "refused": "Refusals: two named seats that are gone",
+    "best": "Holds of four seats side by side, of 50,000",
 }
 
 
 def findings_of(figures: list[Figure]) -> list[Finding]:
     """What the figures come to, one beside the other."""
-    return [*refusals_found(figures)]
+    return [*refusals_found(figures), *best_found(figures)]
