@@ -1,26 +1,19 @@
 """The document: true, current, small, and no query of its own for anybody."""
 
 import asyncio
-import base64
-import gzip
 import random
-from typing import get_args
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import httpx
 import pytest
 from litestar import Litestar
 
-from boxoffice.catalog.seat_map import get_seat_map
-from boxoffice.catalog.terms import find_sale_terms
-from boxoffice.inventory import live_availability
-from boxoffice.inventory.availability import Picture, pack_codes, picture_of, render_document
-from boxoffice.inventory.changes import Change
+from boxoffice.inventory import batch, live_availability
 from boxoffice.inventory.commands import Booking, Cancel, Expire, Held, Hold
-from boxoffice.inventory.deltas import step_of
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.live_availability import READ_SECONDS, LiveAvailability
-from boxoffice.inventory.state import Inventory
+from boxoffice.inventory.state import FREE, HELD, Inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.ids import new_id
@@ -126,6 +119,46 @@ async def test_those_who_look_and_those_who_book_share_an_inventory_without_harm
         assert states == await states_in_tables(show)
         assert each.area_taken == await area_counts(show)
     await show.check_promises()
+
+
+async def _lose(db: Database, event_id: int, _monkeypatch: pytest.MonkeyPatch) -> None:
+    async with db.transaction() as tx:
+        await tx.execute("DELETE FROM journal WHERE event_id = $1 AND version = 2", event_id)
+
+
+async def _garble(db: Database, event_id: int, _monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = '[{"type": "FROM_A_LATER_RELEASE"}]'
+    async with db.transaction() as tx:
+        await tx.execute(
+            "UPDATE journal SET changes = $2 WHERE event_id = $1 AND version = 2", event_id, changes
+        )
+
+
+async def _fall_behind(_db: Database, _event_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "JOURNAL_ROWS_MAX", 2)
+
+
+@pytest.mark.parametrize("spoil", [_lose, _garble, _fall_behind])
+async def test_an_inventory_that_cannot_follow_the_journal_is_loaded_anew(
+    db: Database,
+    sales: GroupCommit,
+    rival_sales: GroupCommit,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Database, int, pytest.MonkeyPatch], Awaitable[None]],
+):
+    show = await open_show(db)
+    await hold(sales, show.event_id, 1, seat_ids=[0])
+    await hold(rival_sales, show.event_id, 1, seat_ids=[1])
+    await hold(rival_sales, show.event_id, 1, seat_ids=[2])
+    await spoil(db, show.event_id, monkeypatch)
+    loads = _loads()
+
+    inventory = await sales.observe(show.event_id)
+
+    assert (inventory.version, list(inventory.seats[:4])) == (3, [HELD, HELD, HELD, FREE])
+    assert _loads() == loads + 1
+    await hold(sales, show.event_id, 1, seat_ids=[3])
+    assert set(await show.claims()) == {0, 1, 2, 3}
 
 
 async def test_who_has_the_document_gets_304_until_something_changes(
@@ -236,6 +269,33 @@ async def test_looking_has_a_hold_that_is_over_tidied_up_and_then_writes_nothing
     assert await db.get(str, row, show.event_id) == written
 
 
+async def test_while_a_read_takes_its_time_what_is_there_is_shown_for_a_second(
+    app: Litestar, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    show = await open_show(db)
+    shown: LiveAvailability = app.state["availability"]
+    document = await shown.document(show.event_id)
+    observe, answer_now = GroupCommit.observe, asyncio.Event()
+
+    async def observe_slowly(self: GroupCommit, event_id: int) -> Inventory:
+        await answer_now.wait()
+        return await observe(self, event_id)
+
+    monkeypatch.setattr(GroupCommit, "observe", observe_slowly)
+    monkeypatch.setattr(live_availability, "READ_SECONDS", 0.0)
+    first = asyncio.create_task(shown.document(show.event_id))
+    await asyncio.sleep(0)
+
+    assert await asyncio.wait_for(shown.document(show.event_id), PATIENCE_SECONDS) is document
+    assert not first.done()
+    monkeypatch.setattr(live_availability, "OLD_SECONDS", 0.0)
+    second = asyncio.create_task(shown.document(show.event_id))
+    await asyncio.sleep(0)
+    assert not second.done()
+    answer_now.set()
+    assert await first is await second is document
+
+
 async def test_only_so_many_events_are_kept(
     app: Litestar, client: httpx.AsyncClient, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
@@ -258,69 +318,6 @@ async def test_without_postgresql_the_answer_is_503_and_not_an_old_document(dsn:
             while True:
                 await away.availability.document(show.event_id)
                 await asyncio.sleep(0.01)
-
-
-async def test_fifty_thousand_seats_in_any_state_fit_in_16_kilobytes(db: Database):
-    show = await open_show(db, seats=60)
-    picture = await _picture(db, show)
-    codes = bytes(random.Random(3).choices(range(4), k=50_000))
-    full = Picture(123_456, picture.terms, picture.seat_map, codes, picture.category_left, ())
-
-    document = render_document(full)
-
-    assert len(document.packed) < 13_000
-    assert gzip.decompress(document.packed) == document.body
-    assert len(document.body) < 17_500
-
-
-@pytest.mark.parametrize("seats", [0, 1, 2, 3, 4, 5, 257])
-def test_seats_are_packed_as_the_api_says(seats: int):
-    codes = bytes(random.Random(seats).choices(range(4), k=seats))
-
-    packed = base64.b64decode(base64.b64encode(pack_codes(codes)))
-
-    assert len(packed) == (seats + 3) // 4
-    assert bytes(packed[seat >> 2] >> 2 * (seat & 3) & 3 for seat in range(seats)) == codes
-
-
-async def test_a_picture_made_from_the_one_before_counts_like_one_made_anew(db: Database):
-    show = await open_show(db, seats=60, areas=[30, 5])
-    terms = await find_sale_terms(db, show.event_id)
-    assert terms
-    inventory = Inventory(terms, await get_seat_map(db, terms.seat_map_id), 0, bytes(32))
-    chance = random.Random(2)
-    picture = picture_of(inventory)
-    for version in range(1, 50):
-        inventory.version = version
-        for seat_id in chance.sample(range(60), 7):
-            inventory.seats[seat_id] = chance.randrange(4)
-        inventory.area_taken = [chance.randint(0, 30), chance.randint(0, 5)]
-
-        picture = picture_of(inventory, picture)
-
-        assert picture == picture_of(inventory)
-
-
-def test_every_kind_of_change_names_its_places_in_fields_that_a_step_knows():
-    """A new field with seats or areas in it must be added to `step_of`, or nobody is told of them."""
-    known = {
-        *("seat_ids", "area_ids", "freed_seat_ids", "freed_area_ids", "taken_seat_ids", "taken_area_ids"),
-    }
-    named = {
-        field
-        for kind in get_args(Change)
-        for field in kind.__struct_fields__
-        if "seat" in field or "area" in field
-    }
-
-    assert named == known
-    assert step_of(5, ()).seat_ids == ()
-
-
-async def _picture(db: Database, show: Show) -> Picture:
-    terms = await find_sale_terms(db, show.event_id)
-    assert terms
-    return picture_of(Inventory(terms, await get_seat_map(db, terms.seat_map_id), 0, bytes(32)))
 
 
 def _reads() -> float:

@@ -111,8 +111,9 @@ async def test_who_comes_back_is_told_exactly_what_it_missed(
 
 
 async def test_a_process_that_never_watched_the_event_reads_what_was_missed_from_the_journal(
-    dsn: str, db: Database, sales: GroupCommit
+    dsn: str, db: Database, sales: GroupCommit, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(live_availability, "ROWS_BACK_MAX", 4)
     show = await open_show(db)
     for seat in range(6):
         await hold(sales, show.event_id, 1, seat_ids=[seat])

@@ -90,8 +90,9 @@ async def watch_availability(
     """Tell of every change as it happens (Server-Sent Events).
 
     1. Get the document, then open this stream with `?after=` its `version`.
-    2. A `delta` says which state the seats have that changed, and the counts that changed, as of its
-       `version`, which is also its `id`. Pass over those that are not newer than what you have.
+    2. A `delta` names the seats that changed, in `free`, `held`, `sold` or `not_for_sale` as they are now,
+       and the `categories` and `areas` whose counts changed; what is empty is left out. Its `id` is its
+       `version`: pass over those that are not newer than what you have.
     3. `terms` comes at the beginning and when the event is changed: its state, sale window and prices.
     4. At a `reset` close the stream and begin again with 1.
 

@@ -18,7 +18,7 @@ from boxoffice.inventory.availability_queries import list_changes_between
 from boxoffice.inventory.changes import decode_changes
 from boxoffice.inventory.deltas import HEARTBEAT, step_of
 from boxoffice.inventory.group_commit import INVENTORIES_MAX, GroupCommit
-from boxoffice.inventory.viewers import Audience, Crowd, Viewer, end_all
+from boxoffice.inventory.viewers import COME_BACK_SECONDS, Audience, Crowd, Viewer, end_all
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.prerendered import Prerendered
@@ -176,7 +176,9 @@ class LiveAvailability:
         if shown.follower is not None or shown.audience is None:
             return
         if self._watched >= EVENTS_WATCHED_MAX:
-            raise Unavailable("Too many events are watched. Ask for the document now and then.", 15)
+            raise Unavailable(
+                "Too many events are watched. Ask for the document now and then.", COME_BACK_SECONDS
+            )
         shown.audience.move_on(shown.picture)
         self._watched += 1
         shown.follower = asyncio.create_task(self._keep_told(event_id, shown, shown.audience))

@@ -31,6 +31,9 @@ TOLD_AT_ONCE_MAX = 50
 # Telling takes at most a quarter of the time; the rest is for those who book.
 TELLING_SHARE_MAX = 0.25
 
+# A client without a stream asks for the document instead, and tries again no sooner than this.
+COME_BACK_SECONDS = 15
+
 # When a server stops, its viewers come back within these seconds and not all in the same moment.
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 1, 4
 
@@ -51,7 +54,9 @@ class Crowd:
     def enter(self) -> None:
         """One more. Raises `Unavailable` when there is no room."""
         if self._count >= STREAMS_MAX:
-            raise Unavailable("Too many people are watching. Ask for the document now and then.", 15)
+            raise Unavailable(
+                "Too many people are watching. Ask for the document now and then.", COME_BACK_SECONDS
+            )
         self._count += 1
         metrics.VIEWERS.inc()
 
