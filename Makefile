@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench requirements clean
+.PHONY: help demo test sim check format bench requirements clean
 
 help:  ## Say what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,6 +17,9 @@ demo: $(VENV)/ready  ## Sell tickets on http://localhost:8000 (RESET=1 starts an
 
 test: $(VENV)/ready-dev  ## Run the tests against a real PostgreSQL (ARGS="-k race" picks some)
 	$(BIN)/python -m pytest $(ARGS)
+
+sim: $(VENV)/ready-dev  ## Sell while everything goes wrong, then check every promise (SEED=7 STEPS=5000)
+	PYTHONPATH=tests $(BIN)/python -m simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),2000) $(ARGS)
 
 check: $(VENV)/ready-dev  ## Check format, lint, types and import contracts
 	$(BIN)/ruff format --check .

@@ -1,0 +1,99 @@
+"""What was asked and what was answered: the simulation's own memory, which nothing of ours can change."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory.commands import Command, Expire, Hold, Outcome
+from boxoffice.kit.errors import Refusal, Unavailable
+
+# Lines of a failure's history: what fits on a screen.
+HISTORY_LINES_MAX = 40
+
+
+class Unknown(msgspec.Struct, frozen=True):
+    """No answer came, or one that promises nothing: it may have happened or not."""
+
+    why: str
+
+
+Answer = Outcome | Refusal | Unknown | Exception
+
+
+class Broken(AssertionError):  # noqa: N818  found what we were looking for
+    """A promise was not kept; which, where, and as well as we know about which booking."""
+
+    def __init__(self, promise: str, words: str, event_id: int, booking_id: UUID | None = None) -> None:
+        super().__init__(f"{promise}: {words}")
+        self.promise = promise
+        self.event_id = event_id
+        self.booking_id = booking_id
+        self.history: list[str] = []
+
+
+class Ask(msgspec.Struct):
+    """One command of one client and its answer."""
+
+    step: int
+    process: str
+    event_id: int
+    command: Command
+    poisoned: bool = False
+    answer: Answer = Unknown("nobody answered")
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it may have happened or not."""
+        return isinstance(self.answer, Unknown | Unavailable)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it must not have happened."""
+        return isinstance(self.answer, Refusal) or (self.poisoned and not self.is_unknown)
+
+
+class Record:
+    """All that happened, in the order of asking."""
+
+    def __init__(self) -> None:
+        self.asks: list[Ask] = []
+        self.notes: list[tuple[int, int, str]] = []
+
+    def note(self, step: int, event_id: int, words: str) -> None:
+        """Something that is not a command: a fault, a payment, a report. Event 0 is every event."""
+        self.notes.append((step, event_id, words))
+
+    def of(self, event_id: int) -> list[Ask]:
+        """What was asked of an event."""
+        return [ask for ask in self.asks if ask.event_id == event_id]
+
+    def history(self, broken: Broken, seats: Callable[[UUID], set[int]]) -> list[str]:
+        """The lines that have to do with what was broken, the latest first kept when there are many."""
+        booking_id = broken.booking_id
+        touched = seats(booking_id) if booking_id else set[int]()
+        lines: list[tuple[int, str]] = []
+        for ask in self.of(broken.event_id):
+            about = getattr(ask.command, "booking_id", None)
+            wanted = {
+                seat
+                for field in ("seat_ids", "give_seat_ids", "take_seat_ids")
+                for seat in getattr(ask.command, field, ())
+            }
+            if booking_id is None or about == booking_id or touched & wanted:
+                lines.append((ask.step, f"{ask.process} {_shown(ask.command)} -> {_shown(ask.answer)}"))
+        lines += [(step, words) for step, event_id, words in self.notes if event_id in (0, broken.event_id)]
+        lines.sort(key=lambda line: line[0])
+        return [f"step {step}: {words}" for step, words in lines[-HISTORY_LINES_MAX:]]
+
+
+def _shown(value: object) -> str:
+    """Shorter than its repr: what is the default is left out."""
+    if isinstance(value, Refusal):
+        return f"{type(value).__name__} {value.members()}"
+    if isinstance(value, Expire):
+        return "Expire"
+    if isinstance(value, Hold):
+        places = f"{value.seat_ids} {value.area_ids} {value.best or ''}"
+        return f"Hold {value.booking_id} buyer {value.buyer_id} {places}"
+    return repr(value)

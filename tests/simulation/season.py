@@ -1,0 +1,296 @@
+"""A season: a set of shows, a few hundred steps with some kinds of faults, and then every checker."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Coroutine
+from contextvars import Context
+from typing import Any
+
+from boxoffice.inventory.commands import Booking, Command, Held, Hold
+from boxoffice.kit.errors import Refusal, Unavailable
+from boxoffice.kit.ids import event_of, new_id
+from boxoffice.payments.checkout import start_payment
+from boxoffice.payments.facts import take_fact
+from simulation import checks
+from simulation.bank import Report
+from simulation.process import Process
+from simulation.record import Ask, Broken, Unknown
+from simulation.stage import Sale, delete_claims_by_hand, open_sales
+from simulation.steps import FAULTS, Step, choose_step, do_step
+from simulation.world import World, repairs
+
+# So many steps share a set of shows: enough to sell them out, few enough to read.
+STEPS_MAX = 400
+
+# Clients that wait at once; the next step begins when one of them is answered.
+_CLIENTS_MAX = 40
+
+# Buyer numbers of the probes at the end, beyond those of the steps.
+_PROBE_BUYER = 1_000
+
+# Holds that last longer than this are not waited for.
+_WAIT_SECONDS_MAX = 2
+
+# How often a bank reports again, and how often we look whether a refund is done, before it is a fault.
+_TRIES_MAX = 400
+
+
+class Season:
+    """One season's driver."""
+
+    def __init__(self, world: World, number: int, first_step: int, steps: int) -> None:
+        self.world = world
+        self.number = number
+        self.step_numbers = range(first_step, first_step + steps)
+        self.sales: list[Sale] = []
+        self.lagging: dict[str, int] = {}
+        # Not everything goes wrong in every season: with some faults left out others get further.
+        chance = random.Random(f"{world.plan.seed}:season {number}")
+        self.faults = frozenset(name for name in FAULTS if chance.random() < 0.6)
+        self.counts: Counter[str] = Counter()
+        self._step = first_step
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._chance = chance
+
+    async def run(self) -> None:
+        """Run it and check it. Raises `Broken`."""
+        self.sales = await open_sales(self.world.db)
+        before = repairs()
+        for number in self.step_numbers:
+            self._step = number
+            step = choose_step(self.world.plan.seed, self._step, self.sales, self.faults)
+            await do_step(self, step)
+            for report in self.world.bank.due(self._step):
+                self._deliver(report, self.world.any_process(step.chance))
+            await asyncio.sleep(step.chance.choice((0, 0, 0.001, 0.004, 0.012)))
+            await self._make_room(_CLIENTS_MAX)
+            await self.world.bury_the_dead()
+        await self._finish()
+        self._check_repairs(before)
+
+    def pick_process(self, chance: random.Random) -> Process:
+        """One that lives and takes commands now; those that lag behind come back later."""
+        processes = self.world.processes
+        awake = [process for process in processes if self.lagging.get(process.name, 0) <= self._step]
+        return chance.choice(awake or processes)
+
+    def pick_booking(self, step: Step) -> Booking | None:
+        """One of the bookings that were answered; the later ones rather than the first."""
+        held = [
+            ask.answer.booking
+            for ask in self.world.record.asks
+            if ask.event_id == step.sale.event_id and isinstance(ask.answer, Held)
+        ]
+        return held[-1 - int(len(held) * step.chance.random() ** 2)] if held else None
+
+    def note(self, step: Step, words: str, *, everywhere: bool = False) -> None:
+        """Keep it for the history of a failure."""
+        self.counts[step.kind] += 1
+        self.world.record.note(step.number, 0 if everywhere else step.sale.event_id, words)
+
+    def ask(self, step: Step, process: Process, command: Command, *, poisoned: bool = False) -> None:
+        """Have a client ask, and go on."""
+        ask = Ask(step.number, process.name, step.sale.event_id, command, poisoned)
+        self.world.record.asks.append(ask)
+        task = process.call(self._answer(process, ask))
+        self._track(task)
+        if step.kind == "hang up":
+            asyncio.get_running_loop().call_later(step.chance.random() * 0.01, task.cancel)
+
+    async def _answer(self, process: Process, ask: Ask) -> None:
+        try:
+            answer = await process.sales.submit(ask.event_id, ask.command)
+        except (Refusal, Unavailable) as error:
+            answer = error
+        except asyncio.CancelledError:
+            ask.answer = Unknown("the client or its process was gone")
+            raise
+        except Exception as error:  # noqa: BLE001  a checker says that nobody may be answered so
+            answer = error
+        ask.answer = Unknown("its process was gone") if process.dead else answer
+        self.counts[type(ask.answer).__name__] += 1
+
+    def begin_payment(self, step: Step, process: Process, booking: Booking) -> None:
+        """Have a buyer start a payment and go to the bank."""
+
+        async def pay() -> None:
+            provider = step.chance.choice(process.providers.names)
+            try:
+                payment = await start_payment(
+                    process.db, process.providers,
+                    booking_id=booking.id, buyer_id=booking.buyer_id, provider=provider,
+                )  # fmt: skip
+            except (Refusal, Unavailable):
+                return
+            if not process.dead:
+                self.note(step, f"payment {payment.id} of booking {booking.id} is begun")
+                self.world.bank.pay(payment, step.number, step.chance)
+
+        self._track(process.call(pay()))
+
+    def observe(self, step: Step, process: Process) -> None:
+        """Have somebody look at what is left, beside those who buy."""
+
+        async def look() -> None:
+            try:
+                await process.sales.observe(step.sale.event_id)
+            except Unavailable:
+                return
+
+        self._track(process.call(look()))
+
+    async def restart(self, process: Process) -> None:
+        """Stop a process in good order and start another."""
+        index = self.world.processes.index(process)
+        await process.stop()
+        self.world.processes[index] = await self.world.start_process()
+
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do it while the steps go on, in no context of whoever is being watched."""
+        self._track(asyncio.create_task(work, context=Context()))
+
+    def _track(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+
+    def _deliver(self, report: Report, process: Process) -> None:
+        report.in_flight = True
+        event_id = event_of(report.fact.payment_id)
+
+        async def deliver() -> None:
+            try:
+                await take_fact(process.db, process.sales, report.provider, report.fact)
+            except Unavailable:
+                return
+            except Exception as error:
+                if process.dead:
+                    return
+                raise Broken("P5", f"{report.fact} was answered with {error!r}", event_id) from error
+            if not process.dead:
+                report.heard += 1
+                self.counts["reports"] += 1
+                words = f"{process.name} has heard of {report.fact.kind} {report.fact.payment_id}"
+                self.world.record.note(self._step, event_id, words)
+
+        task = process.call(deliver())
+        task.add_done_callback(lambda _: setattr(report, "in_flight", False))
+        report.tried += 1
+        report.due_step = self._step + min(report.tried, 20)
+        self._track(task)
+
+    async def _make_room(self, clients_max: int) -> None:
+        """Wait until no more than so many clients wait; say it when one of them has failed."""
+        while True:
+            done = {task for task in self._tasks if task.done()}
+            self._tasks -= done
+            for task in done:
+                if task.cancelled() or (error := task.exception()) is None:
+                    continue
+                if isinstance(error, Broken):
+                    raise error
+                words = f"something was answered with a fault: {error!r}"
+                raise Broken("P4", words, self.sales[0].event_id) from error
+            if len(self._tasks) <= clients_max:
+                return
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _finish(self) -> None:
+        """Let the season end: late money comes, holds run out, free places are tried, all is checked."""
+        for process in self.world.processes:
+            process.fates.clear()
+        await self._make_room(0)
+        await self.world.bury_the_dead()
+        for sale in self.sales:
+            await delete_claims_by_hand(self.world.db, sale.event_id)
+        fresh = await self.world.start_process()
+        self.world.processes.append(fresh)
+        try:
+            late = [report for report in self.world.bank.due(10**9) if self._chance.random() < 0.5]
+            await self._deliver_all(fresh, late)
+            for sale in self.sales:
+                if sale.hall.hold_seconds <= _WAIT_SECONDS_MAX:
+                    await sale.show.wait_for_holds_to_end()
+            for sale in self.sales:
+                await self._probe(sale, fresh)
+            await self._deliver_all(fresh, self.world.bank.due(10**9))
+            await self._wait_for_refunds()
+            for sale in self.sales:
+                await self._check(sale)
+        finally:
+            self.world.processes.remove(fresh)
+            await fresh.stop()
+            for process in [process for process in self.world.processes if process.corrupted]:
+                await self.restart(process)
+
+    async def _deliver_all(self, process: Process, reports: list[Report]) -> None:
+        for _ in range(_TRIES_MAX):
+            unheard = [report for report in reports if report.heard < report.times]
+            if not unheard:
+                return
+            for report in unheard:
+                self._deliver(report, process)
+            await self._make_room(0)
+        raise Broken("P5", f"reports are not heard: {reports}", self.sales[0].event_id)
+
+    async def _probe(self, sale: Sale, fresh: Process) -> None:
+        """P7: without any background job, every place that nobody has bought or holds can be had."""
+        old = self.world.any_process(self._chance)
+        honest = not old.corrupted and not sale.hall.tampered and self._chance.random() < 0.5
+        process = old if honest else fresh
+        past = await checks.read_past(self.world.db, sale)
+        live = {
+            seat_id
+            for seat_id, owner in past.owner_of.items()
+            if past.bookings[owner].state == "CONFIRMED" or sale.hall.hold_seconds > _WAIT_SECONDS_MAX
+        }
+        free = [seat_id for seat_id in range(sale.hall.seats) if seat_id not in live]
+        # One party for the hall with the rule against single seats: the whole rest strands nobody.
+        parties = [free] if sale.hall.orphan_rule == "ENFORCE" else [[seat_id] for seat_id in free]
+        asks = [
+            Ask(self._step, process.name, sale.event_id,
+                Hold(new_id(sale.event_id), _PROBE_BUYER + index, tuple(party)))
+            for index, party in enumerate(parties) if party
+        ]  # fmt: skip
+        self.world.record.asks += asks
+        await asyncio.gather(*[process.call(self._answer(process, ask)) for ask in asks])
+        for ask in asks:
+            if not isinstance(ask.answer, Held):
+                words = f"{process.name} could not have {ask.command}, which is free: {ask.answer!r}"
+                raise Broken("P7", f"{words} [{sale.hall.name}]", sale.event_id)
+
+    async def _wait_for_refunds(self) -> None:
+        for _ in range(_TRIES_MAX):
+            if not await self.world.db.get(int, "SELECT count(*) FROM refunds WHERE state = 'DUE'"):
+                return
+            await asyncio.sleep(0.05)
+        raise Broken("P5", "a refund that is due is never carried out", self.sales[0].event_id)
+
+    async def _check(self, sale: Sale) -> None:
+        db, record = self.world.db, self.world.record
+        past = await checks.read_past(db, sale)
+        checks.check_answers(record, sale, past)
+        await checks.check_payments(db, self.world.bank, sale, past)
+        await checks.check_tables(db, sale, past)
+        await checks.check_journal(db, sale)
+        await checks.check_memory(db, sale, "the tables", await checks.load_inventory(db, sale))
+        for process in self.world.processes:
+            known = process.inventory(sale.event_id)
+            if known is not None and not process.corrupted and not sale.hall.tampered:
+                await checks.check_memory(db, sale, process.name, known)
+        happened = past.bookings.keys()
+        self.counts["unknown, and it happened"] += sum(
+            ask.is_unknown and isinstance(ask.command, Hold) and ask.command.booking_id in happened
+            for ask in record.of(sale.event_id)
+        )
+
+    def _check_repairs(self, before: dict[str, float]) -> None:
+        """Nothing has to be mended that nobody broke: constraints and reloads are no way to work."""
+        after = repairs()
+        gaps = after.get("journal gap", 0) - before.get("journal gap", 0)
+        apart = after["taken apart"] - before["taken apart"]
+        broken_by_us = self.faults & {"poison", "corrupt", "claim by hand"}
+        if gaps:
+            raise Broken("P8", f"{gaps:.0f} times the journal had a gap", self.sales[0].event_id)
+        if apart and not broken_by_us:
+            words = f"{apart:.0f} batches were taken apart, and nothing was wrong with them"
+            raise Broken("P1", words, self.sales[0].event_id)

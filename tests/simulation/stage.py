@@ -1,0 +1,93 @@
+"""The shows of a season: each tempts the rules in another way, and their waiting times overlap."""
+
+import msgspec
+
+from boxoffice.kit.postgres import Database
+from shows import Show, open_show
+
+
+class Hall(msgspec.Struct, frozen=True):
+    """What is put on sale. `tampered`: somebody writes claims into its tables by hand."""
+
+    name: str
+    seats: int
+    areas: tuple[int, ...]
+    hold_seconds: int
+    places_per_buyer_max: int
+    price: int = 2500
+    orphan_rule: str = "OFF"
+    tampered: bool = False
+
+
+HALLS = (
+    Hall("crowd", 10, (4,), 1, 3),
+    Hall("hall", 60, (20, 3), 1, 6),
+    Hall("orphans", 40, (), 600, 100, orphan_rule="ENFORCE"),
+    Hall("free", 20, (5,), 2, 4, price=0),
+    Hall("tampered", 20, (6,), 1, 8, tampered=True),
+)
+
+
+class Sale(msgspec.Struct, frozen=True):
+    """A show of a season, what it is, and its event."""
+
+    show: Show
+    hall: Hall
+
+    @property
+    def event_id(self) -> int:
+        """The event's id."""
+        return self.show.event_id
+
+
+async def open_sales(db: Database) -> list[Sale]:
+    """One event of each kind."""
+    return [await _open(db, hall) for hall in HALLS]
+
+
+async def _open(db: Database, hall: Hall) -> Sale:
+    show = await open_show(
+        db,
+        seats=hall.seats,
+        areas=hall.areas,
+        price=hall.price,
+        places_per_buyer_max=hall.places_per_buyer_max,
+        hold_seconds=hall.hold_seconds,
+    )
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE events SET orphan_rule = $2 WHERE id = $1", show.event_id, hall.orphan_rule)
+    return Sale(show, hall)
+
+
+async def change_prices(db: Database, event_id: int, amount: int) -> None:
+    """From the next batch on a place costs this much."""
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE event_prices SET amount = $2 WHERE event_id = $1", event_id, amount)
+        await tx.execute("UPDATE events SET revision = revision + 1 WHERE id = $1", event_id)
+
+
+async def insert_claim_by_hand(db: Database, event_id: int, seat_id: int, booking_id: object) -> None:
+    """A claim that no booking made, if nobody has the seat."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO claims VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", event_id, seat_id, booking_id
+        )
+
+
+async def delete_claims_by_hand(db: Database, event_id: int) -> None:
+    """Take them back: those whose booking there never was."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            DELETE FROM claims AS claim
+             WHERE event_id = $1
+               AND NOT EXISTS (SELECT FROM bookings
+                                WHERE event_id = claim.event_id AND id = claim.booking_id)
+            """,
+            event_id,
+        )
+
+
+async def cut_backend(db: Database, pid: int) -> None:
+    """Have PostgreSQL itself end a session, whatever it is doing."""
+    await db.find(bool, "SELECT pg_terminate_backend($1)", pid)

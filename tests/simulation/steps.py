@@ -1,0 +1,199 @@
+"""The steps of the simulation. Each draws its choices from the seed and its own number, and nothing else."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory.commands import (
+    Adjacent,
+    BestAvailable,
+    Booking,
+    Cancel,
+    Command,
+    Exchange,
+    Expire,
+    Held,
+    Hold,
+    Renew,
+)
+from boxoffice.kit.ids import new_id
+from simulation.stage import Sale, change_prices, cut_backend, insert_claim_by_hand
+
+if TYPE_CHECKING:
+    from simulation.season import Season
+
+# Buyers of a show. Few, so that their limits are reached.
+_BUYERS_MAX = 7
+
+# A fate comes true at most so many awaits from now: a batch has about twelve, so it may be this one,
+# the next one or the one after that.
+_AWAITS_MAX = 40
+
+# How long work is kept waiting at one await: longer than a batch, shorter than any time-out.
+_STALL_SECONDS_MAX = 0.08
+
+# What may be going wrong in a season, and how often compared with the steps of buyers (100 together).
+FAULTS = {
+    "kill": 2.5,
+    "cut": 3.0,
+    "cut by the server": 3.0,
+    "stall": 5.0,
+    "lag": 1.5,
+    "hang up": 4.0,
+    "poison": 2.0,
+    "corrupt": 1.5,
+    "claim by hand": 1.0,
+}
+
+_BUYING = {
+    "hold": 40.0,
+    "best": 8.0,
+    "renew": 6.0,
+    "exchange": 9.0,
+    "cancel": 8.0,
+    "pay": 20.0,
+    "expire": 2.0,
+    "observe": 4.0,
+    "reprice": 0.5,
+    "restart": 0.3,
+    "rest": 0.7,
+}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A step about to be done."""
+
+    number: int
+    kind: str
+    chance: random.Random
+    sale: Sale
+
+
+def choose_step(seed: int, number: int, sales: list[Sale], faults: frozenset[str]) -> Step:
+    """The step of this number; the same for the same seed, whatever happened before."""
+    chance = random.Random(f"{seed}:{number}")
+    weights = _BUYING | {name: FAULTS[name] for name in sorted(faults)}
+    kind = chance.choices(list(weights), list(weights.values()))[0]
+    return Step(number, kind, chance, chance.choice(sales))
+
+
+async def do_step(season: "Season", step: Step) -> None:
+    """Begin it; clients are answered while later steps begin."""
+    process = season.pick_process(step.chance)
+    match step.kind:
+        case "kill" | "cut" | "stall" | "cut by the server":
+            _harm(season, step)
+        case "lag":
+            season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
+        case "restart":
+            season.note(step, f"{process.name} is restarted", everywhere=True)
+            await season.restart(process)
+        case "corrupt":
+            if process.corrupt(step.sale.event_id, step.chance):
+                season.note(step, f"memory of {process.name} is corrupted")
+        case "claim by hand" | "reprice" | "rest":
+            await _happen(season, step)
+        case "pay":
+            if booking := season.pick_booking(step):
+                season.begin_payment(step, process, booking)
+        case "observe":
+            season.observe(step, process)
+        case _:
+            season.ask(step, process, _command(season, step), poisoned=step.kind == "poison")
+
+
+async def _happen(season: "Season", step: Step) -> None:
+    """What nobody asks a process for."""
+    chance, db = step.chance, season.world.db
+    if step.kind == "rest":
+        await asyncio.sleep(0.3)
+    elif step.kind == "reprice":
+        if step.sale.hall.price:
+            season.note(step, "the prices change")
+            await change_prices(db, step.sale.event_id, chance.choice((1900, 2500, 3100)))
+    else:
+        event_id, hall = next((sale.event_id, sale.hall) for sale in season.sales if sale.hall.tampered)
+        seat_id = chance.randrange(hall.seats)
+        season.note(step, f"somebody claims seat {seat_id} of event {event_id} by hand", everywhere=True)
+        await insert_claim_by_hand(db, event_id, seat_id, new_id(event_id))
+
+
+def _harm(season: "Season", step: Step) -> None:
+    chance, process, kind = step.chance, season.world.any_process(step.chance), step.kind
+    awaits = chance.randrange(_AWAITS_MAX)
+
+    def note(words: str, fate: Callable[[], float]) -> Callable[[], float]:
+        def come_true() -> float:
+            season.note(step, f"{process.name} {words}", everywhere=True)
+            return fate()
+
+        return come_true
+
+    match kind:
+        case "kill":
+            fate = note("is killed", process.kill)
+        case "cut":
+            fate = note("loses connections", lambda: process.cut_connections(chance))
+        case "stall":
+            fate = note("stands still for a moment", lambda: chance.random() * _STALL_SECONDS_MAX)
+        case _:
+
+            def cut() -> float:
+                for pid in process.backends():
+                    if chance.random() < 0.6:
+                        season.in_background(cut_backend(season.world.db, pid))
+                return 0
+
+            fate = note("is cut off by PostgreSQL", cut)
+    process.fates.append((awaits, fate))
+
+
+def _command(season: "Season", step: Step) -> Command:
+    chance = step.chance
+    if step.kind == "poison":
+        return Hold(new_id(step.sale.event_id), 1, seat_ids=("no number",))  # pyright: ignore[reportArgumentType]
+    if step.kind == "expire":
+        return Expire()
+    booking = season.pick_booking(step) if step.kind in ("renew", "exchange", "cancel") else None
+    if booking is None:
+        return _hold(step)
+    # Now and then somebody else tries.
+    buyer_id = booking.buyer_id if chance.random() < 0.95 else booking.buyer_id + 1
+    if step.kind == "renew":
+        return Renew(booking.id, buyer_id)
+    if step.kind == "cancel":
+        return Cancel(booking.id, buyer_id)
+    hall = step.sale.hall
+    take = tuple(chance.sample(range(hall.seats), chance.choice((0, 1, 1, 2))))
+    areas = tuple(chance.choices(range(len(hall.areas)), k=chance.choice((0, 0, 1)))) if hall.areas else ()
+    return Exchange(
+        booking.id, buyer_id, booking.seat_ids[: chance.randrange(3)], booking.area_ids[:1], take, areas
+    )
+
+
+def _hold(step: Step) -> Hold:
+    chance, hall = step.chance, step.sale.hall
+    booking_id: UUID = new_id(step.sale.event_id)
+    buyer_id = chance.randrange(1, _BUYERS_MAX + 1)
+    if step.kind == "best":
+        adjacent = chance.choice((Adjacent.REQUIRED, Adjacent.PREFERRED))
+        return Hold(booking_id, buyer_id, best=BestAvailable(chance.randrange(1, 4), adjacent=adjacent))
+    count = chance.choice((0, 1, 1, 2, 2, 3))
+    if chance.random() < 0.5:
+        first = chance.randrange(hall.seats - count + 1)
+        seats = tuple(range(first, first + count))
+    else:
+        seats = tuple(chance.sample(range(hall.seats), count))
+    areas = ()
+    if hall.areas and (not seats or chance.random() < 0.3):
+        areas = tuple(chance.choices(range(len(hall.areas)), k=chance.randrange(1, 4)))
+    return Hold(booking_id, buyer_id, seats or (() if areas else (0,)), areas)
+
+
+def held_of(answer: object) -> Booking | None:
+    """The booking of a hold that was answered."""
+    return answer.booking if isinstance(answer, Held) else None

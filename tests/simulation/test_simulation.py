@@ -1,0 +1,80 @@
+"""Short runs of the simulation, and proof that it sees what is broken. Longer runs: `make sim`."""
+
+from uuid import UUID
+
+import pytest
+
+from boxoffice.inventory import rules
+from boxoffice.inventory.draft import Draft
+from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from boxoffice.kit.postgres import Database
+from shows import Show
+from simulation.run import Verdict, make_database, run_plan, shrink
+from simulation.stage import HALLS, Sale
+from simulation.steps import FAULTS, choose_step
+from simulation.world import Plan
+
+# Enough to sell the small halls out and to have every kind of fault; a few seconds.
+_STEPS_MAX = 250
+
+
+@pytest.fixture(scope="module")
+async def own_dsn(postgres: EmbeddedPostgres) -> str:
+    """A database of our own: the simulation's worker takes every refund that is due."""
+    return await make_database(postgres.dsn)
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+async def test_every_promise_is_kept_while_everything_goes_wrong(own_dsn: str, seed: int):
+    verdict = await run_plan(own_dsn, Plan(seed, _STEPS_MAX), lambda _: None)
+
+    assert verdict.broken is None, "\n".join([str(verdict.broken), *verdict.broken.history])
+    assert verdict.counts["Held"] > 30
+    assert verdict.counts["reports"] > 10
+
+
+async def test_a_hold_that_never_ends_is_found_and_the_run_is_made_smaller(
+    own_dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    def forget(_draft: Draft, _booking_id: UUID) -> None:
+        pass
+
+    monkeypatch.setattr(rules, "_expire", forget)
+
+    verdict = await run_plan(own_dsn, Plan(11, 120), lambda _: None)
+    smaller = await shrink(own_dsn, verdict, lambda _: None, reruns_max=2)
+
+    assert _promise(verdict) == "P7"
+    assert _promise(smaller) == "P7"
+    assert smaller.plan is not None
+    assert (smaller.plan.processes, smaller.plan.steps < 120) == (1, True)
+    assert smaller.broken is not None
+    assert any("Hold" in line for line in smaller.broken.history)
+
+
+async def test_a_limit_that_forgets_the_batch_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
+    def places_before(draft: Draft, buyer_id: int) -> int:
+        return draft.inventory.places_of.get(buyer_id, 0)
+
+    monkeypatch.setattr(Draft, "places_of", places_before)
+
+    verdict = await run_plan(own_dsn, Plan(3, _STEPS_MAX, processes=1), lambda _: None)
+
+    assert _promise(verdict) == "P9"
+
+
+def test_the_seed_fixes_every_choice(db: Database):
+    sales = [Sale(Show(db=db, event_id=number, organizer_id=1), hall) for number, hall in enumerate(HALLS)]
+
+    def choices(seed: int) -> list[tuple[str, int]]:
+        steps = [choose_step(seed, number, sales, frozenset(FAULTS)) for number in range(300)]
+        return [(step.kind, step.sale.event_id) for step in steps]
+
+    assert choices(5) == choices(5)
+    assert choices(5) != choices(6)
+    assert set(FAULTS) <= {kind for kind, _ in choices(5)}
+
+
+def _promise(verdict: Verdict) -> str:
+    assert verdict.broken is not None, "nothing was found"
+    return verdict.broken.promise

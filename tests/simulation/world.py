@@ -1,0 +1,93 @@
+"""What outlives a season: the database, the bank, the job runner, and a row of server processes."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
+
+import msgspec
+
+from boxoffice.kit import metrics
+from boxoffice.kit.jobs import run_jobs
+from boxoffice.kit.postgres import Database
+from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
+from simulation.bank import Bank
+from simulation.process import Process
+from simulation.record import Record
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is run. The seed fixes every choice; `season` runs only that one."""
+
+    seed: int
+    steps: int
+    processes: int = 3
+    season: int | None = None
+
+
+class World:
+    """Processes come and go; the database, the bank and the record stay."""
+
+    def __init__(self, dsn: str, db: Database, plan: Plan) -> None:
+        self.dsn = dsn
+        self.db = db
+        self.plan = plan
+        self.bank = Bank(plan.seed)
+        self.record = Record()
+        self.processes: list[Process] = []
+        # Killed ones, whose last tasks have to be waited for.
+        self.dead: list[Process] = []
+        self._names = count(1)
+
+    async def start_process(self) -> Process:
+        """A new one, that knows nothing yet."""
+        process = Process(f"process {next(self._names)}", self.dsn, self.bank)
+        await process.start()
+        return process
+
+    async def bury_the_dead(self) -> None:
+        """Put a new process in the place of each that was killed."""
+        for index, process in enumerate(self.processes):
+            if process.dead:
+                self.dead.append(process)
+                self.processes[index] = await self.start_process()
+
+    def any_process(self, chance: random.Random) -> Process:
+        """One of those that live."""
+        return chance.choice(self.processes)
+
+
+@asynccontextmanager
+async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
+    """A world with its processes, and a worker that carries refunds out."""
+    db = Database(dsn, connections_max=6)
+    await db.open()
+    world = World(dsn, db, plan)
+    world.processes = [await world.start_process() for _ in range(plan.processes)]
+    worker_db = Database(dsn, connections_max=2)
+    await worker_db.open()
+    providers = world.processes[0].providers
+    jobs = asyncio.create_task(run_jobs(dsn, {REFUND_JOB: partial(carry_out_refund, worker_db, providers)}))
+    try:
+        yield world
+    finally:
+        jobs.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await jobs
+        for process in (*world.processes, *world.dead):
+            await process.stop()
+        await worker_db.close()
+        await db.close()
+
+
+def repairs() -> dict[str, float]:
+    """How often an inventory did not fit the journal, and how often a batch had to be taken apart."""
+    return {
+        sample.labels.get("reason", "taken apart"): sample.value
+        for metric in (*metrics.INVENTORY_LOADS.collect(), *metrics.BATCHES_TAKEN_APART.collect())
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
