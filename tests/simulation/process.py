@@ -9,7 +9,9 @@ from typing import Any, Generic, TypeVar
 
 import asyncpg
 
+from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.state import FREE, HELD, SOLD, Inventory
+from boxoffice.kit.postgres import Transaction
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.provider import Providers
@@ -56,6 +58,12 @@ class Process(Parts):
         self.corrupted = False
         # What happens at an await to come: how many awaits until then, and what.
         self.fates: list[tuple[int, Callable[[], float]]] = []
+        # What happens when the next batch has written everything and is about to commit.
+        self.before_commit: list[Callable[[], float]] = []
+        self.sales._consequences = [  # pyright: ignore[reportPrivateUsage]
+            *self.sales._consequences,  # pyright: ignore[reportPrivateUsage]
+            self._reach_commit,
+        ]
         self._tasks: set[asyncio.Task[Any]] = set()
         self._run = self.sales._run  # pyright: ignore[reportPrivateUsage]
         self.sales._run = self._run_mortally  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
@@ -72,9 +80,14 @@ class Process(Parts):
             started.set()
             await asyncio.Future()
 
+    def spare(self) -> None:
+        """Nothing more is going to happen to it."""
+        self.fates.clear()
+        self.before_commit.clear()
+
     async def stop(self) -> None:
         """End in good order: batches in flight first."""
-        self.fates.clear()
+        self.spare()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._life is not None:
             self._life.cancel()
@@ -84,7 +97,7 @@ class Process(Parts):
     def kill(self) -> float:
         """End as by `kill -9`: connections are cut where they are, and nothing is done any more."""
         self.dead = True
-        self.fates.clear()
+        self.spare()
         pool = self._pool()
         if pool is not None:
             pool.terminate()
@@ -93,10 +106,10 @@ class Process(Parts):
                 task.cancel()
         return 0
 
-    def cut_connections(self, chance: random.Random) -> float:
-        """Lose some of the connections, from our side, whatever they are being used for."""
+    def cut_connections(self, chance: random.Random, share: float = 0.6) -> float:
+        """Lose this share of the connections, from our side, whatever they are being used for."""
         for connection in self._connections():
-            if chance.random() < 0.6:
+            if chance.random() < share:
                 # The line breaks; that the driver is told nothing is what makes it a fault.
                 connection._transport.abort()  # pyright: ignore[reportPrivateUsage]
         return 0
@@ -142,6 +155,10 @@ class Process(Parts):
 
     async def _mortally(self, work: Coroutine[Any, Any, T]) -> T:
         return await _Watched(work, self._at_await)
+
+    async def _reach_commit(self, _tx: Transaction, _decided: Decided) -> None:
+        if self.before_commit:
+            self.before_commit.pop()()
 
     def _at_await(self) -> float:
         due = [fate for awaits, fate in self.fates if awaits <= 0]

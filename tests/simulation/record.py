@@ -5,7 +5,17 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.inventory.commands import Command, Expire, Hold, Outcome
+from boxoffice.inventory.commands import (
+    Booking,
+    Cancel,
+    Command,
+    Exchange,
+    Expire,
+    Held,
+    Hold,
+    Outcome,
+    Renew,
+)
 from boxoffice.kit.errors import Refusal, Unavailable
 
 # Lines of a failure's history: what fits on a screen.
@@ -87,13 +97,33 @@ class Record:
         return [f"step {step}: {words}" for step, words in lines[-HISTORY_LINES_MAX:]]
 
 
-def _shown(value: object) -> str:
-    """Shorter than its repr: what is the default is left out."""
-    if isinstance(value, Refusal):
-        return f"{type(value).__name__} {value.members()}"
-    if isinstance(value, Expire):
-        return "Expire"
-    if isinstance(value, Hold):
-        places = f"{value.seat_ids} {value.area_ids} {value.best or ''}"
-        return f"Hold {value.booking_id} buyer {value.buyer_id} {places}"
-    return repr(value)
+def _shown(value: object) -> str:  # noqa: PLR0911  one kind a line
+    """Shorter than its repr; of an id the end, which is random, tells bookings apart."""
+    match value:
+        case Refusal():
+            return f"{type(value).__name__} {value.members()}"
+        case Expire():
+            return "Expire"
+        case Hold():
+            places = f"{value.seat_ids} {value.area_ids} {value.best or ''}"
+            return f"Hold {short(value.booking_id)} buyer {value.buyer_id} {places}"
+        case Renew() | Cancel():
+            return f"{type(value).__name__} {short(value.booking_id)} buyer {value.buyer_id}"
+        case Exchange():
+            give, take = (
+                (value.give_seat_ids, value.give_area_ids),
+                (value.take_seat_ids, value.take_area_ids),
+            )
+            return f"Exchange {short(value.booking_id)} buyer {value.buyer_id} gives {give} takes {take}"
+        case Held():
+            return f"Held {_shown(value.booking)}"
+        case Booking():
+            until = f" until {value.expires_at:%H:%M:%S.%f}" if value.expires_at else ""
+            return f"{value.state} {value.seat_ids} {value.area_ids}{until}"
+        case _:
+            return repr(value)
+
+
+def short(id_: UUID) -> str:
+    """The end of an id."""
+    return f"..{str(id_)[-8:]}"

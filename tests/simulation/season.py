@@ -197,7 +197,7 @@ class Season:
     async def _finish(self) -> None:
         """Let the season end: late money comes, holds run out, free places are tried, all is checked."""
         for process in self.world.processes:
-            process.fates.clear()
+            process.spare()
         await self._make_room(0)
         await self.world.bury_the_dead()
         for sale in self.sales:
@@ -256,7 +256,8 @@ class Season:
         for ask in asks:
             if not isinstance(ask.answer, Held):
                 words = f"{process.name} could not have {ask.command}, which is free: {ask.answer!r}"
-                raise Broken("P7", f"{words} [{sale.hall.name}]", sale.event_id)
+                hold_id = getattr(ask.command, "booking_id", None)
+                raise Broken("P7", f"{words} [{sale.hall.name}]", sale.event_id, hold_id)
 
     async def _wait_for_refunds(self) -> None:
         for _ in range(_TRIES_MAX):

@@ -41,6 +41,7 @@ FAULTS = {
     "kill": 2.5,
     "cut": 3.0,
     "cut by the server": 3.0,
+    "lose a commit": 3.0,
     "stall": 5.0,
     "lag": 1.5,
     "hang up": 4.0,
@@ -85,7 +86,7 @@ async def do_step(season: "Season", step: Step) -> None:
     """Begin it; clients are answered while later steps begin."""
     process = season.pick_process(step.chance)
     match step.kind:
-        case "kill" | "cut" | "stall" | "cut by the server":
+        case "kill" | "cut" | "lose a commit" | "stall" | "cut by the server":
             _harm(season, step)
         case "lag":
             season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
@@ -138,6 +139,11 @@ def _harm(season: "Season", step: Step) -> None:
             fate = note("is killed", process.kill)
         case "cut":
             fate = note("loses connections", lambda: process.cut_connections(chance))
+        case "lose a commit":
+            cut_all = note("loses a batch before its commit", lambda: process.cut_connections(chance, 1))
+            die = note("is killed before a commit", process.kill)
+            process.before_commit.append(chance.choice((cut_all, cut_all, die)))
+            return
         case "stall":
             fate = note("stands still for a moment", lambda: chance.random() * _STALL_SECONDS_MAX)
         case _:
