@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections import defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
+from itertools import product
 from typing import Annotated
 
 import psutil
@@ -16,14 +16,15 @@ from bench import report
 from bench.accounting import Accountant
 from bench.checks import list_durability
 from bench.figures import Figure, Finding, median_finding, middle
-from bench.menu import ROWS, Bench, Options, findings_of
+from bench.menu import LAST, ROWS, Bench, Options, findings_of
 from bench.peers import make_tables
-from bench.stage import Stage, cluster, free_port, serving
+from bench.stage import RESULTS, Stage, cluster, free_port, serving
 
 # More than one phase of a few seconds could hold, in an event of 25,000 pairs less the warm-up.
 COUNT_MAX = 24_000
 
-RESULTS = Path(__file__).parent / "results"
+# Half a minute and half a gigabyte; five million take five times as much of both.
+PAST_BOOKINGS = 1_000_000
 
 
 def run(options: Options, console: Console) -> report.Report:
@@ -45,11 +46,13 @@ async def _measured(
         await make_tables(stage.db)
         bench = Bench(options, stage, Accountant(server, stage.postmaster))
         measures = [measure for row in options.rows for measure in ROWS[row](bench)]
+        # What changes the cluster for good comes when all else has been measured.
+        last = [measure for row in options.rows if row in LAST for measure in LAST[row](bench)]
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
         with Progress(*columns, console=console) as progress:
-            task = progress.add_task("warming up", total=len(measures) * options.rounds)
-            for number in range(options.rounds):
-                for measure in measures:
+            task = progress.add_task("warming up", total=len(measures + last) * options.rounds)
+            for group in measures, last:
+                for number, measure in product(range(options.rounds), group):
                     outcome = await measure(number)
                     if isinstance(outcome, Figure):
                         repetitions[outcome.name].append(outcome)
@@ -79,6 +82,7 @@ def main(
     rounds: Annotated[
         int, typer.Option(help="How often all phases are repeated; the middle one counts.")
     ] = 3,
+    past: Annotated[int, typer.Option(help="Old bookings that `growth` measures after.")] = PAST_BOOKINGS,
     workers: Annotated[int, typer.Option(help="Worker processes of the server.")] = 2,
     *,
     quick: Annotated[bool, typer.Option("--quick", help="One round of one second a phase.")] = False,
@@ -95,6 +99,7 @@ def main(
         holds=holds,
         rounds=1 if quick else rounds,
         workers=workers,
+        past=past,
     )
     RESULTS.mkdir(exist_ok=True)
     try:

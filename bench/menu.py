@@ -8,6 +8,16 @@ import msgspec
 from bench.accounting import Accountant
 from bench.best import SHARES_SOLD, best_found, measure_best
 from bench.figures import Figure, Finding
+from bench.growth import (
+    EMPTY,
+    HALLS,
+    WORKERS,
+    Past,
+    growth_found,
+    measure_event,
+    measure_hall,
+    measure_workers,
+)
 from bench.peers import Peer, measure_peer
 from bench.plan import Kind
 from bench.refused import measure_refusals, refusals_found
@@ -36,6 +46,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     holds: int
     rounds: int
     workers: int
+    past: int
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -88,21 +99,49 @@ def _best(bench: Bench) -> list[Measure]:
     return [partial(best, kind, share) for share in SHARES_SOLD for kind in (Kind.HOLD, Kind.BEST)]
 
 
+def _growth(bench: Bench) -> list[Measure]:
+    stage, accountant, seconds = bench.stage, bench.accountant, bench.options.seconds
+
+    def hall(seats: int, seed: int) -> Awaitable[Figure]:
+        return measure_hall(stage, accountant, seats, seconds, seed)
+
+    def workers(count: int, seed: int) -> Awaitable[Figure]:
+        return measure_workers(stage, count, seconds, seed)
+
+    def event(seed: int) -> Awaitable[Figure]:
+        return measure_event(stage, accountant, EMPTY, seconds, seed)
+
+    return [
+        *[partial(hall, seats) for seats in HALLS],
+        *[partial(workers, count) for count in WORKERS],
+        event,
+    ]
+
+
+def _growth_of_the_past(bench: Bench) -> list[Measure]:
+    past = Past(bench.options.past)
+    return [partial(past.measure, bench.stage, bench.accountant, bench.options.seconds)]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
     "refused": _refused,
     "best": _best,
+    "growth": _growth,
 }
+
+LAST = {"growth": _growth_of_the_past}
 
 TITLES = {
     "holds": "Holds of two named seats",
     "sale": "Full sales of two seats",
     "refused": "Refusals: two named seats that are gone",
     "best": "Holds of four seats side by side, of 50,000",
+    "growth": "Holds of two named seats, 256 connections, as things grow",
 }
 
 
 def findings_of(figures: list[Figure]) -> list[Finding]:
     """What the figures come to, one beside the other."""
-    return [*refusals_found(figures), *best_found(figures)]
+    return [*refusals_found(figures), *best_found(figures), *growth_found(figures)]

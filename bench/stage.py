@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import psutil
 
@@ -27,6 +28,8 @@ from boxoffice.catalog.venues import create_venue
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
 from boxoffice.migrations.run import migrate
+
+RESULTS = Path(__file__).parent / "results"
 
 SEATS = 50_000
 PAIRS = SEATS // 2
@@ -54,6 +57,15 @@ class Stage:
         self._seat_maps: dict[int, int] = {}
         self._tokens = Tokens(SECRET, minutes=15)
         self._buyers = 0
+
+    @contextmanager
+    def at(self, port: int) -> Generator[None]:
+        """Ask another server for the length of the block."""
+        before, self.port = self.port, port
+        try:
+            yield
+        finally:
+            self.port = before
 
     @property
     def postmaster(self) -> psutil.Process:
@@ -130,6 +142,44 @@ class Stage:
                 firsts,
                 places,
             )
+
+    async def insert_past(self, number: int, bookings: int) -> None:
+        """An event of the past: so many confirmed bookings of two seats, their claims and a journal.
+
+        Its id is below those of all events to come, as it is with what is old; its buyers are strangers.
+        """
+        async with self.db.transaction() as tx:
+            await tx.execute(
+                """
+                WITH sold AS (
+                    INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
+                                          currency, created_at, changed_at, ticket_count)
+                    SELECT -1000000 + $1::bigint, gen_random_uuid(), (random() * 1000000)::bigint,
+                           'CONFIRMED', ARRAY[2 * n, 2 * n + 1], '{}', '{4500,4500}', 9000,
+                           'EUR', now(), now(), 2
+                      FROM generate_series(0, $2::integer - 1) AS n
+                    RETURNING event_id, id, seat_ids
+                ), claimed AS (
+                    INSERT INTO claims (event_id, seat_id, booking_id)
+                    SELECT event_id, seat_id, id FROM sold, unnest(seat_ids) AS seat_id
+                )
+                INSERT INTO journal (event_id, version, at, changes, hash)
+                SELECT -1000000 + $1::bigint, version, now(), to_json(repeat('x', 2000)), sha256('x')
+                  FROM generate_series(1, $2::integer / 20) AS version
+                """,
+                number,
+                bookings,
+            )
+
+    async def tidy_up(self) -> None:
+        """What PostgreSQL would do by and by after a bulk load, done at once."""
+        connection = await asyncpg.connect(self.postgres.dsn)
+        try:
+            for table in ("bookings", "claims", "journal"):
+                await connection.execute(f"VACUUM (ANALYZE) {table}")
+            await connection.execute("CHECKPOINT")
+        finally:
+            await connection.close()
 
     async def new_buyers(self, count: int) -> list[str]:
         """Access tokens of this many new accounts."""
