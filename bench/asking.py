@@ -1,7 +1,7 @@
 """Ask our server: buyers with tokens of their own send what a row wants, and the meters run."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -30,10 +30,13 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     warm_up: int = WARM_UP_HOLDS
     places: int = 2
     each: int = HOLDS_PER_BUYER
+    per_second: float | None = None
 
 
-async def ask(stage: Stage, accountant: Accountant, asked: Asked) -> Measured:
-    """Run the phase; a buyer asks `each` times."""
+async def ask(
+    stage: Stage, accountant: Accountant, asked: Asked, until: Callable[[], Awaitable[None]] | None = None
+) -> Measured:
+    """Run the phase; a buyer asks `each` times. It ends early when `until` returns."""
     each = asked.each
     tokens = await stage.new_buyers(-(-len(asked.wanted) // each))
     plan = Plan(
@@ -48,8 +51,9 @@ async def ask(stage: Stage, accountant: Accountant, asked: Asked) -> Measured:
         ],
         webhook_key=derive_key(SECRET, "sandbox webhook"),
         places=asked.places,
+        per_second=asked.per_second,
     )
-    return await run_phase(accountant, plan, row=asked.row, name=asked.name)
+    return await run_phase(accountant, plan, row=asked.row, name=asked.name, until=until)
 
 
 def groups(

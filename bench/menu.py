@@ -18,6 +18,7 @@ from bench.growth import (
     measure_hall,
     measure_workers,
 )
+from bench.latency import Pace, latency_found
 from bench.peers import Peer, measure_peer
 from bench.plan import Kind
 from bench.refused import measure_refusals, refusals_found
@@ -123,12 +124,18 @@ def _growth_of_the_past(bench: Bench) -> list[Measure]:
     return [partial(past.measure, bench.stage, bench.accountant, bench.options.seconds)]
 
 
+def _latency(bench: Bench) -> list[Measure]:
+    pace = Pace(bench.stage, bench.accountant, bench.options.seconds)
+    return [pace.measure_peak, pace.measure_half]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
     "refused": _refused,
     "best": _best,
     "growth": _growth,
+    "latency": _latency,
 }
 
 LAST = {"growth": _growth_of_the_past}
@@ -139,9 +146,10 @@ TITLES = {
     "refused": "Refusals: two named seats that are gone",
     "best": "Holds of four seats side by side, of 50,000",
     "growth": "Holds of two named seats, 256 connections, as things grow",
+    "latency": "Latency at half of the peak rate, from the moment a request was due",
 }
 
 
 def findings_of(figures: list[Figure]) -> list[Finding]:
     """What the figures come to, one beside the other."""
-    return [*refusals_found(figures), *best_found(figures), *growth_found(figures)]
+    return [*refusals_found(figures), *best_found(figures), *growth_found(figures), *latency_found(figures)]

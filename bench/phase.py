@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -21,8 +22,15 @@ class Measured(msgspec.Struct, frozen=True):
     result: Result
 
 
-async def run_phase(accountant: Accountant, plan: Plan, *, row: str, name: str) -> Measured:
-    """Measure from the end of the warm-up to the last answer."""
+async def run_phase(
+    accountant: Accountant,
+    plan: Plan,
+    *,
+    row: str,
+    name: str,
+    until: Callable[[], Awaitable[None]] | None = None,
+) -> Measured:
+    """Measure from the end of the warm-up to the last answer; no visit begins once `until` has returned."""
     client = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -41,6 +49,9 @@ async def run_phase(accountant: Accountant, plan: Plan, *, row: str, name: str) 
                 raise SystemExit("boxoffice: the load client failed before it began.")
             before = accountant.read()
             client.stdin.write(b"go\n")
+            if until is not None:
+                await until()
+                client.stdin.write(b"stop\n")
             answer = await client.stdout.readline()
             spent = accountant.read() - before
     finally:

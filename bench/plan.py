@@ -33,7 +33,8 @@ class Plan(msgspec.Struct, frozen=True):
     """A phase. It ends after `seconds`, or when every buyer has been served.
 
     `warm_up` buyers are served before the clock starts. `webhook_key` signs as the sandbox does. A hold
-    is of `places` seats.
+    is of `places` seats. With `per_second` the loop is open: a buyer comes when it is their time, answered
+    or not those before them, and waits from then on; without, the next comes when one was answered.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Plan(msgspec.Struct, frozen=True):
     buyers: list[Buyer]
     webhook_key: bytes
     places: int = 2
+    per_second: float | None = None
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -61,7 +63,8 @@ class Result(msgspec.Struct, frozen=True):
 
     `statuses` counts every answer by its step and status, warm-up apart; `oddities` has one answer of each
     kind that was no success. `held` counts all 201s to holds, warm-up included, and `sold` all finished
-    sales likewise: what the tables must have.
+    sales likewise: what the tables must have. `ticks` counts answers by tenth of a second of the monotonic
+    clock, and status. `bare` counts answers 503 that did not say when to try again.
     """
 
     seconds: float
@@ -74,3 +77,5 @@ class Result(msgspec.Struct, frozen=True):
     sold: int
     booking_ids: list[str]
     oddities: dict[str, str]
+    ticks: list[tuple[int, int, int]]
+    bare: int
