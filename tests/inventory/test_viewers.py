@@ -14,6 +14,7 @@ from boxoffice.inventory.deltas import Recent, Step
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.live_availability import LiveAvailability
 from boxoffice.kit import metrics
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from inventory.selling import hold, paid
@@ -128,6 +129,43 @@ async def test_a_process_that_never_watched_the_event_reads_what_was_missed_from
 
     assert [states_in(each) for each in missed] == [dict.fromkeys((2, 3, 4, 5), "held")] * 20
     assert states_in(everything) == dict.fromkeys(range(6), "held")
+
+
+async def test_an_outage_while_it_reads_back_is_not_remembered(
+    app: Litestar, db: Database, sales: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    show = await open_show(db)
+    await hold(sales, show.event_id, 1, seat_ids=[1])
+
+    async def away(*_arguments: object) -> list[str]:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live_availability, "list_changes_between", away)
+        async with watching(app, show.event_id, after=0) as refused:
+            assert refused.status == 503
+
+    async with watching(app, show.event_id, after=0) as stream:
+        assert states_in(await stream.next("delta")) == {1: "held"}
+
+
+async def test_what_happens_while_a_stream_begins_is_told_after_what_was_missed(
+    app: Litestar, db: Database, sales: GroupCommit
+):
+    show = await open_show(db)
+    await hold(sales, show.event_id, 1, seat_ids=[1])
+    async with (
+        watching(app, show.event_id) as quick,
+        watching(app, show.event_id, after=0, slow=True) as slow,
+    ):
+        await quick.next("terms")
+        await hold(sales, show.event_id, 1, seat_ids=[2])
+        await quick.next("delta")
+        slow.taking.set()
+
+        versions = [(await slow.next("delta")).data["version"] for _ in range(2)]
+
+    assert versions == [1, 2]
 
 
 @pytest.mark.parametrize("nonsense", ["17", "9" * 40, "-1", "abc", "", "\u00b2"])

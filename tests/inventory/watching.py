@@ -35,6 +35,7 @@ class Stream:
         self.taking = asyncio.Event()
         self.taking.set()
         self.gone = asyncio.Event()
+        self.waiting = False
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._rest = ""
 
@@ -45,6 +46,7 @@ class Stream:
 
     async def send(self, message: Any) -> None:
         """Take a message of the server's; waits while stalled, as a full connection does."""
+        self.waiting = not self.taking.is_set()
         await self.taking.wait()
         if message["type"] == "http.response.start":
             self.status = message["status"]
@@ -89,10 +91,17 @@ def states_in(delta: Event) -> dict[int, str]:
 
 @asynccontextmanager
 async def watching(
-    app: Litestar, event_id: int, after: int | None = None, last_event_id: str | None = None
+    app: Litestar,
+    event_id: int,
+    *,
+    after: int | None = None,
+    last_event_id: str | None = None,
+    slow: bool = False,
 ) -> AsyncGenerator[Stream]:
-    """A stream that is open, or whose answer is there; the client hangs up at the end of the block."""
+    """A stream that has begun (a slow one: that is about to); the client hangs up at the end of the block."""
     stream = Stream()
+    if slow:
+        stream.taking.clear()
     path = f"/api/v1/events/{event_id}/availability/stream"
     headers = [(b"host", b"testserver")]
     if last_event_id is not None:
@@ -115,7 +124,7 @@ async def watching(
     served = asyncio.create_task(app(scope, stream.receive, stream.send))  # pyright: ignore[reportArgumentType]
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while not stream.status and not served.done():
+            while not stream.status and not stream.waiting and not served.done():
                 await asyncio.sleep(0.001)
         yield stream
     finally:

@@ -59,7 +59,7 @@ data: {"version":18,"revision":3,"state":"PUBLISHED","starts_at":"2027-06-12T18:
 async def get_availability(
     event_id: _EventId, availability: NamedDependency[LiveAvailability]
 ) -> Prerendered:
-    """Show the state of every seat and how many places are left, a fifth of a second old at most.
+    """Show the state of every seat and how many places are left, a fifth of a second old as a rule.
 
     Send the `ETag` back in `If-None-Match`, and ask for gzip. An event that was cancelled says so.
     """

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import msgspec
 import structlog
 
 from boxoffice.catalog.schemas import EventState
@@ -111,7 +112,11 @@ class LiveAvailability:
         if version is not None and version < shown.audience.recent.floor:
             if shown.reaching_back is None:
                 shown.reaching_back = asyncio.create_task(self._reach_back(event_id, shown.audience))
-            await asyncio.shield(shown.reaching_back)
+            try:
+                await asyncio.shield(shown.reaching_back)
+            except Unavailable as error:
+                shown.reaching_back = None
+                raise Unavailable(error.detail, error.retry_after) from None
         return Viewer(shown.audience, version)
 
     async def _level(self, event_id: int) -> _Shown:
@@ -215,18 +220,22 @@ class LiveAvailability:
         """The event as it is now, or as it was told last while PostgreSQL is away."""
         try:
             return (await self._level(event_id)).picture
-        except Unavailable as error:
-            _log.warning("viewers wait", event_id=event_id, reason=error.detail)
+        except Unavailable:
             return audience.told
 
     async def _reach_back(self, event_id: int, audience: Audience) -> None:
-        """Learn from the journal, once, what happened before anybody watched here."""
+        """Learn from the journal, once, what happened before anybody watched here, as far as can be."""
         recent = audience.recent
         while floor := recent.floor:
             after = max(0, floor - ROWS_BACK_MAX)
             rows = await list_changes_between(self._db, event_id, after, floor)
             if recent.floor != floor or len(rows) != floor - after:
                 return
-            for version, changes in zip(range(floor, after, -1), rows, strict=True):
-                if not recent.add_before(step_of(version, decode_changes(changes))):
+            for version, text in zip(range(floor, after, -1), rows, strict=True):
+                try:
+                    changes = decode_changes(text)
+                except msgspec.DecodeError:
+                    # Written by a later release; who has missed it gets a reset.
+                    return
+                if not recent.add_before(step_of(version, changes)):
                     return

@@ -25,6 +25,10 @@ from boxoffice.kit.http import STREAM, STREAMS_MAX
 # behind is better off coming back with its last id.
 BUFFER_BYTES_MAX = 65_536
 
+# Versions that viewers come back with, for which what they missed is rendered once: after a break of
+# the network most have one of a few.
+MISSED_KEPT_MAX = 32
+
 # Viewers told in one go, about a millisecond's work: those who book wait for no more than that.
 TOLD_AT_ONCE_MAX = 50
 
@@ -93,9 +97,12 @@ class Audience:
         if viewer.version > self.told.version:
             self._ahead.add(viewer)
             return render_terms(self.told)
-        if viewer.version not in self._missed:
-            self._missed[viewer.version] = self._since(viewer.version)
-        return self._missed[viewer.version] + render_terms(self.told)
+        missed = self._missed.get(viewer.version)
+        if missed is None:
+            missed = self._since(viewer.version)
+            if len(self._missed) < MISSED_KEPT_MAX:
+                self._missed[viewer.version] = missed
+        return missed + render_terms(self.told)
 
     def leave(self, viewer: "Viewer") -> None:
         """The viewer is gone."""
@@ -124,7 +131,7 @@ class Audience:
 
     async def tell(self, news: bytes) -> None:
         """Hand the news to everybody who is here now, with pauses for everything else."""
-        for viewer in self._ahead:
+        for viewer in list(self._ahead):
             if viewer.version is not None and viewer.version > self.told.version:
                 viewer.tell(render_reset(self.told.version))
         self._ahead.clear()
@@ -162,13 +169,24 @@ class Viewer:
     the stream ends, and the client resumes with the id of the last event it got.
     """
 
-    __slots__ = ("_audience", "_buffer", "_buffered", "_ended", "_life", "_send", "_sending", "version")
+    __slots__ = (
+        "_audience",
+        "_begun",
+        "_buffer",
+        "_buffered",
+        "_ended",
+        "_life",
+        "_send",
+        "_sending",
+        "version",
+    )
 
     def __init__(self, audience: Audience, version: int | None) -> None:
         self.version = version
         self._audience = audience
         self._buffer: deque[bytes] = deque()
         self._buffered = 0
+        self._begun = False
         self._ended = False
         self._life = asyncio.timeout(None)
         self._send: Send
@@ -177,12 +195,14 @@ class Viewer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[STREAM] = True  # pyright: ignore[reportGeneralTypeIssues]  a scope takes further keys
         self._send = send
-        first = self._audience.enter(self)
+        retry = random.randint(RETRY_SECONDS_MIN * 1000, RETRY_SECONDS_MAX * 1000)  # noqa: S311  no secret
+        # Comes before whatever is told while the answer begins.
+        self.tell(b"retry: %d\n\n" % retry + self._audience.enter(self))
         try:
             async with self._life:
                 await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
-                retry = random.randint(RETRY_SECONDS_MIN * 1000, RETRY_SECONDS_MAX * 1000)  # noqa: S311  no secret
-                self.tell(b"retry: %d\n\n" % retry + first)
+                self._begun = True
+                self._sending = asyncio.create_task(self._drain())
                 while (await receive())["type"] != "http.disconnect":
                     pass
         except TimeoutError:
@@ -201,7 +221,7 @@ class Viewer:
             return
         self._buffer.append(news)
         self._buffered += len(news)
-        if self._sending is None:
+        if self._begun and self._sending is None:
             self._sending = asyncio.create_task(self._drain())
         elif self._buffered > BUFFER_BYTES_MAX:
             self.end("slow")
