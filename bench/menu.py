@@ -19,6 +19,7 @@ from bench.growth import (
     measure_workers,
 )
 from bench.latency import Pace, latency_found
+from bench.memory import measure_memory
 from bench.peers import Peer, measure_peer
 from bench.plan import Kind
 from bench.refused import measure_refusals, refusals_found
@@ -129,6 +130,10 @@ def _latency(bench: Bench) -> list[Measure]:
     return [pace.measure_peak, pace.measure_half]
 
 
+def _memory(bench: Bench) -> list[Measure]:
+    return [partial(measure_memory, bench.stage)]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
@@ -136,6 +141,7 @@ ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "best": _best,
     "growth": _growth,
     "latency": _latency,
+    "memory": _memory,
 }
 
 LAST = {"growth": _growth_of_the_past}
