@@ -77,6 +77,7 @@ async def get_availability(
             description="Server-Sent Events: `delta`, `terms` and `reset`.",
             media_type="text/event-stream",  # pyright: ignore[reportArgumentType]  any string is allowed
             examples=[Example(value=_STREAM_EXAMPLE)],
+            generate_examples=False,
         ),
         **documents(NotFound, InvalidInput),
     },
