@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from boxoffice.inventory.commands import (
     Renew,
 )
 from boxoffice.kit.ids import new_id
+from simulation.process import Process
 from simulation.stage import Sale, change_prices, cut_backend, insert_claim_by_hand
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 
 # Buyers of a show. Few, so that their limits are reached.
 _BUYERS_MAX = 7
+
+# So many holds one buyer asks for at once: they meet in one batch, and his limit is among them.
+_RUSH_HOLDS = 8
 
 # A fate comes true at most so many awaits from now: a batch has about twelve, so it may be this one,
 # the next one or the one after that.
@@ -52,6 +57,7 @@ FAULTS = {
 
 _BUYING = {
     "hold": 40.0,
+    "rush": 2.0,
     "best": 8.0,
     "renew": 6.0,
     "exchange": 9.0,
@@ -88,16 +94,14 @@ async def do_step(season: "Season", step: Step) -> None:
     match step.kind:
         case "kill" | "cut" | "lose a commit" | "stall" | "cut by the server":
             _harm(season, step)
-        case "lag":
-            season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
-        case "restart":
-            season.note(step, f"{process.name} is restarted", everywhere=True)
-            await season.restart(process)
-        case "corrupt":
-            if process.corrupt(step.sale.event_id, step.chance):
-                season.note(step, f"memory of {process.name} is corrupted")
+        case "lag" | "restart" | "corrupt":
+            await _trouble(season, step, process)
         case "claim by hand" | "reprice" | "rest":
             await _happen(season, step)
+        case "rush":
+            buyer_id = step.chance.randrange(1, _BUYERS_MAX + 1)
+            for _ in range(_RUSH_HOLDS):
+                season.ask(step, process, msgspec.structs.replace(_hold(step), buyer_id=buyer_id))
         case "pay":
             if booking := season.pick_booking(step):
                 season.begin_payment(step, process, booking)
@@ -105,6 +109,17 @@ async def do_step(season: "Season", step: Step) -> None:
             season.observe(step, process)
         case _:
             season.ask(step, process, _command(season, step), poisoned=step.kind == "poison")
+
+
+async def _trouble(season: "Season", step: Step, process: Process) -> None:
+    """What happens to a process at once, between two of its awaits."""
+    if step.kind == "lag":
+        season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
+    elif step.kind == "restart":
+        season.note(step, f"{process.name} is restarted", everywhere=True)
+        await season.restart(process)
+    elif process.corrupt(step.sale.event_id, step.chance):
+        season.note(step, f"memory of {process.name} is corrupted")
 
 
 async def _happen(season: "Season", step: Step) -> None:
@@ -140,9 +155,12 @@ def _harm(season: "Season", step: Step) -> None:
         case "cut":
             fate = note("loses connections", lambda: process.cut_connections(chance))
         case "lose a commit":
-            cut_all = note("loses a batch before its commit", lambda: process.cut_connections(chance, 1))
-            die = note("is killed before a commit", process.kill)
-            process.before_commit.append(chance.choice((cut_all, cut_all, die)))
+            cut_all = note("loses a batch at its commit", lambda: process.cut_connections(chance, 1))
+            die = note("is killed at a commit", process.kill)
+            fate = chance.choice((cut_all, die))
+            # Or a moment after: COMMIT is on its way by then, and only its answer is lost.
+            after = chance.random() < 0.5
+            process.before_commit.append(partial(_soon, fate) if after else fate)
             return
         case "stall":
             fate = note("stands still for a moment", lambda: chance.random() * _STALL_SECONDS_MAX)
@@ -156,6 +174,11 @@ def _harm(season: "Season", step: Step) -> None:
 
             fate = note("is cut off by PostgreSQL", cut)
     process.fates.append((awaits, fate))
+
+
+def _soon(fate: Callable[[], float]) -> float:
+    asyncio.get_running_loop().call_soon(fate)
+    return 0
 
 
 def _command(season: "Season", step: Step) -> Command:
