@@ -95,6 +95,45 @@ async def false_sales(db: Database, event_ids: list[int], result: Result) -> lis
     return [] if found == expected else [f"{result.sold} sales were finished, but there are {found}"]
 
 
+class _SellOut(msgspec.Struct, frozen=True):
+    claims: int
+    claims_of_unpaid: int
+    tickets: int
+    seats_with_tickets: int
+    confirmed: int
+    payments: int
+
+
+async def false_sell_out(db: Database, event_id: int, seats: int) -> list[str]:
+    """What is wrong with an event that was sold in pairs to the last seat; nothing, if all is well.
+
+    Money that came too late was captured and then given back; such a payment is not CAPTURED.
+    """
+    found = await db.get(
+        _SellOut,
+        """
+        SELECT (SELECT count(*) FROM claims WHERE event_id = $1) AS claims,
+               (SELECT count(*) FROM claims AS claim
+                  JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = claim.booking_id
+                 WHERE claim.event_id = $1 AND booking.state <> 'CONFIRMED') AS claims_of_unpaid,
+               (SELECT count(*) FROM bookings WHERE event_id = $1 AND state = 'CONFIRMED') AS confirmed,
+               (SELECT count(*) FROM payments WHERE event_id = $1 AND state = 'CAPTURED') AS payments,
+               count(*) AS tickets,
+               count(DISTINCT seat_id) AS seats_with_tickets
+          FROM tickets
+         WHERE event_id = $1 AND state = 'VALID'
+        """,
+        event_id,
+    )
+    expected = _SellOut(seats, 0, seats, seats, seats // 2, seats // 2)
+    return [] if found == expected else [f"{seats} seats were to be sold, but there are {found}"]
+
+
+async def count_valid_tickets(db: Database, event_id: int) -> int:
+    """Tickets of this event that let somebody in."""
+    return await db.get(int, "SELECT count(*) FROM tickets WHERE event_id = $1 AND state = 'VALID'", event_id)
+
+
 async def count_scattered(db: Database, event_ids: list[int], seats_a_row: int) -> int:
     """Bookings of these events whose seats are not next to each other in one row."""
     return await db.get(

@@ -24,6 +24,7 @@ from bench.peers import Peer, measure_peer
 from bench.plan import Kind
 from bench.refused import measure_refusals, refusals_found
 from bench.rows import Load, measure_holds, measure_sales
+from bench.sell_out import measure_sell_out
 from bench.stage import Stage
 
 # Where the peers do best on few cores, and where connections begin to cost.
@@ -134,6 +135,10 @@ def _memory(bench: Bench) -> list[Measure]:
     return [partial(measure_memory, bench.stage)]
 
 
+def _sell_out(bench: Bench) -> list[Measure]:
+    return [partial(measure_sell_out, bench.stage, bench.accountant)]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
@@ -142,6 +147,7 @@ ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "growth": _growth,
     "latency": _latency,
     "memory": _memory,
+    "sell-out": _sell_out,
 }
 
 LAST = {"growth": _growth_of_the_past}

@@ -11,6 +11,7 @@ class Kind(StrEnum):
     HOLD              hold neighbouring seats, by their ids
     REFUSED           the same, of seats that are gone: each is to be refused
     BEST              hold as many seats, side by side, chosen by the server
+    RUSH              hold two seats that many want; half of those who get them give up, the others pay
     SALE              hold, start the payment, and play the provider: send its signed webhook
     SANDBOX_SALE      hold, start the payment, press `pay` at the sandbox, which sends the webhook
     """
@@ -18,6 +19,7 @@ class Kind(StrEnum):
     HOLD = "HOLD"
     REFUSED = "REFUSED"
     BEST = "BEST"
+    RUSH = "RUSH"
     SALE = "SALE"
     SANDBOX_SALE = "SANDBOX_SALE"
 

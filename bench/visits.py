@@ -2,8 +2,10 @@
 
 import hashlib
 import hmac
+import random
 import time
 import uuid
+from collections import deque
 from collections.abc import Generator, Iterator
 
 import msgspec
@@ -15,6 +17,11 @@ Answer = tuple[int, bytes]
 
 # Yields (step, request) and is sent the answer.
 Visit = Generator[tuple[str, bytes], Answer, None]
+
+
+# In a rush, how many pairs a buyer tries before the next one's turn, and how many get them and never pay.
+TRIES_A_TURN = 2
+SHARE_GIVING_UP = 0.5
 
 
 class _Created(msgspec.Struct):
@@ -83,6 +90,8 @@ def visits_of(plan: Plan, served: Served, ended: Ended) -> Iterator[Visit]:
     ]
     if plan.kind in {Kind.HOLD, Kind.REFUSED, Kind.BEST}:
         return (_hold(holds, served, ended) for _, holds in rendered)
+    if plan.kind is Kind.RUSH:
+        return _rush(plan, rendered, served, ended)
     return (_sale(plan, buyer, holds, served, ended) for buyer, holds in rendered)
 
 
@@ -123,6 +132,52 @@ def _sale(plan: Plan, buyer: Buyer, holds: list[bytes], served: Served, ended: E
         served.sold += sold
         served.visits += 1
         served.booking_ids.append(booking_id)
+
+
+def _rush(
+    plan: Plan, buyers: list[tuple[Buyer, list[bytes]]], served: Served, ended: Ended
+) -> Iterator[Visit]:
+    """Everybody in turn, again and again, until they have bought or the sale is over."""
+    line = deque(buyers)
+    while line and not ended.ended:
+        buyer, holds = line.popleft()
+        yield _try(plan, buyer, holds, line, served, ended)
+
+
+def _try(
+    plan: Plan,
+    buyer: Buyer,
+    holds: list[bytes],
+    line: deque[tuple[Buyer, list[bytes]]],
+    served: Served,
+    ended: Ended,
+) -> Visit:
+    """Try some pairs; with seats, pay or give up, as likely; without tickets, go to the end of the line."""
+    for request in random.sample(holds, TRIES_A_TURN):
+        if ended.ended:
+            return
+        status, body = yield "hold", request
+        served.visits += 1
+        if status != 201:
+            continue
+        served.held += 1
+        if random.random() < SHARE_GIVING_UP:
+            break
+        paid = yield from _pay(plan, buyer, _created.decode(body).id)
+        if paid:
+            served.sold += 1
+            return
+    line.append((buyer, holds))
+
+
+def _pay(plan: Plan, buyer: Buyer, booking_id: str) -> Generator[tuple[str, bytes], Answer, bool]:
+    """Start the payment and play the provider; whether the shop took note of the money."""
+    path = f"/api/v1/bookings/{booking_id}/payments"
+    status, body = yield "pay", render(plan.port, "POST", path, b"{}", buyer.access_token)
+    if status != 201:
+        return False
+    status, _ = yield "webhook", _render_webhook(plan.port, plan.webhook_key, _payment.decode(body))
+    return status == 204
 
 
 def _render_webhook(port: int, key: bytes, payment: _Payment) -> bytes:
