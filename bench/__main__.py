@@ -44,7 +44,7 @@ async def _measured(
     found: defaultdict[str, list[Finding]] = defaultdict(list)
     async with stage.built():
         await make_tables(stage.db)
-        bench = Bench(options, stage, Accountant(server, stage.postmaster))
+        bench = Bench(options, stage, Accountant(server, stage.postmaster), server)
         measures = [measure for row in options.rows for measure in ROWS[row](bench)]
         # What changes the cluster for good comes when all else has been measured.
         last = [measure for row in options.rows if row in LAST for measure in LAST[row](bench)]

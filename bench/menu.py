@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
+import psutil
 
 from bench.accounting import Accountant
 from bench.best import SHARES_SOLD, best_found, measure_best
@@ -20,6 +21,7 @@ from bench.growth import (
 )
 from bench.latency import Pace, latency_found
 from bench.memory import measure_memory
+from bench.overload import measure_overload, measure_pause
 from bench.peers import Peer, measure_peer
 from bench.plan import Kind
 from bench.refused import measure_refusals, refusals_found
@@ -58,6 +60,7 @@ class Bench(msgspec.Struct, frozen=True):
     options: Options
     stage: Stage
     accountant: Accountant
+    server: psutil.Process
 
 
 def _holds(bench: Bench) -> list[Measure]:
@@ -139,6 +142,13 @@ def _sell_out(bench: Bench) -> list[Measure]:
     return [partial(measure_sell_out, bench.stage, bench.accountant)]
 
 
+def _overload(bench: Bench) -> list[Measure]:
+    return [
+        partial(measure_overload, bench.stage, bench.accountant, bench.options.seconds),
+        partial(measure_pause, bench.stage, bench.accountant, bench.server),
+    ]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
@@ -148,6 +158,7 @@ ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "latency": _latency,
     "memory": _memory,
     "sell-out": _sell_out,
+    "overload": _overload,
 }
 
 LAST = {"growth": _growth_of_the_past}
