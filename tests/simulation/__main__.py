@@ -23,21 +23,24 @@ def main(
     """Sell tickets while everything goes wrong; say whether every promise was kept."""
     # What is logged here are the faults that we make.
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    folder = Path(tempfile.mkdtemp(prefix="boxoffice-simulation-"))
-    # The server may run as another user, who must be able to get there.
-    folder.chmod(0o711)
-    with EmbeddedPostgres(folder / "data") as server:
-        for number in range(seed, seed + seeds):
-            dsn = asyncio.run(make_database(server.dsn))
-            plan = Plan(number, steps, processes, season)
-            verdict = asyncio.run(run_plan(dsn, plan, typer.echo))
-            if verdict.broken is not None:
-                typer.echo(f"seed {number}: {verdict.broken}\nlooking for a smaller run ...")
-                verdict = asyncio.run(shrink(dsn, verdict, typer.echo))
-                report(verdict)
-                raise typer.Exit(1)
-            counts = ", ".join(f"{name} {count}" for name, count in sorted(verdict.counts.items()))
-            typer.echo(f"seed {number}: every promise was kept. {counts}")
+    with tempfile.TemporaryDirectory(prefix="boxoffice-simulation-") as folder:
+        # The server may run as another user, who must be able to get there.
+        Path(folder).chmod(0o711)
+        with EmbeddedPostgres(Path(folder) / "data") as server:
+            for number in range(seed, seed + seeds):
+                run(server.dsn, Plan(number, steps, processes, season))
+
+
+def run(server_dsn: str, plan: Plan) -> None:
+    """One seed; ends the program when a promise was broken."""
+    dsn = asyncio.run(make_database(server_dsn))
+    verdict = asyncio.run(run_plan(dsn, plan, typer.echo))
+    if verdict.broken is not None:
+        typer.echo(f"seed {plan.seed}: {verdict.broken}\nlooking for a smaller run ...")
+        report(asyncio.run(shrink(dsn, verdict, typer.echo)))
+        raise typer.Exit(1)
+    counts = ", ".join(f"{name} {count}" for name, count in sorted(verdict.counts.items()))
+    typer.echo(f"seed {plan.seed}: every promise was kept. {counts}")
 
 
 def report(verdict: Verdict) -> None:
