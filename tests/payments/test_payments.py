@@ -95,6 +95,26 @@ async def test_asking_twice_gives_the_same_checkout(client: httpx.AsyncClient, b
     assert first == second
 
 
+async def test_after_an_exchange_the_checkout_asks_for_what_the_booking_costs_now(
+    client: httpx.AsyncClient, basket: Holder
+):
+    held = await basket()
+    first = await start(client, held)
+    swapped = await client.post(
+        f"/bookings/{held.booking_id}/exchange", json={"give": {"seat_ids": [4]}}, headers=held.headers
+    )
+    assert swapped.status_code == 200, swapped.text
+
+    second = await start(client, held)
+
+    assert (first["amount"]["amount"], second["amount"]["amount"]) == (5000, 2500)
+    assert (await tell(client, report(second))).status_code == 204
+    assert (await tell(client, report(first))).status_code == 204
+    assert await state_of(client, held, second) == ("CONFIRMED", "CAPTURED")
+    assert await state_of(client, held, first) == ("CONFIRMED", "REFUND_DUE")
+    await held.show.check_promises()
+
+
 async def test_only_the_buyer_of_a_held_booking_can_pay(
     db: Database, client: httpx.AsyncClient, basket: Holder
 ):

@@ -40,7 +40,7 @@ async def start_payment(
         raise NotFound
     if booking.expires_at is None or booking.state != "PENDING":
         raise NothingToPay(state=booking.state)
-    payment = await queries.find_open_payment(db, event_id, booking_id, name)
+    payment = await queries.find_open_payment(db, event_id, booking_id, name, booking.total, booking.currency)
     if payment is not None:
         return payment
     payment_id = new_id(event_id)

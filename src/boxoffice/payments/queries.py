@@ -73,21 +73,24 @@ async def find_payable(source: Source, event_id: int, booking_id: UUID) -> Payab
 
 
 async def find_open_payment(
-    source: Source, event_id: int, booking_id: UUID, provider: str
+    source: Source, event_id: int, booking_id: UUID, provider: str, amount: int, currency: str
 ) -> PaymentRow | None:
-    """The payment of this booking that waits for its buyer."""
+    """The payment of this booking, over what it costs now, that waits for its buyer."""
     return await source.find(
         PaymentRow,
         """
         SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
           FROM payments
          WHERE event_id = $1 AND booking_id = $2 AND provider = $3 AND state IN ('PENDING', 'DECLINED')
+           AND amount = $4 AND currency = $5
          ORDER BY id
          LIMIT 1
         """,
         event_id,
         booking_id,
         provider,
+        amount,
+        currency,
     )
 
 
