@@ -24,8 +24,8 @@ CONNECTIONS = 2_000
 # A phase may hold more than the 25,000 pairs of one event.
 EVENTS = 3
 
-# As long as the deadline of a hold, so that those who wait are turned away and not just late.
-PAUSE_SECONDS = 5.0
+# Longer than the deadline of a hold (5 s), so that those who wait are turned away and not just late.
+PAUSE_SECONDS = 8.0
 
 # Before the pause, so that there is a rate to come back to, and after it, to see that it does.
 BEFORE_SECONDS = 2.0

@@ -15,7 +15,7 @@ from boxoffice.catalog.document import (
     DocumentZone,
     SeatMapDocument,
 )
-from boxoffice.inventory.journal import GENESIS, chain_hash
+from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.queries import list_bookings_by_id
 from boxoffice.kit.postgres import Database
 

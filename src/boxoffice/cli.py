@@ -15,7 +15,7 @@ from rich.console import Console
 
 from boxoffice import __version__
 from boxoffice.accounts.identity import Identity, Role
-from boxoffice.inventory.journal_cli import journal_commands
+from boxoffice.inventory.journal.cli import journal_commands
 from boxoffice.kit.errors import InvalidInput, Refusal, SetupError, Unavailable
 from boxoffice.kit.settings import Settings, load_settings
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.live_availability import LiveAvailability
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.settings import Settings

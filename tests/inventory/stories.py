@@ -19,9 +19,9 @@ from boxoffice.inventory.commands import (
     PaymentOutcome,
     Renew,
 )
-from boxoffice.inventory.journal import GENESIS, chain_hash
-from boxoffice.inventory.journal_queries import list_rows
-from boxoffice.inventory.replay import VERSION_MAX
+from boxoffice.inventory.journal.chain import GENESIS, chain_hash
+from boxoffice.inventory.journal.queries import list_rows
+from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database

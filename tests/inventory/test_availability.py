@@ -9,10 +9,11 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from boxoffice.inventory import batch, live_availability
+from boxoffice.inventory import batch
+from boxoffice.inventory.availability import live as live_availability
+from boxoffice.inventory.availability.live import READ_SECONDS, LiveAvailability
 from boxoffice.inventory.commands import Booking, Cancel, Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.live_availability import READ_SECONDS, LiveAvailability
 from boxoffice.inventory.state import FREE, HELD, Inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from boxoffice.inventory import replay, verification
 from boxoffice.inventory.commands import Hold
-from boxoffice.inventory.replay import UnknownVersion
-from boxoffice.inventory.seat_changes import SeatState
-from boxoffice.inventory.snapshot import take_snapshot
-from boxoffice.inventory.verification import Difference, Verified, verify_event
+from boxoffice.inventory.journal import replay, verification
+from boxoffice.inventory.journal.replay import UnknownVersion
+from boxoffice.inventory.journal.seat_changes import SeatState
+from boxoffice.inventory.journal.snapshot import take_snapshot
+from boxoffice.inventory.journal.verification import Difference, Verified, verify_event
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from boxoffice.accounts.identity import Role
-from boxoffice.inventory import journal_feed
 from boxoffice.inventory.changes import Change
-from boxoffice.inventory.journal import GENESIS, chain_hash
-from boxoffice.inventory.journal_feed import JournalEntry
-from boxoffice.inventory.journal_queries import list_rows
-from boxoffice.inventory.replay import VERSION_MAX
+from boxoffice.inventory.journal import feed as journal_feed
+from boxoffice.inventory.journal.chain import GENESIS, chain_hash
+from boxoffice.inventory.journal.feed import JournalEntry
+from boxoffice.inventory.journal.queries import list_rows
+from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
 from inventory.selling import hold

@@ -9,9 +9,9 @@ import pytest
 
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
-from boxoffice.inventory.availability import Picture, pack_codes, picture_of, render_document
+from boxoffice.inventory.availability.deltas import step_of
+from boxoffice.inventory.availability.document import Picture, pack_codes, picture_of, render_document
 from boxoffice.inventory.changes import Change
-from boxoffice.inventory.deltas import step_of
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit.postgres import Database
 from shows import Show, open_show

@@ -7,12 +7,12 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from boxoffice.inventory import seat_history
 from boxoffice.inventory.changes import Change
 from boxoffice.inventory.commands import Booking, Cancel, Exchange, Renew
-from boxoffice.inventory.replay import seats_of
-from boxoffice.inventory.seat_changes import SeatChange, SeatState, Standing, in_words, meaning_of
-from boxoffice.inventory.seat_history import SeatMoment, TooFarBack, find_moment, list_changes
+from boxoffice.inventory.journal import seat_history
+from boxoffice.inventory.journal.replay import seats_of
+from boxoffice.inventory.journal.seat_changes import SeatChange, SeatState, Standing, in_words, meaning_of
+from boxoffice.inventory.journal.seat_history import SeatMoment, TooFarBack, find_moment, list_changes
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts

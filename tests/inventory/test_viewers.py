@@ -8,11 +8,12 @@ import httpx
 import pytest
 from litestar import Litestar
 
-from boxoffice.inventory import deltas, live_availability, viewers
+from boxoffice.inventory.availability import deltas, viewers
+from boxoffice.inventory.availability import live as live_availability
+from boxoffice.inventory.availability.deltas import Recent, Step
+from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.commands import Booking, Cancel
-from boxoffice.inventory.deltas import Recent, Step
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.live_availability import LiveAvailability
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database

@@ -16,10 +16,10 @@ from boxoffice.inventory.changes import (
     Change,
 )
 from boxoffice.inventory.commands import Booking, BookingState, Cancel, Exchange, Held, Hold, Renew
+from boxoffice.inventory.journal.replay import VERSION_MAX
+from boxoffice.inventory.journal.verification import Difference, verify_event
 from boxoffice.inventory.queries import list_bookings_by_id
-from boxoffice.inventory.replay import VERSION_MAX
 from boxoffice.inventory.state import FREE, HELD, SOLD, Inventory
-from boxoffice.inventory.verification import Difference, verify_event
 from boxoffice.kit.postgres import Database
 from shows import JournalRow
 from simulation.bank import Bank

@@ -22,7 +22,7 @@ from boxoffice.inventory.changes import (
     PaymentReturned,
     decode_changes,
 )
-from boxoffice.inventory.journal import GENESIS, chain_hash
+from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from shows import JournalRow
 from simulation.record import Broken
 

@@ -23,7 +23,7 @@ from boxoffice.inventory.commands import (
     Renew,
 )
 from boxoffice.inventory.following import follow, follow_terms
-from boxoffice.inventory.journal import GENESIS, chain_hash
+from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.rules import Decision
 from boxoffice.inventory.state import HELD, SOLD, Inventory, Pending
 from boxoffice.kit import metrics

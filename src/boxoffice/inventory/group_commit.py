@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from boxoffice.inventory import batch
-from boxoffice.inventory.availability_queries import list_glances
+from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
 from boxoffice.inventory.commands import Command, Expire, Outcome
 from boxoffice.inventory.following import follow, follow_terms

@@ -9,9 +9,9 @@ import msgspec
 
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import SaleTerms, find_sale_terms
-from boxoffice.inventory import journal_queries as queries
 from boxoffice.inventory.changes import Change, decode_changes
-from boxoffice.inventory.journal import GENESIS
+from boxoffice.inventory.journal import queries
+from boxoffice.inventory.journal.chain import GENESIS
 from boxoffice.inventory.state import FREE, Inventory
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Source

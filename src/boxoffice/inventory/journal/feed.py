@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from boxoffice.inventory import journal_queries as queries
 from boxoffice.inventory.changes import Change, decode_changes
-from boxoffice.inventory.replay import VERSION_MAX
+from boxoffice.inventory.journal import queries
+from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.kit.paging import Page, decode_cursor, encode_cursor
 from boxoffice.kit.postgres import Source
 

@@ -7,7 +7,7 @@ import msgspec
 
 from boxoffice.inventory.changes import Change
 from boxoffice.inventory.commands import BookingState
-from boxoffice.inventory.journal_queries import BookingRow
+from boxoffice.inventory.journal.queries import BookingRow
 from boxoffice.inventory.state import Inventory
 
 

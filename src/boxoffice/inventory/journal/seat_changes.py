@@ -18,7 +18,7 @@ from boxoffice.inventory.changes import (
     Change,
     PaymentReturned,
 )
-from boxoffice.inventory.replay import VERSION_MAX, seats_of
+from boxoffice.inventory.journal.replay import VERSION_MAX, seats_of
 
 
 class SeatState(StrEnum):

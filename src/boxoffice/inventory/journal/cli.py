@@ -1,6 +1,7 @@
 """`boxoffice journal`: prove what happened to an event, or see it as it was.
 
-To the command line this is what `journal_api` is to HTTP: `cli` includes it and says where PostgreSQL is.
+To the command line this is what `api.py` beside it is to HTTP: the command line includes it and says where
+PostgreSQL is.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ def journal_commands(open_postgres: Callable[[], AbstractContextManager[str]]) -
 
         Sales go on meanwhile; an event's turn is taken for the last comparison, for some milliseconds.
         """
-        from boxoffice.inventory import journal_console
+        from boxoffice.inventory.journal import console as journal_console
 
         with open_postgres() as dsn:
             is_fine = journal_console.verify(dsn, event)
@@ -47,7 +48,7 @@ def journal_commands(open_postgres: Callable[[], AbstractContextManager[str]]) -
         as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     ) -> None:
         """Show the inventory of an event as it was at a time or after a row of its journal."""
-        from boxoffice.inventory import journal_console
+        from boxoffice.inventory.journal import console as journal_console
 
         if at is not None and version is not None:
             raise typer.BadParameter("Give --at or --version, not both.")

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.inventory import journal_queries as queries
-from boxoffice.inventory.replay import Replay, replay_event
-from boxoffice.inventory.seat_changes import SeatState
+from boxoffice.inventory.journal import queries
+from boxoffice.inventory.journal.replay import Replay, replay_event
+from boxoffice.inventory.journal.seat_changes import SeatState
 from boxoffice.inventory.state import FREE, HELD, SOLD
 from boxoffice.kit.postgres import Source
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.schemas import EventState
-from boxoffice.inventory.availability import (
+from boxoffice.inventory.availability.document import (
     CategoryLeft,
     Picture,
     areas_left,

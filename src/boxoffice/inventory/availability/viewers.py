@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 
 from litestar.types import Receive, Scope, Send
 
-from boxoffice.inventory.availability import Picture
-from boxoffice.inventory.deltas import (
+from boxoffice.inventory.availability.deltas import (
     DELTA_SEATS_MAX,
     Recent,
     Step,
@@ -17,6 +16,7 @@ from boxoffice.inventory.deltas import (
     render_terms,
     step_between,
 )
+from boxoffice.inventory.availability.document import Picture
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.http import STREAM, STREAMS_MAX

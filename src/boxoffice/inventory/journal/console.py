@@ -14,11 +14,11 @@ from rich.text import Text
 
 from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.schemas import Moment
-from boxoffice.inventory.journal_queries import find_head, list_events_with_journal
-from boxoffice.inventory.replay import Impossible, UnknownVersion
-from boxoffice.inventory.seat_changes import in_words
-from boxoffice.inventory.snapshot import Snapshot, take_snapshot
-from boxoffice.inventory.verification import Difference, verify_event
+from boxoffice.inventory.journal.queries import find_head, list_events_with_journal
+from boxoffice.inventory.journal.replay import Impossible, UnknownVersion
+from boxoffice.inventory.journal.seat_changes import in_words
+from boxoffice.inventory.journal.snapshot import Snapshot, take_snapshot
+from boxoffice.inventory.journal.verification import Difference, verify_event
 from boxoffice.kit.errors import NotFound, SetupError
 from boxoffice.kit.postgres import Database
 

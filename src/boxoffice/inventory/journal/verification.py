@@ -10,17 +10,17 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.inventory import journal_queries
-from boxoffice.inventory.journal import chain_hash
-from boxoffice.inventory.journal_queries import JournalRow
-from boxoffice.inventory.ledger import Ledger
+from boxoffice.inventory.journal import queries as journal_queries
+from boxoffice.inventory.journal.chain import chain_hash
+from boxoffice.inventory.journal.ledger import Ledger
+from boxoffice.inventory.journal.queries import JournalRow
+from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
 from boxoffice.inventory.queries import (
     LockedInventory,
     list_area_counts,
     list_places_of_buyers,
     lock_inventory,
 )
-from boxoffice.inventory.replay import Impossible, Replay, begin_replay, read_changes, read_journal
 from boxoffice.kit.postgres import Database, Source, Transaction
 
 # Bookings remembered at once, about 0.4 kB each: 80 MB. An event with more is gone through several times,

@@ -16,11 +16,11 @@ from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.schemas import Moment
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_event_owner, find_sale_terms
-from boxoffice.inventory import seat_history
-from boxoffice.inventory.journal_feed import JournalEntry, list_entries
-from boxoffice.inventory.replay import VERSION_MAX
-from boxoffice.inventory.seat_changes import SeatChange
-from boxoffice.inventory.seat_history import SeatMoment, TooFarBack
+from boxoffice.inventory.journal import seat_history
+from boxoffice.inventory.journal.feed import JournalEntry, list_entries
+from boxoffice.inventory.journal.replay import VERSION_MAX
+from boxoffice.inventory.journal.seat_changes import SeatChange
+from boxoffice.inventory.journal.seat_history import SeatMoment, TooFarBack
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers

@@ -13,10 +13,10 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from boxoffice.inventory import journal_queries as queries
 from boxoffice.inventory.changes import BookingExchanged, BookingHeld, BookingRenewed, Change, PaymentReturned
-from boxoffice.inventory.replay import read_changes
-from boxoffice.inventory.seat_changes import SeatChange, SeatState, Standing, in_words, meaning_of
+from boxoffice.inventory.journal import queries
+from boxoffice.inventory.journal.replay import read_changes
+from boxoffice.inventory.journal.seat_changes import SeatChange, SeatState, Standing, in_words, meaning_of
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.paging import Page, decode_cursor, encode_cursor
 from boxoffice.kit.postgres import Source

@@ -14,12 +14,12 @@ import msgspec
 import structlog
 
 from boxoffice.catalog.schemas import EventState
-from boxoffice.inventory.availability import Picture, picture_of, render_document
-from boxoffice.inventory.availability_queries import list_changes_between
+from boxoffice.inventory.availability.deltas import HEARTBEAT, step_of
+from boxoffice.inventory.availability.document import Picture, picture_of, render_document
+from boxoffice.inventory.availability.queries import list_changes_between
+from boxoffice.inventory.availability.viewers import COME_BACK_SECONDS, Audience, Crowd, Viewer, end_all
 from boxoffice.inventory.changes import decode_changes
-from boxoffice.inventory.deltas import HEARTBEAT, step_of
 from boxoffice.inventory.group_commit import INVENTORIES_MAX, GroupCommit
-from boxoffice.inventory.viewers import COME_BACK_SECONDS, Audience, Crowd, Viewer, end_all
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.prerendered import Prerendered

@@ -1,0 +1,1 @@
+"""What is still to be had: one document for each version, and a stream of what changes."""
