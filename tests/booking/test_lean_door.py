@@ -7,8 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from boxoffice.booking.lean_door import BODY_BYTES_MAX
+from boxoffice.accounts.identity import Role
+from boxoffice.accounts.tokens import Tokens
+from boxoffice.booking.lean_door import BODY_BYTES_MAX, PATH, LeanDoor
 from boxoffice.kit.postgres import Database
+from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
 from payments.conftest import headers_of
 from shows import insert_user, open_show
 
@@ -83,6 +87,43 @@ async def test_what_cannot_be_read_is_worded_by_the_framework(
 
     assert lean.status_code in (400, 422)
     assert without_what_differs(lean) == without_what_differs(framework)
+
+
+async def test_the_door_answers_by_itself_as_the_server_sends_it_bodies(dsn: str, db: Database):
+    """Granian promises more and then sends an empty piece; others send all at once."""
+    show = await open_show(db)
+    buyer = await insert_user(db)
+    parts = Parts(Settings(), dsn)
+    tokens = Tokens(Settings().secret, 15)
+
+    async def nobody(*_: object) -> None:
+        pytest.fail("the framework was asked")
+
+    door = LeanDoor(nobody, tokens=tokens, sales=parts.sales, db=parts.db)
+    async with parts.running():
+        for seat, more in ((1, True), (2, False)):
+            body = json.dumps({"event_id": show.event_id, "seat_ids": [seat]}).encode()
+            scope: Any = {
+                "type": "http",
+                "method": "POST",
+                "path": PATH,
+                "headers": [
+                    (b"content-length", str(len(body)).encode()),
+                    (b"content-type", b"application/json"),
+                    (b"authorization", f"Bearer {tokens.issue(buyer, Role.USER)}".encode()),
+                ],
+            }
+            first: Any = {"type": "http.request", "body": body, "more_body": more}
+            sent: list[Any] = []
+
+            async def receive(message: Any = first) -> Any:
+                return message
+
+            async def send(message: Any, sent: list[Any] = sent) -> None:
+                sent.append(message)
+
+            await door(scope, receive, send)
+            assert sent[0]["status"] == 201
 
 
 async def test_a_body_just_above_the_doors_limit_still_gets_in_through_the_framework(

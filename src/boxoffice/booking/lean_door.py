@@ -43,11 +43,12 @@ class LeanDoor:
             await self.app(scope, receive, send)
             return
         identity = find_identity(scope["headers"], self.tokens)
-        if identity is None or not _is_json(scope["headers"]):
+        size = _size_of_json(scope["headers"])
+        if identity is None or size is None:
             await self.app(scope, receive, send)
             return
         first = await receive()
-        wanted = _decode(first)
+        wanted = _decode(first, size)
         if wanted is None:
             await self.app(scope, _again(first, receive), send)
             return
@@ -64,19 +65,26 @@ class LeanDoor:
             await _answer(send, 201, "application/json", view)
 
 
-def _is_json(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+def _size_of_json(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """The length of a body that is announced as JSON and small enough; None for any other."""
+    size, is_json = None, False
     for name, value in headers:
         if name == b"content-type":
-            return value == b"application/json"
-    return False
+            is_json = value == b"application/json"
+        elif name == b"content-length":
+            size = int(value) if value.isdigit() and len(value) <= 4 else None
+    return size if is_json and size is not None and size <= BODY_BYTES_MAX else None
 
 
-def _decode(message: object) -> NewBooking | None:
-    """The body, if it came in one piece and fits."""
-    if not isinstance(message, dict) or message.get("type") != "http.request" or message.get("more_body"):
+def _decode(message: object, size: int) -> NewBooking | None:
+    """The body, if all of it came at once and it fits.
+
+    Its length says whether it is all: a server may promise more and then send an empty piece.
+    """
+    if not isinstance(message, dict) or message.get("type") != "http.request":
         return None
     body = message.get("body", b"")
-    if len(body) > BODY_BYTES_MAX:
+    if len(body) != size:
         return None
     try:
         return _decoder.decode(body)
