@@ -4,12 +4,15 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.booking.lean_door import BODY_BYTES_MAX, PATH, LeanDoor
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
@@ -124,6 +127,39 @@ async def test_the_door_answers_by_itself_as_the_server_sends_it_bodies(dsn: str
 
             await door(scope, receive, send)
             assert sent[0]["status"] == 201
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [
+        (Unavailable("Busy.", 7), 503),
+        (asyncpg.DataError("out of range"), 422),
+        (ZeroDivisionError("a bug"), 500),
+    ],
+)
+async def test_what_goes_wrong_is_a_problem_document_both_ways(
+    db: Database, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, fault: Exception, status: int
+):
+    show = await open_show(db)
+    headers = headers_of(await insert_user(db))
+
+    async def submit(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(GroupCommit, "submit", submit)
+    lean, framework = [
+        await client.post(
+            "/bookings",
+            content=json.dumps({"event_id": show.event_id, "seat_ids": [1]}),
+            headers={**headers, "content-type": content_type},
+        )
+        for content_type in (LEAN, FRAMEWORK)
+    ]
+
+    assert lean.status_code == status
+    assert without_what_differs(lean) == without_what_differs(framework)
+    assert lean.headers.get("retry-after") == framework.headers.get("retry-after")
+    assert lean.headers["content-type"] == "application/problem+json"
 
 
 async def test_a_body_just_above_the_doors_limit_still_gets_in_through_the_framework(

@@ -16,9 +16,9 @@ from boxoffice.booking.holds import hold_places
 from boxoffice.booking.schemas import NewBooking
 from boxoffice.booking.views import view_of_booking
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.kit.errors import Refusal, Unavailable
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import PROBLEM_JSON, refusal_content, unavailable_content
+from boxoffice.kit.problems import PROBLEM_JSON, content_of
 
 PATH = "/api/v1/bookings"
 
@@ -56,11 +56,12 @@ class LeanDoor:
         try:
             held = await hold_places(self.sales, buyer_id=identity.user_id, wanted=wanted)
             view = await view_of_booking(self.db, held.booking, held.explanation)
-        except Refusal as refusal:
-            await _answer(send, refusal.status, PROBLEM_JSON, refusal_content(refusal))
-        except Unavailable as error:
-            retry = (b"retry-after", str(error.retry_after).encode())
-            await _answer(send, 503, PROBLEM_JSON, unavailable_content(error), retry)
+        except Exception as error:  # noqa: BLE001  the framework, which would word it, is behind this door
+            content = content_of(error, path=PATH, method="POST")
+            more = (
+                [(b"retry-after", str(error.retry_after).encode())] if isinstance(error, Unavailable) else []
+            )
+            await _answer(send, content["status"], PROBLEM_JSON, content, *more)
         else:
             await _answer(send, 201, "application/json", view)
 

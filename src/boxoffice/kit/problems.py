@@ -146,21 +146,39 @@ def _from_validation(error: ValidationException) -> Refusal:
 
 
 def on_unstorable(request: Request[Any, Any, Any], error: asyncpg.DataError) -> Response[dict[str, Any]]:
-    """The last net under validation: PostgreSQL cannot store a value (a NUL, a number out of range)."""
-    _log.warning("value refused by PostgreSQL", error=str(error), path=request.url.path)
-    return on_refusal(request, InvalidInput(errors=[FieldError(detail="A value cannot be stored.")]))
+    """Answer 422 to what only PostgreSQL could refuse."""
+    return on_refusal(request, _unstorable(request.url.path, error))
 
 
 def on_bug(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
     """Answer 500 without a word about our insides; the log has the traceback and the request id."""
-    _log.error("bug", path=request.url.path, method=request.method, exc_info=error)
-    return _respond(
-        problem_content(
-            slug="internal-error",
-            title="Something broke on our side",
-            status=500,
-            detail="This is our fault, not yours. Tell the operator the request_id.",
-        )
+    return _respond(_bug_content(request.url.path, request.method, error))
+
+
+def content_of(error: Exception, *, path: str, method: str) -> dict[str, Any]:
+    """The problem document of whatever a use case raised, as the framework's handlers would word it."""
+    if isinstance(error, Refusal):
+        return refusal_content(error)
+    if isinstance(error, Unavailable):
+        return unavailable_content(error)
+    if isinstance(error, asyncpg.DataError):
+        return refusal_content(_unstorable(path, error))
+    return _bug_content(path, method, error)
+
+
+def _unstorable(path: str, error: asyncpg.DataError) -> InvalidInput:
+    """The last net under validation: PostgreSQL cannot store a value (a NUL, a number out of range)."""
+    _log.warning("value refused by PostgreSQL", error=str(error), path=path)
+    return InvalidInput(errors=[FieldError(detail="A value cannot be stored.")])
+
+
+def _bug_content(path: str, method: str, error: Exception) -> dict[str, Any]:
+    _log.error("bug", path=path, method=method, exc_info=error)
+    return problem_content(
+        slug="internal-error",
+        title="Something broke on our side",
+        status=500,
+        detail="This is our fault, not yours. Tell the operator the request_id.",
     )
 
 
