@@ -16,7 +16,7 @@ demo: $(VENV)/ready  ## Sell tickets on http://localhost:8000 (RESET=1 starts an
 	@$(BIN)/boxoffice demo $(if $(RESET),--reset) $(if $(PORT),--port $(PORT))
 
 test: $(VENV)/ready-dev  ## Run the tests against a real PostgreSQL (ARGS="-k race" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 sim: $(VENV)/ready-dev  ## Sell while everything goes wrong, then check every promise (SEED=7 STEPS=5000)
 	PYTHONPATH=tests $(BIN)/python -m simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),2000) $(ARGS)
