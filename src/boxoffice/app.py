@@ -23,7 +23,13 @@ from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
-from boxoffice.kit.http import BODY_BYTES_MAX, EveryRequest, StrictBody, resolve_in_turn
+from boxoffice.kit.http import (
+    BODY_BYTES_MAX,
+    EveryRequest,
+    StrictBody,
+    allow_all_methods_of_a_path,
+    resolve_in_turn,
+)
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
@@ -93,6 +99,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         logging_config=None,
     )
     resolve_in_turn(app)
+    allow_all_methods_of_a_path(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
     door = LeanDoor(app.asgi_handler, tokens=of_accounts["tokens"], sales=parts.sales, db=parts.db)
     app.asgi_handler = EveryRequest(door, log_requests=settings.log_requests)

@@ -191,3 +191,22 @@ async def test_a_browser_lets_the_docs_page_talk_to_nobody_else(client: httpx.As
 @pytest.mark.parametrize("name", ["", "..%2F__init__.py", "swagger-editor-bundle.js", "%00", "a" * 5000])
 async def test_the_docs_page_hands_out_only_its_own_files(client: httpx.AsyncClient, name: str):
     assert (await client.get(f"{ORIGIN}/docs/swagger-ui/{name}")).status_code == 404
+
+
+async def test_options_names_all_methods_of_a_path(client: httpx.AsyncClient, operations: list[Operation]):
+    documented: dict[str, set[str]] = {}
+    for operation in operations:
+        documented.setdefault(re.sub(r"{\w+}", "1", operation.path), {"OPTIONS"}).add(
+            operation.method.upper()
+        )
+
+    answers = {path: await client.options(ORIGIN + path) for path in documented}
+
+    # Where an id must be a UUID, 1 is none, and the path is not there.
+    allowed = {
+        path: answer.headers["allow"].split(", ") for path, answer in answers.items() if answer.is_success
+    }
+    assert len(allowed) > len(documented) / 3
+    assert {path: set(methods) for path, methods in allowed.items()} == {
+        path: documented[path] for path in allowed
+    }

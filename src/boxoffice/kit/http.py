@@ -4,12 +4,12 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, ClassVar
 
 import msgspec
 import structlog
-from litestar import Litestar
+from litestar import Litestar, Response
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.routes import HTTPRoute
@@ -96,6 +96,22 @@ def resolve_in_turn(app: Litestar) -> None:
         if isinstance(route, HTTPRoute):
             for _, model in route.route_handler_map.values():
                 model.dependency_batches = [{one} for batch in model.dependency_batches for one in batch]
+
+
+def allow_all_methods_of_a_path(app: Litestar) -> None:
+    """Have OPTIONS name every method of its path.
+
+    Litestar makes its answer for the first handler of a path and keeps it when others join.
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            handler, _ = route.route_handler_map["OPTIONS"]
+            setattr(handler, "_fn", _allow(route.methods))  # noqa: B010  there is no public way in
+
+
+def _allow(methods: Iterable[str]) -> Callable[[Scope], Response[None]]:
+    answer = Response(None, status_code=204, headers={"Allow": ", ".join(sorted(methods))})
+    return lambda scope: answer  # noqa: ARG005  Litestar goes by the name
 
 
 class EveryRequest:

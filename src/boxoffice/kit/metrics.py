@@ -67,6 +67,7 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     operation_id="GetMetrics",
     summary="Figures for Prometheus",
     tags=["Operations"],
+    media_type="text/plain",
     sync_to_thread=True,
 )
 def get_metrics() -> Response[bytes]:

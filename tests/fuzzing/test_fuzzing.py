@@ -1,0 +1,28 @@
+"""A few thousand requests that a generator makes up from the OpenAPI document, over HTTP."""
+
+import re
+from collections.abc import Generator
+
+import pytest
+
+from fuzzing.attack import attack, log_in
+from server import Server, data_folder, started
+
+# About 20 s on two cores; `make fuzz MINUTES=30` takes its time.
+EXAMPLES = 12
+
+
+@pytest.fixture(scope="module")
+def demo() -> Generator[Server]:
+    """A demo with its people, a hall and a festival."""
+    with data_folder() as folder, started(folder, command=("demo",)) as server:
+        yield server
+
+
+def test_whatever_is_asked_the_answer_is_as_the_document_says(demo: Server):
+    status, printed = attack(demo.url, log_in(demo.url), demo.folder, seed=1, examples=EXAMPLES)
+
+    assert status == 0, printed
+    generated = re.search(r"(\d+) generated", printed)
+    assert generated is not None, printed
+    assert int(generated[1]) > 1_500, printed
