@@ -10,6 +10,8 @@ from boxoffice.inventory.sweeper import sweep
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.jobs import Handler, run_jobs
 from boxoffice.parts import Parts
+from boxoffice.payments.asking import ASK_SECONDS, ask_providers
+from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
 
@@ -21,12 +23,18 @@ _log = structlog.get_logger()
 
 async def run_background(parts: Parts) -> None:
     """Work until cancelled; outages are waited out."""
-    handlers: dict[str, Handler] = {REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers)}
+    handlers: dict[str, Handler] = {
+        REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers),
+        CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),
+    }
     if parts.sandbox is not None:
         handlers[WEBHOOK_JOB] = parts.sandbox.deliver
     async with asyncio.TaskGroup() as group:
         group.create_task(run_jobs(parts.dsn, handlers))
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
+        if parts.stripe is not None:
+            asking = partial(ask_providers, parts.db, parts.sales, parts.providers)
+            group.create_task(_every(ASK_SECONDS, asking))
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.payments.provider import Charge, Fact, FactKind
+from boxoffice.payments.provider import Asked, Charge, Fact, FactKind, OpenCheckout
 from boxoffice.payments.queries import PaymentRow
 
 # A refund fails so often at its first try; the job repeats it.
@@ -34,14 +34,14 @@ class Till:
         self.name = name
         self._bank = bank
 
-    async def open_checkout(self, charge: Charge) -> str:
-        return f"https://{self.name}.example/{charge.payment_id}"
+    async def open_checkout(self, charge: Charge) -> OpenCheckout:
+        return OpenCheckout(url=f"https://{self.name}.example/{charge.payment_id}")
 
     def read_report(self, headers: object, body: bytes) -> Fact:
         raise NotImplementedError("The simulation hands its facts over without HTTP.")
 
-    async def refund(self, payment_id: UUID, amount: int) -> None:
-        self._bank.refund(payment_id, amount)
+    async def give_back(self, payment: Asked) -> None:
+        self._bank.refund(payment.payment_id, payment.amount)
 
 
 class Bank:

@@ -21,6 +21,7 @@ from boxoffice.inventory.commands import (
     Hold,
     Outcome,
     Renew,
+    Withdraw,
 )
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
@@ -127,7 +128,9 @@ async def find_named_bookings(
 ) -> dict[UUID, Booking]:
     """The bookings that commands name, read under the lock."""
     named = {
-        command.booking_id for command in commands if isinstance(command, Renew | Exchange | Cancel | Confirm)
+        command.booking_id
+        for command in commands
+        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw)
     }
     if not named:
         return {}

@@ -107,13 +107,17 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 
 
 class Payment(msgspec.Struct, frozen=True, gc=False):
-    """Money that a provider says it has captured, in minor units, and which of its reports says so."""
+    """Money that a provider has, in minor units, and which of its reports says so.
+
+    Without `captured` it is authorised: the provider takes it when we ask, once the places are sold.
+    """
 
     payment_id: UUID
     amount: int
     currency: str
     provider: str
     provider_event_id: str
+    captured: bool = True
 
 
 class Confirm(msgspec.Struct, frozen=True, gc=False):
@@ -123,11 +127,21 @@ class Confirm(msgspec.Struct, frozen=True, gc=False):
     payment: Payment
 
 
+class Withdraw(msgspec.Struct, frozen=True, gc=False):
+    """What was authorised for this booking can never be captured: take its places back.
+
+    Answer: the `Booking`, also when it is over for another reason.
+    """
+
+    booking_id: UUID
+    payment_id: UUID
+
+
 class Expire(msgspec.Struct, frozen=True):
     """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
 
 
-Command = Hold | Renew | Exchange | Cancel | Confirm | Expire
+Command = Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Expire
 
 
 class PaymentOutcome(StrEnum):

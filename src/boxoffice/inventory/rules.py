@@ -33,6 +33,7 @@ from boxoffice.inventory.commands import (
     Outcome,
     PaymentOutcome,
     Renew,
+    Withdraw,
 )
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.offer import (
@@ -85,7 +86,9 @@ def decide(
     return Decision(outcomes, draft, next_expiry_at)
 
 
-def _decide_one(draft: Draft, command: Command, now: datetime) -> Outcome | Refusal:
+def _decide_one(  # noqa: PLR0911  one for each command
+    draft: Draft, command: Command, now: datetime
+) -> Outcome | Refusal:
     match command:
         case Hold():
             return decide_hold(draft, command, now)
@@ -97,6 +100,8 @@ def _decide_one(draft: Draft, command: Command, now: datetime) -> Outcome | Refu
             return decide_confirm(draft, command)
         case Cancel():
             return decide_cancel(draft, command, now)
+        case Withdraw():
+            return decide_withdraw(draft, command)
         case Expire():
             return None
 
@@ -247,6 +252,17 @@ def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Ref
     draft.release(
         BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, confirmed)
     )
+    return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
+
+
+def decide_withdraw(draft: Draft, command: Withdraw) -> Booking | Refusal:
+    """Take the places of a booking back whose money turned out not to be there."""
+    booking = draft.booking(command.booking_id)
+    if booking is None or command.payment_id not in booking.settled_payments:
+        return NotFound()
+    if booking.state is not BookingState.CONFIRMED:
+        return booking
+    draft.release(BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, True))
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 

@@ -48,6 +48,15 @@ INVENTORY_LOADS = Counter("boxoffice_inventory_loads", "Inventories loaded from 
 JOURNAL_READS = Counter("boxoffice_journal_reads", "Reads of an event's journal for those who only look.")
 VIEWERS = Gauge("boxoffice_viewers", "Open availability streams.", multiprocess_mode="livesum")
 VIEWERS_DROPPED = Counter("boxoffice_viewers_dropped", "Streams that the server ended.", ["reason"])
+CAPTURES_LOST = Counter(
+    "boxoffice_captures_lost",
+    "Authorised payments that could not be captured; their bookings were cancelled.",
+)
+FACTS_ASKED_FOR = Counter(
+    "boxoffice_facts_asked_for",
+    "What providers said when asked, because no report had come.",
+    ["provider", "kind"],
+)
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

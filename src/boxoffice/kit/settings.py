@@ -50,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Batches in flight per process are bounded by this; more connections than cores gain nothing.
     database_connections: Annotated[int, Meta(ge=2, le=100)] = 8
     sandbox_payments: bool | None = None
+    stripe_secret_key: str | None = None
+    stripe_webhook_secret: str | None = None
+    stripe_api_url: str | None = None
     access_token_minutes: Annotated[int, Meta(ge=1, le=15)] = 15
     refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30
     # One hash takes 64 MiB and a core for 0.1 s: more at once would starve the sale.
@@ -132,6 +135,11 @@ def _check(settings: Settings) -> None:
     if url is not None and not re.match(r"postgres(ql)?://", url):
         raise SetupError(
             "DATABASE_URL must start with postgresql://, as in postgresql://user:password@host/name."
+        )
+    if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
+        raise SetupError(
+            "BOXOFFICE_STRIPE_SECRET_KEY and BOXOFFICE_STRIPE_WEBHOOK_SECRET belong together: "
+            "set both or none."
         )
     if settings.mode is not Mode.PRODUCTION:
         return

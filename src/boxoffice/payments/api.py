@@ -20,6 +20,7 @@ from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
 from boxoffice.payments.queries import PaymentRow
 from boxoffice.payments.schemas import NewPayment, PaymentView
+from boxoffice.payments.stripe_amounts import AmountNotPayable
 
 
 @post(
@@ -29,7 +30,9 @@ from boxoffice.payments.schemas import NewPayment, PaymentView
     summary="Pay for a booking",
     tags=["Payments"],
     security=[{"access_token": []}],
-    responses=documents(NotSignedIn, NotFound, NothingToPay, UnknownProvider, *BODY_REFUSALS),
+    responses=documents(
+        NotSignedIn, NotFound, NothingToPay, UnknownProvider, AmountNotPayable, *BODY_REFUSALS
+    ),
 )
 async def start(
     data: JSONBody[NewPayment],
@@ -42,7 +45,7 @@ async def start(
     payment = await start_payment(
         db, providers, booking_id=booking_id, buyer_id=user.user_id, provider=data.provider
     )
-    return _view(payment)
+    return _view(payment, payment.client_secret)
 
 
 @get(
@@ -81,10 +84,11 @@ async def take_event(
     if sender is None:
         raise NotFound
     fact = sender.read_report(request.headers, await request.body())
-    await take_fact(db, sales, provider, fact)
+    if fact is not None:
+        await take_fact(db, sales, provider, fact)
 
 
-def _view(payment: PaymentRow) -> PaymentView:
+def _view(payment: PaymentRow, client_secret: str | None = None) -> PaymentView:
     return PaymentView(
         id=payment.id,
         booking_id=payment.booking_id,
@@ -93,6 +97,7 @@ def _view(payment: PaymentRow) -> PaymentView:
         amount=Money(payment.amount, payment.currency),
         checkout_url=payment.checkout_url,
         created_at=payment.created_at,
+        client_secret=client_secret,
     )
 
 

@@ -1,6 +1,9 @@
 """Starting a payment: from a held booking to the address where its buyer pays."""
 
+from datetime import timedelta
 from uuid import UUID
+
+import msgspec
 
 from boxoffice.kit.errors import FieldError, NotFound, Refusal
 from boxoffice.kit.ids import event_of, new_id
@@ -8,6 +11,10 @@ from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.provider import Charge, Providers
 from boxoffice.payments.queries import NewPaymentRow, PaymentRow
+
+# A provider is asked what became of a payment this long before its hold ends, so that a report that
+# was lost, or is slow, costs nobody the places: time for the question and a second try.
+ASKED_BEFORE_EXPIRY = timedelta(seconds=30)
 
 
 class NothingToPay(Refusal, status=409):
@@ -23,9 +30,15 @@ class UnknownProvider(Refusal, status=422):
     errors: tuple[FieldError, ...] = (FieldError(pointer="/provider", detail="There is no such provider."),)
 
 
+class StartedPayment(PaymentRow, frozen=True):
+    """A payment and, where the buyer pays in the shop's own page, the secret for the provider's library."""
+
+    client_secret: str | None
+
+
 async def start_payment(
     db: Database, providers: Providers, *, booking_id: UUID, buyer_id: int, provider: str | None
-) -> PaymentRow:
+) -> StartedPayment:
     """Open a checkout for a pending booking, or give the one that is open already.
 
     Raises `NotFound`, `NothingToPay` when the hold is over or paid for, `UnknownProvider`.
@@ -41,23 +54,36 @@ async def start_payment(
     if booking.expires_at is None or booking.state != "PENDING":
         raise NothingToPay(state=booking.state)
     payment = await queries.find_open_payment(db, event_id, booking_id, name, booking.total, booking.currency)
-    if payment is not None:
-        return payment
-    payment_id = new_id(event_id)
+    if payment is not None and payment.checkout_url is not None:
+        return _started(payment)
+    payment_id = new_id(event_id) if payment is None else payment.id
     # First the provider, then our row: should we die in between, nobody has the address to pay at.
-    url = await chosen.open_checkout(
+    opened = await chosen.open_checkout(
         Charge(
             payment_id=payment_id,
             amount=booking.total,
             currency=booking.currency,
             description=booking.title,
             hold_expires_at=booking.expires_at,
+            reference=None if payment is None else payment.reference,
         )
     )
+    if payment is not None:
+        return _started(payment, opened.client_secret)
+    new = NewPaymentRow(
+        event_id=event_id,
+        id=payment_id,
+        booking_id=booking_id,
+        provider=name,
+        amount=booking.total,
+        currency=booking.currency,
+        checkout_url=opened.url,
+        reference=opened.reference,
+        ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY if opened.reference else None,
+    )
     async with db.transaction() as tx:
-        return await queries.insert_payment(
-            tx, NewPaymentRow(event_id, payment_id, booking_id, name, booking.total, booking.currency, url)
-        )
+        payment = await queries.insert_payment(tx, new)
+    return _started(payment, opened.client_secret)
 
 
 async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:
@@ -66,3 +92,7 @@ async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> Paym
     if payment is None:
         raise NotFound
     return payment
+
+
+def _started(payment: PaymentRow, client_secret: str | None = None) -> StartedPayment:
+    return StartedPayment(**msgspec.structs.asdict(payment), client_secret=client_secret)

@@ -13,10 +13,15 @@ from boxoffice.kit.ids import event_of
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import queries
+from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.provider import Fact, FactKind
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
 _log = structlog.get_logger()
+
+
+# Written with whatever a batch decides about money, besides the captured and the returned.
+_NOT_PAID = {FactKind.DECLINED: queries.update_declined, FactKind.CANCELLED: queries.update_cancelled}
 
 
 async def take_fact(db: Database, sales: GroupCommit, provider: str, fact: Fact) -> None:
@@ -30,9 +35,9 @@ async def take_fact(db: Database, sales: GroupCommit, provider: str, fact: Fact)
     if payment is None or payment.provider != provider:
         _log.error("a payment nobody asked for", provider=provider, payment_id=str(fact.payment_id))
         raise NotFound
-    if fact.kind is FactKind.DECLINED:
+    if update := _NOT_PAID.get(fact.kind):
         async with db.transaction() as tx:
-            await queries.update_declined(tx, event_id, fact.payment_id)
+            await update(tx, event_id, [fact.payment_id])
             await queries.insert_payment_events(
                 tx, event_id, [provider], [fact.provider_event_id], [fact.payment_id], [fact.kind]
             )
@@ -41,13 +46,20 @@ async def take_fact(db: Database, sales: GroupCommit, provider: str, fact: Fact)
         event_id,
         Confirm(
             payment.booking_id,
-            Payment(fact.payment_id, fact.amount, fact.currency, provider, fact.provider_event_id),
+            Payment(
+                fact.payment_id,
+                fact.amount,
+                fact.currency,
+                provider,
+                fact.provider_event_id,
+                captured=fact.kind is FactKind.CAPTURED,
+            ),
         ),
     )
 
 
 async def record_decided(tx: Transaction, decided: Decided) -> None:
-    """Write the facts of a batch with their consequence: captured for good, or a refund that is due."""
+    """Write the facts of a batch with their consequence: captured, to be captured, or to be given back."""
     settled = [
         (command.payment, outcome)
         for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
@@ -62,10 +74,16 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
         [payment.provider for payment in payments],
         [payment.provider_event_id for payment in payments],
         [payment.payment_id for payment in payments],
-        [FactKind.CAPTURED] * len(payments),
+        [FactKind.CAPTURED if payment.captured else FactKind.AUTHORISED for payment in payments],
     )
-    if captured := _ids(settled, PaymentOutcome.CONFIRMED):
+    if captured := _ids(settled, PaymentOutcome.CONFIRMED, captured=True):
         await queries.update_captured(tx, decided.event_id, captured)
+    if authorised := _ids(settled, PaymentOutcome.CONFIRMED, captured=False):
+        await queries.update_capture_due(tx, decided.event_id, authorised)
+        for payment_id in authorised:
+            await enqueue(tx, CAPTURE_JOB, CaptureDue(payment_id=payment_id))
+    if heard_again := _ids(settled, PaymentOutcome.ALREADY_SETTLED, captured=True):
+        await queries.update_captured_at_last(tx, decided.event_id, heard_again)
     returned = [payment for payment, outcome in settled if outcome is PaymentOutcome.RETURNED]
     if not returned:
         return
@@ -84,5 +102,11 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
         await enqueue(tx, REFUND_JOB, RefundDue(payment_id=payment.payment_id))
 
 
-def _ids(settled: list[tuple[Payment, PaymentOutcome]], wanted: PaymentOutcome) -> list[UUID]:
-    return [payment.payment_id for payment, outcome in settled if outcome is wanted]
+def _ids(
+    settled: list[tuple[Payment, PaymentOutcome]], wanted: PaymentOutcome, *, captured: bool
+) -> list[UUID]:
+    return [
+        payment.payment_id
+        for payment, outcome in settled
+        if outcome is wanted and payment.captured is captured
+    ]

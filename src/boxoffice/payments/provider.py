@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -15,11 +15,20 @@ class UnsignedReport(Refusal, status=401):
     """This report does not carry the provider's signature, or it is too old."""
 
 
-class FactKind(StrEnum):
-    """CAPTURED: the money is ours. DECLINED: this attempt failed, the buyer may try again."""
+class NotCapturable(Exception):  # noqa: N818  a fact about money, not a fault
+    """What was authorised can never be captured: the authorisation is over or was taken back."""
 
+
+class FactKind(StrEnum):
+    """CAPTURED: the money is ours. AUTHORISED: it is ours for the asking, for some days.
+
+    DECLINED: this attempt failed, the buyer may try again. CANCELLED: nobody can pay here any more.
+    """
+
+    AUTHORISED = "AUTHORISED"
     CAPTURED = "CAPTURED"
     DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -32,31 +41,79 @@ class Fact(msgspec.Struct, frozen=True):
     currency: str
 
 
-class Charge(msgspec.Struct, frozen=True):
-    """What the buyer is asked to pay, in minor units, and until when the places are held."""
+class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the buyer is asked to pay, in minor units, and until when the places are held.
+
+    `reference` is the provider's own id of a checkout that is open already.
+    """
 
     payment_id: UUID
     amount: int
     currency: str
     description: str
     hold_expires_at: datetime
+    reference: str | None = None
+
+
+class OpenCheckout(msgspec.Struct, frozen=True):
+    """Where the buyer pays: an address of the provider, or a secret for its library in the shop's page.
+
+    `reference` is the provider's own id of it, where it has one.
+    """
+
+    url: str | None = None
+    client_secret: str | None = None
+    reference: str | None = None
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A payment we have asked for, as the provider has to know it; `reference` is the provider's id."""
+
+    payment_id: UUID
+    provider: str
+    reference: str | None
+    amount: int
 
 
 class Provider(Protocol):
-    """A payment provider. Calls that leave the house are never made inside a transaction."""
+    """A payment provider. Calls that leave the house are never made inside a transaction.
+
+    Every call may be repeated, also after we died in the middle of it. One that leaves the house raises
+    `Unavailable` when there is no answer.
+    """
 
     name: str
 
-    async def open_checkout(self, charge: Charge) -> str:
-        """Start a checkout and give the address to send the buyer to; repeatable for one payment."""
+    async def open_checkout(self, charge: Charge) -> OpenCheckout:
+        """Start a checkout; for one payment always the same."""
         ...
 
-    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact:
-        """Verify a webhook on its raw bytes. Raises `UnsignedReport` or `InvalidInput`."""
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | None:
+        """Verify a webhook on its raw bytes. None when it does not concern us.
+
+        Raises `UnsignedReport` or `InvalidInput`.
+        """
         ...
 
-    async def refund(self, payment_id: UUID, amount: int) -> None:
-        """Give the money back; repeatable: the same payment is refunded once."""
+    async def give_back(self, payment: Asked) -> None:
+        """Void the authorisation, or refund the money in full; the same payment once."""
+        ...
+
+
+@runtime_checkable
+class RemoteProvider(Provider, Protocol):
+    """A provider out of the house: its reports can be lost, so it is asked; it may authorise first."""
+
+    async def ask(self, payment: Asked) -> Fact | None:
+        """What has become of the payment; None while it is open."""
+        ...
+
+    async def capture(self, payment: Asked) -> None:
+        """Take the money that was authorised. Raises `NotCapturable`."""
+        ...
+
+    async def close_checkout(self, payment: Asked) -> Fact | None:
+        """See to it that nobody can pay there any more; the fact that this, or a buyer, has made."""
         ...
 
 
@@ -78,3 +135,10 @@ class Providers:
     def get(self, name: str) -> Provider:
         """The provider of this name; raises `LookupError` for one that was switched off."""
         return self._by_name[name]
+
+    def get_remote(self, name: str) -> RemoteProvider:
+        """The provider of this name, which must be out of the house; raises `LookupError`, `TypeError`."""
+        provider = self._by_name[name]
+        if not isinstance(provider, RemoteProvider):
+            raise TypeError(f"{name} is in the house: it reports until it is heard")
+        return provider

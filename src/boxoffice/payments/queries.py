@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.payments.provider import Asked
 from boxoffice.payments.schemas import PaymentState
 
 
@@ -20,7 +21,8 @@ class PaymentRow(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     state: PaymentState
-    checkout_url: str
+    checkout_url: str | None
+    reference: str | None
     created_at: datetime
 
 
@@ -33,7 +35,9 @@ class NewPaymentRow(msgspec.Struct, frozen=True):
     provider: str
     amount: int
     currency: str
-    checkout_url: str
+    checkout_url: str | None
+    reference: str | None
+    ask_at: datetime | None
 
 
 class Payable(msgspec.Struct, frozen=True):
@@ -47,11 +51,16 @@ class Payable(msgspec.Struct, frozen=True):
     title: str
 
 
-class DueRefund(msgspec.Struct, frozen=True):
-    """A refund that has not been carried out."""
+class DueToAsk(Asked, frozen=True):
+    """A payment that is open; abandoned when its booking ended unpaid an hour ago."""
 
-    provider: str
-    amount: int
+    is_abandoned: bool
+
+
+class DueCapture(Asked, frozen=True):
+    """A payment whose money is to be taken, and the booking that it has bought."""
+
+    booking_id: UUID
 
 
 async def find_payable(source: Source, event_id: int, booking_id: UUID) -> Payable | None:
@@ -79,7 +88,8 @@ async def find_open_payment(
     return await source.find(
         PaymentRow,
         """
-        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
+        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
+               created_at
           FROM payments
          WHERE event_id = $1 AND booking_id = $2 AND provider = $3 AND state IN ('PENDING', 'DECLINED')
            AND amount = $4 AND currency = $5
@@ -99,7 +109,8 @@ async def find_payment(source: Source, event_id: int, payment_id: UUID) -> Payme
     return await source.find(
         PaymentRow,
         """
-        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
+        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
+               created_at
           FROM payments
          WHERE event_id = $1 AND id = $2
         """,
@@ -116,7 +127,8 @@ async def find_payment_of(
         PaymentRow,
         """
         SELECT payment.event_id, payment.id, payment.booking_id, payment.provider, payment.amount,
-               payment.currency, payment.state, payment.checkout_url, payment.created_at
+               payment.currency, payment.state, payment.checkout_url, payment.reference,
+               payment.created_at
           FROM payments AS payment
           JOIN bookings AS booking ON booking.event_id = payment.event_id AND booking.id = payment.booking_id
          WHERE payment.event_id = $1 AND payment.id = $2 AND booking.buyer_id = $3
@@ -132,9 +144,11 @@ async def insert_payment(tx: Transaction, payment: NewPaymentRow) -> PaymentRow:
     return await tx.get(
         PaymentRow,
         """
-        INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-        RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, created_at
+        INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url, reference,
+                              ask_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
+                  created_at
         """,
         payment.event_id,
         payment.id,
@@ -143,19 +157,21 @@ async def insert_payment(tx: Transaction, payment: NewPaymentRow) -> PaymentRow:
         payment.amount,
         payment.currency,
         payment.checkout_url,
+        payment.reference,
+        payment.ask_at,
     )
 
 
-async def update_declined(tx: Transaction, event_id: int, payment_id: UUID) -> None:
+async def update_declined(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
     """An attempt failed. A payment that has succeeded meanwhile stays as it is."""
     await tx.execute(
         """
         UPDATE payments
            SET state = 'DECLINED', changed_at = now()
-         WHERE event_id = $1 AND id = $2 AND state = 'PENDING'
+         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state = 'PENDING'
         """,
         event_id,
-        payment_id,
+        payment_ids,
     )
 
 
@@ -164,11 +180,79 @@ async def update_captured(tx: Transaction, event_id: int, payment_ids: list[UUID
     await tx.execute(
         """
         UPDATE payments
-           SET state = 'CAPTURED', changed_at = now()
+           SET state = 'CAPTURED', ask_at = NULL, changed_at = now()
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
         event_id,
         payment_ids,
+    )
+
+
+async def update_capture_due(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
+    """The money was authorised and has become tickets; it is still to be taken."""
+    await tx.execute(
+        """
+        UPDATE payments
+           SET state = 'CAPTURE_DUE', ask_at = NULL, changed_at = now()
+         WHERE event_id = $1 AND id = ANY ($2::uuid[])
+        """,
+        event_id,
+        payment_ids,
+    )
+
+
+async def update_captured_at_last(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
+    """What was due to be captured is; anything else stays as it is."""
+    await tx.execute(
+        """
+        UPDATE payments
+           SET state = 'CAPTURED', changed_at = now()
+         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state = 'CAPTURE_DUE'
+        """,
+        event_id,
+        payment_ids,
+    )
+
+
+async def update_cancelled(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
+    """Nothing was paid and nothing can be any more, or what was authorised is gone."""
+    await tx.execute(
+        """
+        UPDATE payments
+           SET state = 'CANCELLED', ask_at = NULL, changed_at = now()
+         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state IN ('PENDING', 'DECLINED', 'CAPTURE_DUE')
+        """,
+        event_id,
+        payment_ids,
+    )
+
+
+async def claim_payments_to_ask_about(
+    tx: Transaction, payments_max: int, again_seconds_min: int
+) -> list[DueToAsk]:
+    """Open payments whose provider is to be asked now; they come again, ever more seldom, until settled.
+
+    Of two processes that look at the same moment the second finds that the time has moved on: PostgreSQL
+    looks at the row again once the first has committed.
+    """
+    return await tx.list(
+        DueToAsk,
+        """
+        UPDATE payments AS payment
+           SET ask_at = now() + greatest($2 * interval '1 second', (now() - payment.created_at) / 2)
+          FROM (SELECT event_id, id
+                  FROM payments
+                 WHERE ask_at <= now()
+                 ORDER BY ask_at
+                 LIMIT $1) AS due, bookings AS booking
+         WHERE payment.event_id = due.event_id AND payment.id = due.id AND payment.ask_at <= now()
+           AND booking.event_id = payment.event_id AND booking.id = payment.booking_id
+        RETURNING payment.id AS payment_id, payment.provider, payment.reference, payment.amount,
+                  booking.state IN ('EXPIRED', 'CANCELLED')
+                      AND booking.changed_at < now() - interval '1 hour' AS is_abandoned
+        """,
+        payments_max,
+        again_seconds_min,
     )
 
 
@@ -215,7 +299,7 @@ async def insert_refunds(
                 AS refund (payment_id, amount, currency, reason)
         )
         UPDATE payments
-           SET state = 'REFUND_DUE', changed_at = now()
+           SET state = 'REFUND_DUE', ask_at = NULL, changed_at = now()
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
         event_id,
@@ -226,15 +310,29 @@ async def insert_refunds(
     )
 
 
-async def find_due_refund(source: Source, event_id: int, payment_id: UUID) -> DueRefund | None:
-    """The refund of this payment, if it still has to be carried out."""
+async def find_due_refund(source: Source, event_id: int, payment_id: UUID) -> Asked | None:
+    """The payment, if it still has to be given back."""
     return await source.find(
-        DueRefund,
+        Asked,
         """
-        SELECT payment.provider, refund.amount
+        SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount
           FROM refunds AS refund
           JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
          WHERE refund.event_id = $1 AND refund.payment_id = $2 AND refund.state = 'DUE'
+        """,
+        event_id,
+        payment_id,
+    )
+
+
+async def find_due_capture(source: Source, event_id: int, payment_id: UUID) -> DueCapture | None:
+    """The payment, if what was authorised still has to be captured."""
+    return await source.find(
+        DueCapture,
+        """
+        SELECT id AS payment_id, provider, reference, amount, booking_id
+          FROM payments
+         WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
         """,
         event_id,
         payment_id,

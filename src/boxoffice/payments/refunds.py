@@ -25,6 +25,6 @@ async def carry_out_refund(db: Database, providers: Providers, payload: bytes) -
     refund = await queries.find_due_refund(db, event_id, payment_id)
     if refund is None:
         return
-    await providers.get(refund.provider).refund(payment_id, refund.amount)
+    await providers.get(refund.provider).give_back(refund)
     async with db.transaction() as tx:
         await queries.update_refunded(tx, event_id, payment_id)

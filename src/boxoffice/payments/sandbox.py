@@ -26,7 +26,7 @@ from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.payments import sandbox_queries as queries
-from boxoffice.payments.provider import Charge, Fact, FactKind, UnsignedReport
+from boxoffice.payments.provider import Asked, Charge, Fact, FactKind, OpenCheckout, UnsignedReport
 from boxoffice.payments.sandbox_queries import CheckoutState
 
 SIGNATURE_HEADER = "boxoffice-sandbox-signature"
@@ -95,11 +95,11 @@ class Sandbox:
         self._key = derive_key(settings.secret, "sandbox webhook")
         self._seal_key = derive_key(settings.secret, "sandbox checkout")
 
-    async def open_checkout(self, charge: Charge) -> str:
+    async def open_checkout(self, charge: Charge) -> OpenCheckout:
         """The address of a checkout carries what is asked for, sealed; the same charge has the same one."""
         asked = msgspec.json.encode(charge)
         token = base64.urlsafe_b64encode(self._seal(asked) + asked).decode().rstrip("=")
-        return f"{self._address}/sandbox/checkouts/{token}"
+        return OpenCheckout(url=f"{self._address}/sandbox/checkouts/{token}")
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact:
         """Verify the signature `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">` and read the body."""
@@ -116,12 +116,13 @@ class Sandbox:
             raise invalid("", f"This is not a report of the sandbox: {error}") from None
         return Fact(report.id, report.kind, report.payment_id, report.amount, report.currency)
 
-    async def refund(self, payment_id: UUID, amount: int) -> None:
+    async def give_back(self, payment: Asked) -> None:
         """Give everything back. The sandbox only knows full refunds, and a second one changes nothing."""
+        payment_id = payment.payment_id
         async with self._db.transaction() as tx:
             row = await queries.lock_checkout(tx, payment_id)
-            if row is None or row.charge is None or row.amount != amount:
-                raise LookupError(f"the sandbox has no charge of {amount} for {payment_id}")
+            if row is None or row.charge is None or row.amount != payment.amount:
+                raise LookupError(f"the sandbox has no charge of {payment.amount} for {payment_id}")
             await queries.update_state(tx, payment_id, CheckoutState.REFUNDED, row.charge)
 
     async def get_checkout(self, token: str) -> Checkout:

@@ -12,10 +12,15 @@ from boxoffice.kit.money import Money
 
 
 class PaymentState(StrEnum):
-    """PENDING waits for the buyer; CAPTURED became tickets; the others end in no payment at all."""
+    """PENDING waits for the buyer. CAPTURE_DUE and CAPTURED have become tickets.
+
+    The others end in no payment at all; a DECLINED one may be tried again.
+    """
 
     PENDING = "PENDING"
     DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    CAPTURE_DUE = "CAPTURE_DUE"
     CAPTURED = "CAPTURED"
     REFUND_DUE = "REFUND_DUE"
     REFUNDED = "REFUNDED"
@@ -28,12 +33,17 @@ class NewPayment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PaymentView(msgspec.Struct, frozen=True):
-    """A payment. Send the buyer to `checkout_url`; the booking is confirmed when the provider says so."""
+    """A payment. The booking is confirmed when the provider says so.
+
+    Send the buyer to `checkout_url`, or hand `client_secret` to the provider's library in your page.
+    The secret is in the answer to starting a payment only.
+    """
 
     id: UUID
     booking_id: UUID
     provider: str
     state: PaymentState
     amount: Money
-    checkout_url: str
+    checkout_url: str | None
     created_at: datetime
+    client_secret: str | None = None

@@ -1,0 +1,44 @@
+"""Asking providers what became of open payments before their holds end, and after: a report can be lost."""
+
+import structlog
+
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit import metrics
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.payments import queries
+from boxoffice.payments.facts import take_fact
+from boxoffice.payments.provider import Providers
+
+# How often somebody looks for payments whose time to be asked about has come.
+ASK_SECONDS = 5.0
+
+# So many questions in a row: a provider allows about 25 in a second, and others want its answers too.
+QUESTIONS_MAX = 50
+
+# An open payment is asked about again after a minute, or after half its age once that is longer.
+AGAIN_SECONDS_MIN = 60
+
+_log = structlog.get_logger()
+
+
+async def ask_providers(db: Database, sales: GroupCommit, providers: Providers) -> None:
+    """Ask about the payments whose turn it is, and make true here what is true there.
+
+    A checkout whose booking ended unpaid an hour ago is closed, so that nobody pays for it tomorrow.
+    """
+    async with db.transaction() as tx:
+        due = await queries.claim_payments_to_ask_about(tx, QUESTIONS_MAX, AGAIN_SECONDS_MIN)
+    for payment in due:
+        provider = providers.get_remote(payment.provider)
+        try:
+            fact = await provider.ask(payment)
+            if fact is None and payment.is_abandoned:
+                fact = await provider.close_checkout(payment)
+        except Unavailable as error:
+            # It comes again in a minute, and so do the others.
+            _log.warning("a provider could not be asked", provider=payment.provider, reason=error.detail)
+            return
+        if fact is not None:
+            metrics.FACTS_ASKED_FOR.labels(payment.provider, fact.kind).inc()
+            await take_fact(db, sales, payment.provider, fact)

@@ -1,0 +1,47 @@
+"""Taking what was authorised, once the places are sold: a job that never gives up."""
+
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from boxoffice.inventory.commands import Withdraw
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit import metrics
+from boxoffice.kit.ids import event_of
+from boxoffice.kit.postgres import Database
+from boxoffice.payments import queries
+from boxoffice.payments.provider import NotCapturable, Providers
+
+CAPTURE_JOB = "capture"
+
+_log = structlog.get_logger()
+
+
+class CaptureDue(msgspec.Struct, frozen=True):
+    """The job's payload."""
+
+    payment_id: UUID
+
+
+async def carry_out_capture(db: Database, sales: GroupCommit, providers: Providers, payload: bytes) -> None:
+    """Tell the provider, then note that it is done. Repeatable at any point.
+
+    Money that turns out not to be there takes the tickets back with it: the booking is cancelled.
+    """
+    payment_id = msgspec.json.decode(payload, type=CaptureDue).payment_id
+    event_id = event_of(payment_id)
+    payment = await queries.find_due_capture(db, event_id, payment_id)
+    if payment is None:
+        return
+    try:
+        await providers.get_remote(payment.provider).capture(payment)
+    except NotCapturable:
+        _log.error("authorised money is gone, its booking is cancelled", payment_id=str(payment_id))
+        metrics.CAPTURES_LOST.inc()
+        await sales.submit(event_id, Withdraw(payment.booking_id, payment_id))
+        async with db.transaction() as tx:
+            await queries.update_cancelled(tx, event_id, [payment_id])
+        return
+    async with db.transaction() as tx:
+        await queries.update_captured_at_last(tx, event_id, [payment_id])

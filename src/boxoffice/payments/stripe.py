@@ -1,0 +1,238 @@
+"""Stripe: PaymentIntents that are authorised first and captured once the places are the buyer's.
+
+Its official SDK makes the calls and verifies the webhooks. Every call that changes something carries an
+idempotency key made of our payment's id, so each may be repeated after a crash at any point. Methods
+that cannot be authorised first (bank debits, vouchers) are captured by Stripe: their money then buys
+the places, or goes back, as any captured money does.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+from uuid import UUID
+
+import msgspec
+import stripe
+
+from boxoffice.kit.errors import Unavailable, invalid
+from boxoffice.kit.outbound import OUTBOUND_SECONDS_MAX
+from boxoffice.kit.postgres import assert_no_transaction
+from boxoffice.kit.settings import Settings
+from boxoffice.payments.provider import (
+    Asked,
+    Charge,
+    Fact,
+    FactKind,
+    NotCapturable,
+    OpenCheckout,
+    UnsignedReport,
+)
+from boxoffice.payments.stripe_amounts import from_stripe, to_stripe
+
+# In an intent's metadata: which payment of ours it is for. Intents without it are somebody else's.
+PAYMENT_ID = "boxoffice_payment_id"
+
+# A webhook whose signature is older may be a replay; Stripe signs anew at each attempt.
+SIGNATURE_SECONDS_MAX = 300
+
+# The SDK tries again by itself when a connection breaks or Stripe is busy; jobs do the rest.
+REPETITIONS_MAX = 2
+
+# Which fact each of Stripe's events is; the others are taken and mean nothing here.
+_KINDS = {
+    "payment_intent.amount_capturable_updated": FactKind.AUTHORISED,
+    "payment_intent.succeeded": FactKind.CAPTURED,
+    "payment_intent.payment_failed": FactKind.DECLINED,
+    "payment_intent.canceled": FactKind.CANCELLED,
+}
+
+_KIND_OF_STATUS = {
+    "requires_capture": FactKind.AUTHORISED,
+    "succeeded": FactKind.CAPTURED,
+    "canceled": FactKind.CANCELLED,
+}
+
+
+class _Intent(msgspec.Struct, frozen=True):
+    """What we read of a PaymentIntent; amounts are Stripe's."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    amount_capturable: int = 0
+    amount_received: int = 0
+    metadata: dict[str, str] = {}
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """What we read of an event; the object is whatever the event is about."""
+
+    id: str
+    type: str
+    data: dict[str, Any]
+
+
+_Arguments = ParamSpec("_Arguments")
+_Answer = TypeVar("_Answer")
+
+
+class Stripe:
+    """The provider `stripe`."""
+
+    name = "stripe"
+
+    def __init__(self, settings: Settings) -> None:
+        self._webhook_secret = settings.stripe_webhook_secret or ""
+        self._http = stripe.HTTPXClient(timeout=OUTBOUND_SECONDS_MAX)
+        self._intents, self._refunds = _services(settings, self._http)
+
+    async def open_checkout(self, charge: Charge) -> OpenCheckout:
+        """Make the PaymentIntent, or look at the one there is."""
+        if charge.reference is not None:
+            found = await _call(self._intents.retrieve_async, charge.reference)
+            return OpenCheckout(reference=found.id, client_secret=found.client_secret)
+        intent = await _call(
+            self._intents.create_async,
+            {
+                "amount": to_stripe(charge.amount, charge.currency),
+                "currency": charge.currency.lower(),
+                "capture_method": "automatic_async",
+                "automatic_payment_methods": {"enabled": True},
+                "payment_method_options": {"card": {"capture_method": "manual"}},
+                "description": charge.description,
+                "metadata": {PAYMENT_ID: str(charge.payment_id)},
+            },
+            {"idempotency_key": f"open-{charge.payment_id}"},
+        )
+        return OpenCheckout(reference=intent.id, client_secret=intent.client_secret)
+
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | None:
+        """Verify the `Stripe-Signature` over the raw bytes, and read what concerns us."""
+        signature = headers.get("stripe-signature", "")
+        if not signature.isascii():
+            raise UnsignedReport
+        try:
+            stripe.WebhookSignature.verify_header(
+                body.decode(), signature, self._webhook_secret, SIGNATURE_SECONDS_MAX
+            )
+        except (stripe.SignatureVerificationError, UnicodeDecodeError):
+            raise UnsignedReport from None
+        try:
+            event = msgspec.json.decode(body, type=_Event)
+            kind = _KINDS.get(event.type)
+            return None if kind is None else _fact(_intent(event.data["object"]), kind, event.id)
+        except (msgspec.MsgspecError, KeyError) as error:
+            raise invalid("", f"This is no event of Stripe that we know: {error}") from None
+
+    async def ask(self, payment: Asked) -> Fact | None:
+        """How far the intent has come; None while it waits for its buyer."""
+        intent = await self._retrieve(payment)
+        kind = _KIND_OF_STATUS.get(intent.status)
+        return None if kind is None else _fact(intent, kind, f"asked:{intent.id}:{intent.status}")
+
+    async def capture(self, payment: Asked) -> None:
+        """Take what was authorised. Raises `NotCapturable` when the authorisation is gone."""
+        try:
+            await _call(
+                self._intents.capture_async,
+                payment.reference,
+                {},
+                {"idempotency_key": f"capture-{payment.payment_id}"},
+            )
+        except (stripe.InvalidRequestError, stripe.CardError) as error:
+            intent = await self._retrieve(payment)
+            if intent.status == "succeeded":
+                return
+            if intent.status == "canceled" or isinstance(error, stripe.CardError):
+                raise NotCapturable from error
+            raise
+
+    async def give_back(self, payment: Asked) -> None:
+        """Void what was only authorised, refund what was captured, in full."""
+        intent = await self._retrieve(payment)
+        if intent.status == "canceled":
+            return
+        if intent.status != "succeeded":
+            await self._cancel(payment)
+            return
+        try:
+            await _call(
+                self._refunds.create_async,
+                {"payment_intent": payment.reference},
+                {"idempotency_key": f"refund-{payment.payment_id}"},
+            )
+        except stripe.InvalidRequestError as error:
+            # Somebody has refunded it by hand: that is what we wanted.
+            if error.code != "charge_already_refunded":
+                raise
+
+    async def close_checkout(self, payment: Asked) -> Fact | None:
+        """Make sure that nobody can pay here any more, or say what has become of it meanwhile."""
+        try:
+            await self._cancel(payment)
+        except stripe.InvalidRequestError:
+            return await self.ask(payment)
+        return await self.ask(payment)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close_async()
+
+    async def _retrieve(self, payment: Asked) -> "_Intent":
+        return _intent(await _call(self._intents.retrieve_async, payment.reference))
+
+    async def _cancel(self, payment: Asked) -> None:
+        await _call(
+            self._intents.cancel_async,
+            payment.reference,
+            {},
+            {"idempotency_key": f"cancel-{payment.payment_id}"},
+        )
+
+
+def _services(settings: Settings, http: stripe.HTTPXClient) -> tuple[Any, Any]:
+    client = stripe.StripeClient(
+        settings.stripe_secret_key or "",
+        base_addresses={"api": settings.stripe_api_url} if settings.stripe_api_url else {},
+        http_client=http,
+        max_network_retries=REPETITIONS_MAX,
+    )
+    return client.v1.payment_intents, client.v1.refunds
+
+
+async def _call(
+    function: Callable[_Arguments, Awaitable[_Answer]],
+    *arguments: _Arguments.args,
+    **named: _Arguments.kwargs,
+) -> _Answer:
+    """Ask Stripe. Raises `Unavailable` when it is away, busy, or does not know our key."""
+    assert_no_transaction("A call to Stripe")
+    try:
+        return await function(*arguments, **named)
+    except (
+        stripe.APIConnectionError,
+        stripe.RateLimitError,
+        stripe.AuthenticationError,
+        stripe.PermissionError,
+    ) as error:
+        raise Unavailable("The payment provider cannot answer right now. Try again shortly.") from error
+    except stripe.APIError as error:
+        raise Unavailable("The payment provider has a fault. Try again shortly.") from error
+
+
+def _intent(found: Any) -> "_Intent":
+    return msgspec.convert(found if isinstance(found, dict) else found.to_dict(), _Intent)
+
+
+def _fact(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | None:
+    """What an intent says; None for one that is not for a payment of ours."""
+    try:
+        payment_id = UUID(intent.metadata.get(PAYMENT_ID, ""))
+    except ValueError:
+        return None
+    currency = intent.currency.upper()
+    amount = {
+        FactKind.AUTHORISED: intent.amount_capturable,
+        FactKind.CAPTURED: intent.amount_received,
+    }.get(kind, intent.amount)
+    return Fact(report_id, kind, payment_id, from_stripe(amount, currency), currency)

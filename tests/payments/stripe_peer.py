@@ -1,0 +1,228 @@
+"""A peer that speaks the part of Stripe's API that we use, over HTTP, and misbehaves on purpose.
+
+It keeps PaymentIntents and refunds, honours idempotency keys as Stripe documents them (the first answer
+is given again; other parameters are an error), signs its webhooks, and can fail before or after acting.
+What a buyer does in Stripe's own form is done with `pay`, `decline` and `expire_authorisation`.
+"""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import Enum, auto
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl
+
+WEBHOOK_SECRET = "whsec_of_the_tests"
+SECRET_KEY = "sk_test_of_the_tests"
+
+Answer = tuple[int, dict[str, Any]]
+
+
+class Fault(Enum):
+    """What goes wrong with the next request."""
+
+    BROKEN = auto()  # a 500 without having done anything
+    BUSY = auto()  # a 429
+    LOST = auto()  # done, and the connection dropped before the answer
+
+
+class StripePeer:
+    """Its books; `url` is where it answers."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.intents: dict[str, dict[str, Any]] = {}
+        self.refunds: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
+        self.faults: deque[Fault] = deque()
+        self.asked: list[str] = []
+        self._answers: dict[str, tuple[str, Answer]] = {}
+        self._lock = threading.Lock()
+
+    def intent_of(self, payment_id: str) -> dict[str, Any]:
+        """The intent that was made for our payment; there is one, however often it was asked for."""
+        found = [
+            intent
+            for intent in self.intents.values()
+            if intent["metadata"]["boxoffice_payment_id"] == payment_id
+        ]
+        assert len(found) == 1, found
+        return found[0]
+
+    def pay(self, payment_id: str, *, method: str = "card") -> dict[str, Any]:
+        """The buyer pays: a card is authorised, everything else is captured by Stripe itself."""
+        intent = self.intent_of(payment_id)
+        assert intent["status"] == "requires_payment_method", intent
+        if method == "card":
+            intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
+            return self._happened("payment_intent.amount_capturable_updated", intent)
+        intent |= {"status": "succeeded", "amount_received": intent["amount"]}
+        return self._happened("payment_intent.succeeded", intent)
+
+    def decline(self, payment_id: str) -> dict[str, Any]:
+        """The card is declined; the buyer may try another."""
+        return self._happened("payment_intent.payment_failed", self.intent_of(payment_id))
+
+    def expire_authorisation(self, payment_id: str) -> dict[str, Any]:
+        """Nobody captured it for a week, or the bank took it back."""
+        intent = self.intent_of(payment_id)
+        intent |= {"status": "canceled", "amount_capturable": 0}
+        return self._happened("payment_intent.canceled", intent)
+
+    def _happened(self, kind: str, intent: dict[str, Any]) -> dict[str, Any]:
+        event = {
+            "id": f"evt_{len(self.events) + 1}",
+            "object": "event",
+            "type": kind,
+            "data": {"object": dict(intent)},
+        }
+        self.events.append(event)
+        return event
+
+    def answer(self, method: str, path: str, form: dict[str, str], key: str | None) -> Answer:
+        """Do what is asked, or repeat what was answered to this idempotency key."""
+        with self._lock:
+            self.asked.append(f"{method} {path}")
+            asked = json.dumps([path, form], sort_keys=True)
+            if key is not None and key in self._answers:
+                before, answer = self._answers[key]
+                return answer if before == asked else _error(400, "idempotency_error", "keys_differ")
+            answer = self._act(method, path.removeprefix("/v1/").split("/"), form)
+            if key is not None:
+                self._answers[key] = (asked, answer)
+            return answer
+
+    def _act(self, method: str, path: list[str], form: dict[str, str]) -> Answer:
+        match method, path:
+            case "POST", ["payment_intents"]:
+                return 200, self._open(form)
+            case "GET", ["payment_intents", intent_id] if intent_id in self.intents:
+                return 200, self.intents[intent_id]
+            case "POST", ["payment_intents", intent_id, "capture"] if intent_id in self.intents:
+                return self._capture(self.intents[intent_id])
+            case "POST", ["payment_intents", intent_id, "cancel"] if intent_id in self.intents:
+                return self._cancel(self.intents[intent_id])
+            case "POST", ["refunds"]:
+                return self._refund(self.intents[form["payment_intent"]])
+            case _:
+                return _error(404, "invalid_request_error", "resource_missing")
+
+    def _open(self, form: dict[str, str]) -> dict[str, Any]:
+        intent_id = f"pi_{len(self.intents) + 1}"
+        intent = {
+            "id": intent_id,
+            "object": "payment_intent",
+            "status": "requires_payment_method",
+            "amount": int(form["amount"]),
+            "amount_capturable": 0,
+            "amount_received": 0,
+            "currency": form["currency"],
+            "client_secret": f"{intent_id}_secret_x",
+            "metadata": {"boxoffice_payment_id": form["metadata[boxoffice_payment_id]"]},
+        }
+        self.intents[intent_id] = intent
+        return intent
+
+    def _capture(self, intent: dict[str, Any]) -> Answer:
+        if intent["status"] != "requires_capture":
+            return _error(400, "invalid_request_error", "payment_intent_unexpected_state")
+        intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": intent["amount"]}
+        self._happened("payment_intent.succeeded", intent)
+        return 200, intent
+
+    def _cancel(self, intent: dict[str, Any]) -> Answer:
+        if intent["status"] in ("succeeded", "canceled"):
+            return _error(400, "invalid_request_error", "payment_intent_unexpected_state")
+        intent |= {"status": "canceled", "amount_capturable": 0}
+        self._happened("payment_intent.canceled", intent)
+        return 200, intent
+
+    def _refund(self, intent: dict[str, Any]) -> Answer:
+        if any(refund["payment_intent"] == intent["id"] for refund in self.refunds):
+            return _error(400, "invalid_request_error", "charge_already_refunded")
+        refund = {
+            "id": f"re_{len(self.refunds) + 1}",
+            "object": "refund",
+            "payment_intent": intent["id"],
+            "amount": intent["amount_received"],
+            "status": "succeeded",
+        }
+        self.refunds.append(refund)
+        return 200, refund
+
+
+def _error(status: int, kind: str, code: str) -> Answer:
+    return status, {"error": {"type": kind, "code": code, "message": code.replace("_", " ")}}
+
+
+def signed(event: dict[str, Any], *, age: int = 0, secret: str = WEBHOOK_SECRET) -> tuple[bytes, str]:
+    """A webhook's body and its signature header, made `age` seconds ago."""
+    body = json.dumps(event).encode()
+    stamp = int(time.time()) - age
+    seal = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return body, f"t={stamp},v1={seal}"
+
+
+@contextmanager
+def stripe_peer() -> Generator[StripePeer]:
+    """A peer that listens on a port of its own until the block ends."""
+    peer = StripePeer()
+
+    class Handler(_Handler):
+        books = peer
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    peer.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield peer
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    books: ClassVar[StripePeer]
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
+        """Say nothing."""
+
+    def _answer(self, method: str) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
+        fault = self.books.faults.popleft() if self.books.faults else None
+        if fault is Fault.BROKEN:
+            self._send(*_error(500, "api_error", "broken"))
+        elif fault is Fault.BUSY:
+            self._send(*_error(429, "invalid_request_error", "rate_limit"))
+        elif self.headers.get("authorization") != f"Bearer {SECRET_KEY}":
+            self._send(*_error(401, "invalid_request_error", "api_key_unknown"))
+        else:
+            key = self.headers.get("idempotency-key")
+            answer = self.books.answer(method, self.path.partition("?")[0], dict(parse_qsl(body)), key)
+            if fault is Fault.LOST:
+                self.close_connection = True
+                return
+            self._send(*answer)
+
+    def _send(self, status: int, content: dict[str, Any]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

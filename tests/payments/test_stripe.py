@@ -1,0 +1,318 @@
+"""Paying with Stripe: its SDK, over HTTP, against a peer that keeps books and misbehaves."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from uuid import UUID
+
+import httpx
+import pytest
+import pytest_asyncio
+from litestar import Litestar
+
+from boxoffice.inventory.commands import Expire
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
+from boxoffice.payments.asking import ask_providers
+from payments.conftest import Basket, headers_of
+from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, Fault, StripePeer, stripe_peer
+from payments.stripe_shop import Shop
+from shows import insert_user
+from web import running
+
+
+@pytest.fixture(scope="module")
+def settings_of_peer() -> Generator[tuple[StripePeer, Settings]]:
+    """A peer for the module, and an installation that pays there."""
+    with stripe_peer() as opened:
+        yield (
+            opened,
+            Settings(
+                jobs_inside=False,
+                stripe_secret_key=SECRET_KEY,
+                stripe_webhook_secret=WEBHOOK_SECRET,
+                stripe_api_url=opened.url,
+            ),
+        )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def stripe_app(settings_of_peer: tuple[StripePeer, Settings], dsn: str) -> AsyncGenerator[Litestar]:
+    async with running(settings_of_peer[1], dsn) as application:
+        yield application
+
+
+@pytest.fixture
+def peer(settings_of_peer: tuple[StripePeer, Settings]) -> StripePeer:
+    """The peer, without faults that another test has left."""
+    settings_of_peer[0].faults.clear()
+    return settings_of_peer[0]
+
+
+@pytest_asyncio.fixture
+async def shop(
+    stripe_app: Litestar, settings_of_peer: tuple[StripePeer, Settings], peer: StripePeer, dsn: str
+) -> AsyncGenerator[Shop]:
+    parts = Parts(settings_of_peer[1], dsn)
+    transport = httpx.ASGITransport(stripe_app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
+    async with (
+        parts.running(),
+        httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client,
+    ):
+        yield Shop(client, peer, parts)
+
+
+async def test_a_card_is_authorised_the_places_are_sold_and_then_it_is_captured(shop: Shop):
+    held = await shop.hold()
+    answer = await shop.try_to_start(held)
+    payment_id = answer.json()["id"]
+    assert answer.json()["checkout_url"] is None
+    assert answer.json()["client_secret"] == shop.peer.intent_of(payment_id)["client_secret"]
+
+    assert await shop.tell(shop.peer.pay(payment_id)) == 204
+
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
+    assert shop.peer.intent_of(payment_id)["status"] == "requires_capture"
+    assert await shop.queued("capture", payment_id) == 1
+    await shop.capture(payment_id)
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert shop.peer.intent_of(payment_id)["amount_received"] == 5000
+    assert await shop.tell(shop.peer.events[-1]) == 204
+    await shop.capture(payment_id)
+    assert await held.show.count("tickets") == 2
+    await held.show.check_promises()
+
+
+async def test_places_that_are_gone_cost_nothing_the_authorisation_is_void(shop: Shop):
+    held = await shop.hold(hold_seconds=1)
+    payment_id = await shop.start(held)
+    event = shop.peer.pay(payment_id)
+    await held.show.wait_for_holds_to_end()
+    other = headers_of(await insert_user(shop.parts.db))
+    taken = {"event_id": held.show.event_id, "seat_ids": [4]}
+    assert (await shop.client.post("/bookings", json=taken, headers=other)).status_code == 201
+
+    assert await shop.tell(event) == 204
+
+    assert await shop.states(held, payment_id) == ("EXPIRED", "REFUND_DUE")
+    for _ in range(2):
+        await shop.give_back(payment_id)
+    assert await shop.states(held, payment_id) == ("EXPIRED", "REFUNDED")
+    assert shop.peer.intent_of(payment_id)["status"] == "canceled"
+    assert shop.peer.refunds == []
+
+
+async def test_money_of_a_method_without_authorisation_buys_the_places_or_is_refunded(shop: Shop):
+    held, late = await shop.hold(), await shop.hold(hold_seconds=1)
+    paid, too_late = await shop.start(held), await shop.start(late)
+    await late.show.wait_for_holds_to_end()
+    other = headers_of(await insert_user(shop.parts.db))
+    taken = {"event_id": late.show.event_id, "seat_ids": [3]}
+    assert (await shop.client.post("/bookings", json=taken, headers=other)).status_code == 201
+
+    for payment_id in (paid, too_late):
+        assert await shop.tell(shop.peer.pay(payment_id, method="sepa_debit")) == 204
+
+    assert await shop.states(held, paid) == ("CONFIRMED", "CAPTURED")
+    assert await shop.states(late, too_late) == ("EXPIRED", "REFUND_DUE")
+    for _ in range(2):
+        await shop.give_back(too_late)
+    assert await shop.states(late, too_late) == ("EXPIRED", "REFUNDED")
+    refunds = [
+        each for each in shop.peer.refunds if each["payment_intent"] == shop.peer.intent_of(too_late)["id"]
+    ]
+    assert [refund["amount"] for refund in refunds] == [5000]
+
+
+async def test_reports_twice_and_in_the_wrong_order_count_once(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    declined = shop.peer.decline(payment_id)
+    authorised = shop.peer.pay(payment_id)
+
+    answers = await asyncio.gather(
+        *[shop.tell(event) for event in (authorised, declined, authorised, authorised, declined)]
+    )
+
+    assert answers == [204] * 5
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
+    assert await shop.queued("capture", payment_id) == 1
+    await shop.capture(payment_id)
+    assert await shop.tell(authorised) == 204
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert await held.show.count("refunds") == 0
+
+
+async def test_after_a_declined_card_the_same_intent_takes_another(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    assert await shop.tell(shop.peer.decline(payment_id)) == 204
+    assert await shop.states(held, payment_id) == ("PENDING", "DECLINED")
+
+    again = (await shop.try_to_start(held)).json()
+
+    assert again["id"] == payment_id
+    assert again["client_secret"] == shop.peer.intent_of(payment_id)["client_secret"]
+    assert await shop.tell(shop.peer.pay(payment_id)) == 204
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
+
+
+async def test_an_answer_that_was_lost_opens_and_captures_nothing_twice(shop: Shop):
+    """The SDK repeats with the idempotency key we gave, so the peer repeats its answer."""
+    held = await shop.hold()
+    shop.peer.faults.append(Fault.LOST)
+    payment_id = await shop.start(held)
+    await shop.tell(shop.peer.pay(payment_id))
+
+    shop.peer.faults.append(Fault.LOST)
+    await shop.capture(payment_id)
+
+    assert shop.peer.intent_of(payment_id)["amount_received"] == 5000
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+
+
+async def test_a_provider_that_is_away_is_tried_again_by_the_job_and_answers_503(shop: Shop):
+    held = await shop.hold()
+    shop.peer.faults += [Fault.BROKEN] * 3
+    answer = await shop.try_to_start(held)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    payment_id = await shop.start(held)
+    await shop.tell(shop.peer.pay(payment_id))
+
+    shop.peer.faults.append(Fault.BUSY)
+    with pytest.raises(Unavailable):
+        await shop.capture(payment_id)
+
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
+    await shop.capture(payment_id)
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+
+
+async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    await shop.tell(shop.peer.pay(payment_id))
+    assert await held.show.count("tickets") == 2
+    shop.peer.expire_authorisation(payment_id)
+
+    for _ in range(2):
+        await shop.capture(payment_id)
+
+    assert await shop.states(held, payment_id) == ("CANCELLED", "CANCELLED")
+    assert await held.show.count("tickets") == 0
+    await held.show.check_promises()
+
+
+async def test_a_lost_report_is_found_by_asking(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    await shop.ask(payment_id)
+    assert await shop.states(held, payment_id) == ("PENDING", "PENDING")
+    event = shop.peer.pay(payment_id)
+
+    await shop.ask(payment_id)
+
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
+    assert await shop.tell(event) == 204
+    assert await shop.queued("capture", payment_id) == 1
+
+
+async def test_it_is_asked_before_the_hold_ends(shop: Shop, db: Database):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+
+    before = await db.get(
+        float,
+        """
+        SELECT extract(epoch FROM booking.expires_at - payment.ask_at)::float
+          FROM payments AS payment
+          JOIN bookings AS booking ON booking.event_id = payment.event_id AND booking.id = payment.booking_id
+         WHERE payment.id = $1
+        """,
+        UUID(payment_id),
+    )
+
+    assert before == 30
+
+
+async def test_a_checkout_that_was_left_is_closed_unless_somebody_has_paid_meanwhile(shop: Shop):
+    left, paid = await shop.hold(hold_seconds=1), await shop.hold(hold_seconds=1)
+    left_id, paid_id = await shop.start(left), await shop.start(paid)
+    for held in (left, paid):
+        await held.show.wait_for_holds_to_end()
+        await _expire(shop.parts.sales, held)
+        async with shop.parts.db.transaction() as tx:
+            await tx.execute(
+                "UPDATE bookings SET changed_at = now() - interval '61 minutes' WHERE id = $1",
+                held.booking_id,
+            )
+    shop.peer.pay(paid_id)
+
+    await shop.ask(left_id)
+    await shop.ask(paid_id)
+
+    assert await shop.states(left, left_id) == ("EXPIRED", "CANCELLED")
+    assert shop.peer.intent_of(left_id)["status"] == "canceled"
+    assert await shop.states(paid, paid_id) == ("CONFIRMED", "CAPTURE_DUE")
+
+
+async def test_two_processes_ask_about_a_payment_once(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    intent_id = shop.peer.intent_of(payment_id)["id"]
+    async with shop.parts.db.transaction() as tx:
+        await tx.execute("UPDATE payments SET ask_at = now() WHERE id = $1", UUID(payment_id))
+    shop.peer.asked.clear()
+
+    await asyncio.gather(
+        *[ask_providers(shop.parts.db, shop.parts.sales, shop.parts.providers) for _ in range(4)]
+    )
+
+    assert shop.peer.asked.count(f"GET /v1/payment_intents/{intent_id}") == 1
+
+
+async def test_a_webhook_counts_only_with_its_signature(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    event = shop.peer.pay(payment_id)
+
+    assert await shop.tell(event, secret="whsec_of_somebody_else") == 401
+    assert await shop.tell(event, age=301) == 401
+    for header in ("", "t=1", "v1=x", "t=x,v1=y", "t=1,v1=ü"):
+        answer = await shop.client.post(
+            "/payment-events/stripe",
+            content=b"{}",
+            headers=[(b"stripe-signature", header.encode())],
+        )
+        assert answer.status_code == 401, header
+
+    assert await shop.states(held, payment_id) == ("PENDING", "PENDING")
+    assert await shop.tell(event, age=290) == 204
+
+
+async def test_events_that_do_not_concern_us_are_taken_and_change_nothing(shop: Shop):
+    assert await shop.tell({"id": "evt_x", "type": "customer.created", "data": {"object": {}}}) == 204
+    foreign = {
+        "id": "pi_foreign",
+        "status": "succeeded",
+        "amount": 1,
+        "amount_received": 1,
+        "currency": "eur",
+        "metadata": {},
+    }
+    for metadata in ({}, {"boxoffice_payment_id": "not-ours"}):
+        event = {
+            "id": "evt_y",
+            "type": "payment_intent.succeeded",
+            "data": {"object": {**foreign, "metadata": metadata}},
+        }
+        assert await shop.tell(event) == 204
+    for broken in ({"id": 1}, [], {"id": "evt", "type": "payment_intent.succeeded", "data": {}}):
+        assert await shop.tell(broken) == 422  # pyright: ignore[reportArgumentType]  that is the point
+
+
+async def _expire(sales: GroupCommit, held: Basket) -> None:
+    await sales.submit(held.show.event_id, Expire())
