@@ -21,6 +21,9 @@ from urllib.parse import parse_qsl
 WEBHOOK_SECRET = "whsec_of_the_tests"
 SECRET_KEY = "sk_test_of_the_tests"
 
+# Stripe takes no card payment of less than half a euro.
+AMOUNT_MIN = 50
+
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -101,7 +104,7 @@ class StripePeer:
     def _act(self, method: str, path: list[str], form: dict[str, str]) -> Answer:
         match method, path:
             case "POST", ["payment_intents"]:
-                return 200, self._open(form)
+                return self._open(form)
             case "GET", ["payment_intents", intent_id] if intent_id in self.intents:
                 return 200, self.intents[intent_id]
             case "POST", ["payment_intents", intent_id, "capture"] if intent_id in self.intents:
@@ -113,7 +116,9 @@ class StripePeer:
             case _:
                 return _error(404, "invalid_request_error", "resource_missing")
 
-    def _open(self, form: dict[str, str]) -> dict[str, Any]:
+    def _open(self, form: dict[str, str]) -> Answer:
+        if int(form["amount"]) < AMOUNT_MIN:
+            return _error(400, "invalid_request_error", "amount_too_small")
         intent_id = f"pi_{len(self.intents) + 1}"
         intent = {
             "id": intent_id,
@@ -127,7 +132,7 @@ class StripePeer:
             "metadata": {"boxoffice_payment_id": form["metadata[boxoffice_payment_id]"]},
         }
         self.intents[intent_id] = intent
-        return intent
+        return 200, intent
 
     def _capture(self, intent: dict[str, Any]) -> Answer:
         if intent["status"] != "requires_capture":

@@ -23,12 +23,9 @@ class Shop:
         self.peer = peer
         self.parts = parts
 
-    async def hold(self, *, hold_seconds: int = 600, currency: str = "EUR") -> Basket:
+    async def hold(self, *, hold_seconds: int = 600, price: int = 2500) -> Basket:
         """Two seats for a new buyer."""
-        show = await open_show(self.parts.db, price=2500, hold_seconds=hold_seconds)
-        if currency != "EUR":
-            async with self.parts.db.transaction() as tx:
-                await tx.execute("UPDATE events SET currency = $2 WHERE id = $1", show.event_id, currency)
+        show = await open_show(self.parts.db, price=price, hold_seconds=hold_seconds)
         buyer_id = await insert_user(self.parts.db)
         headers = headers_of(buyer_id)
         answer = await self.client.post(

@@ -191,6 +191,13 @@ async def test_a_provider_that_is_away_is_tried_again_by_the_job_and_answers_503
     assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
 
 
+async def test_an_amount_that_stripe_does_not_take_is_refused_before_anybody_pays(shop: Shop):
+    answers = [await shop.try_to_start(await shop.hold(price=price)) for price in (24, 25)]
+
+    assert [answer.status_code for answer in answers] == [409, 201]
+    assert answers[0].json()["type"] == "/problems/amount-not-payable"
+
+
 async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop):
     held = await shop.hold()
     payment_id = await shop.start(held)

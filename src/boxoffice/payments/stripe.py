@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 import stripe
+import structlog
 
 from boxoffice.kit.errors import Unavailable, invalid
 from boxoffice.kit.outbound import OUTBOUND_SECONDS_MAX
@@ -26,7 +27,7 @@ from boxoffice.payments.provider import (
     OpenCheckout,
     UnsignedReport,
 )
-from boxoffice.payments.stripe_amounts import from_stripe, to_stripe
+from boxoffice.payments.stripe_amounts import AmountNotPayable, from_stripe, to_stripe
 
 # In an intent's metadata: which payment of ours it is for. Intents without it are somebody else's.
 PAYMENT_ID = "boxoffice_payment_id"
@@ -59,8 +60,8 @@ class _Intent(msgspec.Struct, frozen=True):
     status: str
     amount: int
     currency: str
-    amount_capturable: int = 0
-    amount_received: int = 0
+    amount_capturable: int | None = None
+    amount_received: int | None = None
     metadata: dict[str, str] = {}
 
 
@@ -71,6 +72,8 @@ class _Event(msgspec.Struct, frozen=True):
     type: str
     data: dict[str, Any]
 
+
+_log = structlog.get_logger()
 
 _Arguments = ParamSpec("_Arguments")
 _Answer = TypeVar("_Answer")
@@ -91,19 +94,23 @@ class Stripe:
         if charge.reference is not None:
             found = await _call(self._intents.retrieve_async, charge.reference)
             return OpenCheckout(reference=found.id, client_secret=found.client_secret)
-        intent = await _call(
-            self._intents.create_async,
-            {
-                "amount": to_stripe(charge.amount, charge.currency),
-                "currency": charge.currency.lower(),
-                "capture_method": "automatic_async",
-                "automatic_payment_methods": {"enabled": True},
-                "payment_method_options": {"card": {"capture_method": "manual"}},
-                "description": charge.description,
-                "metadata": {PAYMENT_ID: str(charge.payment_id)},
-            },
-            {"idempotency_key": f"open-{charge.payment_id}"},
-        )
+        try:
+            intent = await _call(
+                self._intents.create_async,
+                {
+                    "amount": to_stripe(charge.amount, charge.currency),
+                    "currency": charge.currency.lower(),
+                    "capture_method": "automatic_async",
+                    "payment_method_options": {"card": {"capture_method": "manual"}},
+                    "metadata": {PAYMENT_ID: str(charge.payment_id), "boxoffice_event": charge.description},
+                },
+                {"idempotency_key": f"open-{charge.payment_id}"},
+            )
+        except stripe.InvalidRequestError as error:
+            # Too small, too large, a currency that this account cannot take: nothing that we know before.
+            _log.warning("Stripe refuses a payment", amount=charge.amount, currency=charge.currency,
+                         reason=error.user_message)  # fmt: skip
+            raise AmountNotPayable from error
         return OpenCheckout(reference=intent.id, client_secret=intent.client_secret)
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | None:
@@ -231,8 +238,8 @@ def _fact(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | None:
     except ValueError:
         return None
     currency = intent.currency.upper()
-    amount = {
-        FactKind.AUTHORISED: intent.amount_capturable,
-        FactKind.CAPTURED: intent.amount_received,
-    }.get(kind, intent.amount)
-    return Fact(report_id, kind, payment_id, from_stripe(amount, currency), currency)
+    paid = {FactKind.AUTHORISED: intent.amount_capturable, FactKind.CAPTURED: intent.amount_received}.get(
+        kind
+    )
+    amount = from_stripe(intent.amount if paid is None else paid, currency)
+    return Fact(report_id, kind, payment_id, amount, currency)
