@@ -1,12 +1,14 @@
 """Seat maps over HTTP: the real hall, both shapes, versions, caching."""
 
 import gzip
+from typing import Any
 
 import asyncpg
 import pytest
 
 from boxoffice.catalog import seat_map
 from boxoffice.catalog.demo import HALL_PLAN
+from boxoffice.catalog.document import FocalPoint
 from boxoffice.catalog.seat_map import SEAT_MAPS_KEPT_MAX, SeatLabel, get_seat_map
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, arena, small_map, small_plan
@@ -72,6 +74,21 @@ async def test_our_own_shape_keeps_seats_areas_and_who_can_sit_there(organizer: 
     assert document["areas"] == [{"id": 0, "name": "Floor", "capacity": 500, "category": "Floor"}]
     kept = await get_seat_map(db, event["seat_map_id"])
     assert (kept.seat_count, kept.areas[0].capacity, list(kept.row_of)) == (4, 500, [0, 0, 1, 1])
+
+
+async def test_a_companions_seat_names_its_accessible_seat_by_id_and_the_focal_point_stays(
+    organizer: Person, db: Database
+):
+    body: dict[str, Any] = small_map() | {"focal_point": {"x": 30, "y": -200}}
+    body["zones"][0]["rows"][1]["seats"][1]["companion_of"] = "1"
+    venue_id = await organizer.has_venue()
+
+    version = (await organizer.post(f"/venues/{venue_id}/seat-maps", body)).json()
+
+    kept = await get_seat_map(db, version["id"])
+    assert kept.companion_of == {3: 2}
+    assert (kept.accessible, kept.kept) == ({0, 2}, {0, 2, 3})
+    assert kept.focal_point == FocalPoint(30, -200)
 
 
 async def test_a_map_may_have_areas_only(organizer: Person):

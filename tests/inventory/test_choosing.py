@@ -24,7 +24,12 @@ from boxoffice.inventory.changes import BookingExpired
 from boxoffice.inventory.choosing import stranded_by
 from boxoffice.inventory.commands import Adjacent, BestAvailable, Command, Held, Hold
 from boxoffice.inventory.draft import Draft
-from boxoffice.inventory.refusals import NoSuchSeatsLeft, SeatsKept, SeatsTaken, SingleSeatLeft
+from boxoffice.inventory.refusals import (
+    NoSuchSeatsLeft,
+    SeatsKept,
+    SeatsTaken,
+    SingleSeatLeft,
+)
 from boxoffice.inventory.rules import Decision, decide
 from boxoffice.inventory.seating import focal_point
 from boxoffice.inventory.state import FREE, SOLD, Inventory
@@ -33,8 +38,19 @@ from boxoffice.kit.errors import InvalidInput, Refusal
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
+def accessible_before(rows: tuple[str, ...], number: int, x: int) -> int:
+    """The id of the accessible seat nearest before this place of its row."""
+    before = max(at for at, letter in enumerate(rows[number][:x]) if letter.islower())
+    return sum(len(row.replace(" ", "")) for row in rows[:number]) + len(
+        rows[number][:before].replace(" ", "")
+    )
+
+
 def hall(*rows: str, categories: str = "A") -> SeatMap:
-    """A hall drawn in letters: each letter a seat of that category, a space a gap; lower case: accessible."""
+    """A hall drawn in letters: each letter a seat of that category, a space a gap.
+
+    Lower case: accessible; "+": a seat of the first category for a companion of the nearest one before.
+    """
     ids = itertools.count()
     document = SeatMapDocument(
         name="Drawn",
@@ -52,8 +68,9 @@ def hall(*rows: str, categories: str = "A") -> SeatMap:
                                 number=str(x),
                                 x=10.0 * x,
                                 y=20.0 * number,
-                                category=letter.upper(),
+                                category=categories[0] if letter == "+" else letter.upper(),
                                 accessible=letter.islower(),
+                                companion_of=accessible_before(rows, number, x) if letter == "+" else None,
                             )
                             for x, letter in enumerate(row)
                             if letter != " "

@@ -18,6 +18,7 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import (
     AreasFull,
     BookingIsOver,
+    CompanionSeatsAlone,
     EventCancelled,
     HeldLongEnough,
     NoSuchSeatsLeft,
@@ -56,7 +57,7 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
     security=[{"access_token": []}],
     responses=documents(
         NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, NoSuchSeatsLeft, SeatsKept,
-        SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
+        CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
         *BODY_REFUSALS,
     ),
 )  # fmt: skip
@@ -168,7 +169,8 @@ async def renew(
     status_code=200,
     responses=documents(
         NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, AreasFull,
-        TooManyPlaces, SeatsKept, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled, *BODY_REFUSALS,
+        TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
+        EventCancelled, *BODY_REFUSALS,
     ),
 )  # fmt: skip
 async def exchange(

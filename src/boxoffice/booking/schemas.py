@@ -51,7 +51,7 @@ class WantedBest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
 
-    `accessible` says that the seats named are for people who need accessible ones.
+    `accessible` says that the seats named are for people who need accessible ones, and their companions.
     """
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]

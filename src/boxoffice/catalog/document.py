@@ -28,7 +28,10 @@ class Category(msgspec.Struct, frozen=True):
 
 
 class DocumentSeat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """A seat: its dense id, what is written on it, where it is drawn and what kind it is."""
+    """A seat: its dense id, what is written on it, where it is drawn and what kind it is.
+
+    `companion_of` is the id of the accessible seat that it is the companion's seat of.
+    """
 
     id: int
     number: str
@@ -36,6 +39,7 @@ class DocumentSeat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     y: float
     category: str
     accessible: bool = False
+    companion_of: int | None = None
 
 
 class DocumentRow(msgspec.Struct, frozen=True):

@@ -32,7 +32,8 @@ class SeatMap:
     """Column `k[i]` belongs to seat `i`. A row is a run of consecutive seat ids, in sitting order.
 
     `category_of` and `row_of` are indexes into `categories` and `rows`; `areas[i].id == i`. `accessible`
-    are the seats for people who need them, their companions included.
+    are the seats for people who need them; `companion_of` names the accessible seat that a companion's
+    seat belongs to; `kept` are both kinds.
     """
 
     id: int
@@ -46,6 +47,8 @@ class SeatMap:
     numbers: tuple[str, ...]
     areas: tuple[Area, ...]
     accessible: frozenset[int]
+    companion_of: dict[int, int]
+    kept: frozenset[int]
     focal_point: FocalPoint | None
 
     def label_of(self, seat_id: int) -> SeatLabel:
@@ -64,6 +67,8 @@ _kept: OrderedDict[tuple[str, int], SeatMap] = OrderedDict()
 def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
     """Turn a stored document into columns: about 50 ms for 50,000 seats."""
     document = _decoder.decode(text)
+    accessible: set[int] = set()
+    companion_of: dict[int, int] = {}
     index_of = {category.name: index for index, category in enumerate(document.categories)}
     seats: list[DocumentSeat] = []
     rows: list[tuple[str, str]] = []
@@ -73,6 +78,11 @@ def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
             row_of.extend([len(rows)] * len(row.seats))
             rows.append((sys.intern(zone.name), sys.intern(row.name)))
             seats += row.seats
+    for seat in seats:
+        if seat.accessible:
+            accessible.add(seat.id)
+        elif seat.companion_of is not None:
+            companion_of[seat.id] = seat.companion_of
     return SeatMap(
         id=seat_map_id,
         seat_count=len(seats),
@@ -84,7 +94,9 @@ def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
         rows=tuple(rows),
         numbers=tuple([sys.intern(seat.number) for seat in seats]),
         areas=tuple(document.areas),
-        accessible=frozenset([seat.id for seat in seats if seat.accessible]),
+        accessible=frozenset(accessible),
+        companion_of=companion_of,
+        kept=frozenset(accessible | companion_of.keys()),
         focal_point=document.focal_point,
     )
 

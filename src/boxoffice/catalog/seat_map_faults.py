@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from boxoffice.catalog.document import SEATS_MAX, DocumentRow, DocumentZone, SeatMapDocument
 from boxoffice.catalog.seat_map_shapes import NewSeatMap, SeatingPlan, read_shape, to_document
 from boxoffice.kit.errors import FieldError, InvalidInput
@@ -43,6 +45,8 @@ def _faults(shape: NewSeatMap | SeatingPlan, document: SeatMapDocument) -> Itera
         yield from _faults_of_zone(f"/zones/{number}", zone, categories, number_member)
     if isinstance(shape, SeatingPlan):
         yield from _guids_used_twice(shape)
+    else:
+        yield from _faults_of_companions(shape)
 
 
 def _faults_of_zone(
@@ -65,6 +69,23 @@ def _faults_of_row(
         used.add(seat.number)
         if seat.category not in categories:
             yield _unknown_category(f"{pointer}/{number}/category", seat.category)
+
+
+def _faults_of_companions(shape: NewSeatMap) -> Iterator[FieldError]:
+    """A companion's seat belongs to an accessible seat of its own row, and is none itself."""
+    for zone_number, zone in enumerate(shape.zones):
+        for row_number, row in enumerate(zone.rows):
+            accessible = {seat.number for seat in row.seats if seat.accessible}
+            for number, seat in enumerate(row.seats):
+                if seat.companion_of is None:
+                    continue
+                pointer = f"/zones/{zone_number}/rows/{row_number}/seats/{number}/companion_of"
+                if seat.accessible:
+                    detail = "An accessible seat is nobody's companion's: leave `companion_of` out."
+                    yield FieldError(pointer=pointer, detail=detail)
+                elif seat.companion_of not in accessible:
+                    detail = f"This row has no accessible seat {seat.companion_of!r}."
+                    yield FieldError(pointer=pointer, detail=detail)
 
 
 def _guids_used_twice(plan: SeatingPlan) -> Iterator[FieldError]:
@@ -92,10 +113,4 @@ def _unknown_category(pointer: str, name: str) -> FieldError:
 
 def _without_empty_parts(document: SeatMapDocument) -> SeatMapDocument:
     zones = [DocumentZone(zone.name, [row for row in zone.rows if row.seats]) for zone in document.zones]
-    return SeatMapDocument(
-        name=document.name,
-        seat_count=document.seat_count,
-        categories=document.categories,
-        zones=[zone for zone in zones if zone.rows],
-        areas=document.areas,
-    )
+    return msgspec.structs.replace(document, zones=[zone for zone in zones if zone.rows])

@@ -76,13 +76,17 @@ class NewCategory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewSeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A seat of a row; `x` and `y` are where it is drawn, in units of your choice."""
+    """A seat of a row; `x` and `y` are where it is drawn, in units of your choice.
+
+    `companion_of` makes it the seat of a companion: it says the number of an accessible seat of its row.
+    """
 
     number: Label
     x: Coordinate
     y: Coordinate
     category: CategoryName
     accessible: bool = False
+    companion_of: Label | None = None
 
 
 class NewRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -243,6 +247,7 @@ def _from_own(shape: NewSeatMap) -> SeatMapDocument:
         )
         for zone in shape.zones
     ]
+    zones = [_with_companions(zone, new) for zone, new in zip(zones, shape.zones, strict=True)]
     return SeatMapDocument(
         name=shape.name,
         seat_count=next(ids),
@@ -253,6 +258,21 @@ def _from_own(shape: NewSeatMap) -> SeatMapDocument:
         ],
         focal_point=FocalPoint(shape.focal_point.x, shape.focal_point.y) if shape.focal_point else None,
     )
+
+
+def _with_companions(zone: DocumentZone, shape: NewZone) -> DocumentZone:
+    """Turn the numbers that companions' seats name into ids; a number that is not there stays no id."""
+    if not any(seat.companion_of for row in shape.rows for seat in row.seats):
+        return zone
+    rows: list[DocumentRow] = []
+    for row, new in zip(zone.rows, shape.rows, strict=True):
+        accessible = {seat.number: seat.id for seat in row.seats if seat.accessible}
+        seats = [
+            msgspec.structs.replace(seat, companion_of=accessible.get(wanted.companion_of or ""))
+            for seat, wanted in zip(row.seats, new.seats, strict=True)
+        ]
+        rows.append(DocumentRow(row.name, seats))
+    return DocumentZone(zone.name, rows)
 
 
 def _from_open(plan: SeatingPlan) -> SeatMapDocument:

@@ -13,7 +13,7 @@ import msgspec
 
 from boxoffice.inventory.commands import Adjacent, BestAvailable
 from boxoffice.inventory.draft import Draft
-from boxoffice.inventory.seating import WINDOW_SEATS_MAX, Seating, WindowKind
+from boxoffice.inventory.seating import WINDOW_SEATS_MAX, Keeping, Seating, WindowKind
 from boxoffice.inventory.state import FREE
 
 # So many windows are tried as the front half of a party in two rows: the nearest few hundred decide,
@@ -28,13 +28,12 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-def choose(draft: Draft, wanted: BestAvailable, *, general: bool, no_orphans: bool) -> Choice | None:
+def choose(draft: Draft, wanted: BestAvailable, keeping: Keeping, *, no_orphans: bool) -> Choice | None:
     """The best seats for this party as it wants to sit, or None when there are none.
 
     With `no_orphans`, seats that strand a single one come last but still come: the rule costs no sale.
-    With `general`, the seats that are kept for people who need them are none.
     """
-    pool = _Pool(draft, wanted, general=general)
+    pool = _Pool(draft, wanted, keeping)
     for careful in (True, False) if no_orphans else (False,):
         if (places := pool.best_window(wanted.quantity, careful=careful)) is not None:
             return pool.chosen(list(places), "side by side")
@@ -45,9 +44,9 @@ def choose(draft: Draft, wanted: BestAvailable, *, general: bool, no_orphans: bo
     return None
 
 
-def side_by_side_max(draft: Draft, wanted: BestAvailable, *, general: bool) -> int:
+def side_by_side_max(draft: Draft, wanted: BestAvailable, keeping: Keeping) -> int:
     """The largest party, up to the one that wants seats, that could sit side by side."""
-    pool = _Pool(draft, wanted, general=general)
+    pool = _Pool(draft, wanted, keeping)
     for size in range(wanted.quantity, 0, -1):
         if pool.best_window(size, careful=False) is not None:
             return size
@@ -65,13 +64,13 @@ def stranded_by(draft: Draft, seat_ids: Iterable[int]) -> list[int]:
     ]
 
 
-def instead_of(draft: Draft, seat_ids: tuple[int, ...], *, general: bool) -> tuple[int, ...] | None:
+def instead_of(draft: Draft, seat_ids: tuple[int, ...], keeping: Keeping) -> tuple[int, ...] | None:
     """The selection nearest to this one, of the same categories, side by side, that strands nobody."""
     seating = draft.inventory.seating
     seat_map = draft.inventory.seat_map
     names = {seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids}
     size = len(seat_ids)
-    pool = _Pool(draft, BestAvailable(size, names.pop() if len(names) == 1 else None), general=general)
+    pool = _Pool(draft, BestAvailable(size, names.pop() if len(names) == 1 else None), keeping)
     places = sorted(seating.place_of[seat_id] for seat_id in seat_ids)
     start, end = seating.blocks[seating.block_of[places[0]]]
     for place in sorted(range(start, end - size + 1), key=lambda place: (abs(place - places[0]), place)):
@@ -85,7 +84,7 @@ def instead_of(draft: Draft, seat_ids: tuple[int, ...], *, general: bool) -> tup
 class _Pool:
     """The seats this request may have, as places of the line."""
 
-    def __init__(self, draft: Draft, wanted: BestAvailable, *, general: bool) -> None:
+    def __init__(self, draft: Draft, wanted: BestAvailable, keeping: Keeping) -> None:
         seat_map = draft.inventory.seat_map
         self.draft = draft
         self.seating = draft.inventory.seating
@@ -97,15 +96,19 @@ class _Pool:
             if wanted.category is None
             else [category.name for category in seat_map.categories].index(wanted.category)
         )
-        self._kept = seat_map.accessible if general else frozenset[int]()
-        self._general = general
+        self._kept = seat_map.kept if keeping is Keeping.GENERAL else frozenset[int]()
+        self._companion_of = seat_map.companion_of if keeping is Keeping.ACCESSIBLE else dict[int, int]()
+        self._keeping = keeping
 
     def seats_at(self, window: Iterable[int]) -> tuple[int, ...]:
         """The seats at these places of the line."""
         return tuple([self.seating.seat_at[place] for place in window])
 
-    def is_free(self, window: Iterable[int]) -> bool:
-        """Whether every place of the window is free and of the kind that is wanted."""
+    def is_free(self, window: range, beside: range = range(0)) -> bool:
+        """Whether every place of the window is free and of the kind that is wanted.
+
+        The party has the places `beside` as well, and those that are withheld.
+        """
         draft, seat_at, kept, category = self.draft, self.seating.seat_at, self._kept, self._category
         seats, category_of = draft.inventory.seats, draft.inventory.seat_map.category_of
         for place in window:
@@ -116,7 +119,15 @@ class _Pool:
                 return False
             if category is not None and category_of[seat_id] != category:
                 return False
+        if self._companion_of:
+            together = {*window, *beside, *self.withheld}
+            return all(self._is_accompanied(seat_at[place], together) for place in window)
         return True
+
+    def _is_accompanied(self, seat_id: int, together: set[int]) -> bool:
+        """Whether this is no companion's seat, or the party has the accessible seat that it belongs to."""
+        accessible = self._companion_of.get(seat_id)
+        return accessible is None or self.seating.place_of[accessible] in together
 
     def best_window(self, size: int, *, careful: bool) -> range | None:
         """The free window nearest to the focal point; with `careful`, the nearest that strands nobody."""
@@ -132,7 +143,7 @@ class _Pool:
             yield from self._large_windows(size)
             return
         starts = seating.windows(size).starts
-        kind = WindowKind(size, self._category, self.wanted.zone, self._general)
+        kind = WindowKind(size, self._category, self.wanted.zone, self._keeping)
         frontier = self.draft.frontier
         rank = frontier.get(kind, 0)
         at_frontier = not self.withheld
@@ -193,7 +204,7 @@ def _in_two_rows(pool: _Pool, quantity: int) -> list[int]:
             for beside in seating.rows_beside[row]
             for block in seating.blocks_of_row[beside]
             for other in _windows_of(seating.blocks[block], back)
-            if seating.are_one_behind_the_other(window, other) and pool.is_free(other)
+            if seating.are_one_behind_the_other(window, other) and pool.is_free(other, window)
         ]
         if beside:
             return [*window, *min(beside, key=partial(_distance_of, seating, window))]

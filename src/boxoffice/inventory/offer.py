@@ -11,6 +11,7 @@ from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.refusals import (
     AreaLeft,
     AreasFull,
+    CompanionSeatsAlone,
     EventCancelled,
     NoSuchSeatsLeft,
     SaleClosed,
@@ -20,6 +21,7 @@ from boxoffice.inventory.refusals import (
     SingleSeatLeft,
     TooManyPlaces,
 )
+from boxoffice.inventory.seating import Keeping
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 
 
@@ -31,6 +33,8 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     accessible: bool
     # Where in the body these places were named.
     below: str = ""
+    # Seats that the booking has already and keeps.
+    beside: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
@@ -56,10 +60,13 @@ def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     """Whether every one of these places is there, offered to this request, and free."""
     if refusal := _unknown_places(draft, places):
         return refusal
-    if not places.accessible and _keeps_accessible(draft, now):
-        kept = draft.inventory.seat_map.accessible
+    keeping = keeping_of(draft, now, accessible=places.accessible)
+    if keeping is Keeping.GENERAL:
+        kept = draft.inventory.seat_map.kept
         if found := [seat_id for seat_id in places.seat_ids if seat_id in kept]:
             return SeatsKept(seat_ids=found, kept_until=draft.inventory.terms.accessible_released_at or now)
+    if keeping is not Keeping.RELEASED and (refusal := _companions_refusal(draft, places, now)):
+        return refusal
     if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id)]:
         return SeatsTaken(seat_ids=gone)
     if full := full_areas(draft, places.area_ids):
@@ -81,8 +88,7 @@ def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     stranded = stranded_by(draft, places.seat_ids)
     if not stranded:
         return None
-    general = not places.accessible and _keeps_accessible(draft, now)
-    instead = instead_of(draft, places.seat_ids, general=general)
+    instead = instead_of(draft, places.seat_ids, keeping_of(draft, now, accessible=places.accessible))
     if instead is None:
         return None
     return SingleSeatLeft(stranded_seat_ids=stranded, instead_seat_ids=list(instead))
@@ -95,18 +101,35 @@ def choose_seats(draft: Draft, wanted: BestAvailable, now: datetime) -> Choice |
         return invalid("/best_available/category", f"This event has no category {wanted.category!r}.")
     if wanted.zone is not None and wanted.zone not in {zone for zone, _ in seat_map.rows}:
         return invalid("/best_available/zone", f"This event has no zone {wanted.zone!r}.")
-    general = not wanted.accessible and _keeps_accessible(draft, now)
+    keeping = keeping_of(draft, now, accessible=wanted.accessible)
     no_orphans = draft.inventory.terms.orphan_rule is not OrphanRule.OFF
-    choice = choose(draft, wanted, general=general, no_orphans=no_orphans)
+    choice = choose(draft, wanted, keeping, no_orphans=no_orphans)
     if choice is None:
-        together = side_by_side_max(draft, wanted, general=general)
+        together = side_by_side_max(draft, wanted, keeping)
         return NoSuchSeatsLeft(quantity=wanted.quantity, side_by_side_max=together)
     return choice
 
 
-def _keeps_accessible(draft: Draft, now: datetime) -> bool:
+def keeping_of(draft: Draft, now: datetime, *, accessible: bool) -> Keeping:
+    """How the seats that are kept stand to a request at this moment."""
     released_at = draft.inventory.terms.accessible_released_at
-    return released_at is not None and now < released_at
+    if released_at is None or now >= released_at:
+        return Keeping.RELEASED
+    return Keeping.ACCESSIBLE if accessible else Keeping.GENERAL
+
+
+def _companions_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
+    """A companion's seat goes with the accessible seat that it belongs to, in one booking."""
+    companion_of = draft.inventory.seat_map.companion_of
+    together = {*places.seat_ids, *places.beside}
+    alone = [seat_id for seat_id in together if companion_of.get(seat_id, seat_id) not in together]
+    if not alone:
+        return None
+    return CompanionSeatsAlone(
+        seat_ids=sorted(alone),
+        accessible_seat_ids=sorted({companion_of[seat_id] for seat_id in alone}),
+        kept_until=draft.inventory.terms.accessible_released_at or now,
+    )
 
 
 def _unknown_places(draft: Draft, places: Places) -> Refusal | None:

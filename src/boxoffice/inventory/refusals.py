@@ -48,6 +48,17 @@ class SeatsKept(Refusal, status=409):
     kept_until: datetime
 
 
+class CompanionSeatsAlone(Refusal, status=409):
+    """These companions' seats go only with the accessible seats they belong to, until `kept_until`.
+
+    `accessible_seat_ids` names those; have both in one booking.
+    """
+
+    seat_ids: list[int]
+    accessible_seat_ids: list[int]
+    kept_until: datetime
+
+
 class SingleSeatLeft(Refusal, status=409):
     """This selection would leave a single seat that nobody can use with others.
 

@@ -169,7 +169,13 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
     kept = _without(booking, command.give_seat_ids, command.give_area_ids)
     if isinstance(kept, Refusal):
         return kept
-    taken = Places(command.take_seat_ids, command.take_area_ids, command.accessible, "/take")
+    taken = Places(
+        command.take_seat_ids,
+        command.take_area_ids,
+        command.accessible,
+        below="/take",
+        beside=tuple([seat for seat, area, _ in kept if area is None and seat is not None]),
+    )
     if taken.count and (refusal := sale_refusal(draft, now)):
         return refusal
     more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)

@@ -11,6 +11,7 @@ line and a party of n takes n consecutive places of one block.
 import math
 from array import array
 from collections.abc import Sequence
+from enum import Enum, auto
 from itertools import pairwise
 from statistics import median
 
@@ -32,16 +33,25 @@ ROW_DISTANCES_MIN = 3
 WINDOW_SEATS_MAX = 12
 
 
-class WindowKind(msgspec.Struct, frozen=True, gc=False):
-    """A kind of request: windows of one size, of one category and zone or of any.
+class Keeping(Enum):
+    """How the seats that are kept for people who need them stand to a request.
 
-    `general` requests may not have the seats that are kept for people who need them.
+    RELEASED: they are like all others. GENERAL: the request may not have them. ACCESSIBLE: it may, and a
+    companion's seat together with the accessible seat that it belongs to.
     """
+
+    RELEASED = auto()
+    GENERAL = auto()
+    ACCESSIBLE = auto()
+
+
+class WindowKind(msgspec.Struct, frozen=True, gc=False):
+    """A kind of request: windows of one size, of one category and zone or of any."""
 
     size: int
     category: int | None = None
     zone: str | None = None
-    general: bool = False
+    keeping: Keeping = Keeping.RELEASED
 
 
 class Seating:
