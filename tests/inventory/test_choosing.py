@@ -164,8 +164,9 @@ def strands_by_hand(rows: tuple[str, ...], taken: set[int], seats: tuple[int, ..
     return any(not friends(seat, after) for seat in beside)
 
 
-# Four seats in a row somewhere: a row's usual distance has to be a seat's width and not an aisle's.
-_ROW = st.tuples(st.text("A ", max_size=3), st.text("A ", max_size=4)).map("AAAA".join)
+# Five seats side by side somewhere, against three aisles at most: a row's usual distance has to be a
+# seat's width and not an aisle's.
+_ROW = st.tuples(st.text("A ", max_size=3), st.text("A ", max_size=4)).map("AAAAA".join)
 DRAWINGS = st.lists(_ROW, min_size=1, max_size=4).map(tuple)
 
 
