@@ -15,6 +15,7 @@ from boxoffice.catalog.document import (
     DocumentZone,
     SeatMapDocument,
 )
+from boxoffice.inventory.blocks.queries import list_blocks
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.queries import list_bookings_by_id
 from boxoffice.kit.postgres import Database
@@ -64,7 +65,12 @@ class Show(msgspec.Struct, frozen=True):
 
     async def check_promises(self) -> None:
         """P1, P2, P3, P6 and P8 hold for this event, whatever happened to it."""
+        blocks = {row.id: row for row in await list_blocks(self.db, self.event_id)}
+        in_blocks = {seat_id for row in blocks.values() for seat_id in row.seat_ids}
         claims = await self.claims()
+        blocked = {seat_id for seat_id, holder in claims.items() if holder in blocks}
+        claims = {seat_id: holder for seat_id, holder in claims.items() if holder not in blocks}
+        assert blocked == in_blocks - claims.keys(), "a block has its seats, or buyers do"
         bookings = await list_bookings_by_id(self.db, self.event_id, list(await self.states()))
         live = {
             seat_id: booking.id
@@ -91,6 +97,10 @@ class Show(msgspec.Struct, frozen=True):
                                    WHERE booking.event_id = $1
                                      AND booking.state IN ('PENDING', 'CONFIRMED')
                                      AND place.area_id = area.area_id)
+                                + (SELECT coalesce(sum(kept.n), 0)
+                                     FROM blocks AS block,
+                                          unnest(block.area_ids, block.admissions) AS kept (area_id, n)
+                                    WHERE block.event_id = $1 AND kept.area_id = area.area_id)
             """,
             self.event_id,
         )

@@ -18,6 +18,7 @@ from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
 from boxoffice.booking.lean_door import LeanDoor
 from boxoffice.catalog import api as catalog
+from boxoffice.catalog import channels_api as channels
 from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
@@ -43,6 +44,7 @@ from boxoffice.worker import run_background
 _ROUTES = [
     *accounts.routes,
     *catalog.routes,
+    *channels.routes,
     *inventory.routes,
     *booking.routes,
     *payments.routes,
@@ -132,6 +134,8 @@ def _openapi() -> OpenAPIConfig:
         tags=[
             Tag(name="Accounts", description="Register, log in, stay logged in."),
             Tag(name="Catalog", description="Venues, seat maps and events."),
+            Tag(name="Channels", description="Sell with a key: presales, resellers."),
+            Tag(name="Blocks", description="Keep places: house seats, kills, allotments."),
             Tag(name="Bookings", description="Hold places, look, cancel."),
             Tag(name="Payments", description="Pay for a booking; hear from the provider."),
             Tag(name="Tickets", description="See, show and scan tickets."),

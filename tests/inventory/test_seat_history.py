@@ -205,6 +205,8 @@ def sample(kind: type[Any]) -> Change:
     booking_id = str(new_id(1))
     values: dict[str, object] = {"booking_id": booking_id, "payment_id": booking_id, "reason": "Late."}
     values |= {"expires_at": "2027-01-11T10:00:00Z", "buyer_id": 1, "amounts": [1]}
+    values |= {"block_id": booking_id, "name": "Sponsors", "kind": "HOUSE", "taken_seat_ids": []}
+    values |= {"released_at": None, "channel_id": None}
     known = {
         field: values.get(field, [5] if field.endswith("seat_ids") else [])
         for field in kind.__struct_fields__
@@ -216,9 +218,9 @@ def sample(kind: type[Any]) -> Change:
 @pytest.mark.parametrize("kind", get_args(Change))
 def test_every_kind_of_change_that_names_seats_or_their_booking_has_a_meaning(kind: type[Any]):
     change = sample(kind)
-    before = Standing(1, SeatState.HELD, change.booking_id)
+    before = Standing(1, SeatState.HELD, getattr(change, "booking_id", None))
 
     meaning = meaning_of(change, 5, before, msgspec.convert("2027-01-11T10:00:00Z", datetime))
 
     assert meaning is not None, f"say in seat_changes.py what {kind.__name__} means for a seat"
-    assert seats_of(change) in ((), (5,), (5, 5, 5))
+    assert set(seats_of(change)) <= {5}

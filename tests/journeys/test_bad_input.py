@@ -75,6 +75,7 @@ class House:
             "booking_id": booking_id,
             "payment_id": payment.json()["id"],
             "ticket_id": str(new_id(self.event["id"])),
+            "block_id": str(new_id(self.event["id"])),
             "seat_map_id": seat_map_id,
         }
 

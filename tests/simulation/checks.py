@@ -14,12 +14,26 @@ from boxoffice.inventory.changes import (
     BookingHeld,
     BookingRenewed,
     Change,
+    PlacesBlocked,
+    PlacesReleased,
 )
-from boxoffice.inventory.commands import Booking, BookingState, Cancel, Exchange, Held, Hold, Renew
+from boxoffice.inventory.commands import (
+    Block,
+    BlockedPlaces,
+    Booking,
+    BookingState,
+    Cancel,
+    ChangeBlock,
+    Exchange,
+    Held,
+    Hold,
+    Release,
+    Renew,
+)
 from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.inventory.journal.verification import Difference, verify_event
 from boxoffice.inventory.queries import list_bookings_by_id
-from boxoffice.inventory.state import FREE, HELD, SOLD, Inventory
+from boxoffice.inventory.state import BLOCKED, FREE, HELD, SOLD, Inventory
 from boxoffice.kit.postgres import Database
 from shows import JournalRow
 from simulation.bank import Bank
@@ -116,10 +130,10 @@ def check_answers(record: Record, sale: Sale, past: Past) -> None:
     """P3, P4: what was answered 2xx happened, what was refused did not, and nothing else did."""
     changes: dict[UUID, list[Change]] = {}
     for change in past.changes:
-        changes.setdefault(change.booking_id, []).append(change)
+        changes.setdefault(holder_of(change), []).append(change)
     asked: dict[UUID, list[Ask]] = {}
     for ask in record.of(sale.event_id):
-        booking_id = getattr(ask.command, "booking_id", None)
+        booking_id = getattr(ask.command, "booking_id", None) or getattr(ask.command, "block_id", None)
         if isinstance(ask.answer, Exception) and not (ask.is_unknown or ask.is_refused):
             _broken("P4", f"step {ask.step} was answered with a fault: {ask.answer!r}", sale, booking_id)
         if booking_id is None:
@@ -131,8 +145,18 @@ def check_answers(record: Record, sale: Sale, past: Past) -> None:
         _check_asked(asked.get(booking_id, []), happened, sale, booking_id)
 
 
+def holder_of(change: Change) -> UUID:
+    """The booking or the block that a change is about."""
+    return change.block_id if isinstance(change, PlacesBlocked | PlacesReleased) else change.booking_id
+
+
 def _check_done(ask: Ask, changes: list[Change], then: Then | None, sale: Sale) -> None:
     answer = ask.answer.booking if isinstance(ask.answer, Held) else ask.answer
+    if isinstance(answer, BlockedPlaces) and not any(
+        isinstance(change, PlacesReleased if isinstance(ask.command, Release) else PlacesBlocked)
+        for change in changes
+    ):
+        _broken("P4", f"step {ask.step} was answered {answer}, and it did not happen", sale, answer.id)
     if not isinstance(answer, Booking):
         return
     match ask.command:
@@ -169,6 +193,9 @@ def _check_done(ask: Ask, changes: list[Change], then: Then | None, sale: Sale) 
 def _check_asked(asked: list[Ask], changes: list[Change], sale: Sale, booking_id: UUID) -> None:
     """No more was done than was asked for and not refused."""
     allowed = Counter(type(ask.command) for ask in asked if not ask.is_refused)
+    blocked = sum(isinstance(change, PlacesBlocked) for change in changes)
+    if blocked > allowed[Block] + allowed[ChangeBlock]:
+        _broken("P3", "a block nobody asked for, or that was refused", sale, booking_id)
     for kind, command in (
         (BookingHeld, Hold),
         (BookingRenewed, Renew),
@@ -229,8 +256,9 @@ async def check_journal(db: Database, sale: Sale) -> None:
 async def check_memory(db: Database, sale: Sale, who: str, inventory: Inventory) -> None:
     """P8, P9: what a process has followed is what the journal says of that version."""
     past = await read_past(db, sale, inventory.version)
+    codes = {"PENDING": HELD, "CONFIRMED": SOLD}
     seats = {
-        seat_id: HELD if past.bookings[owner].state == "PENDING" else SOLD
+        seat_id: BLOCKED if owner in past.blocks else codes[past.bookings[owner].state]
         for seat_id, owner in past.owner_of.items()
     }
     found = {seat_id: code for seat_id, code in enumerate(inventory.seats) if code != FREE}

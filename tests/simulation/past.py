@@ -20,11 +20,24 @@ from boxoffice.inventory.changes import (
     BookingRenewed,
     Change,
     PaymentReturned,
+    PlacesBlocked,
+    PlacesReleased,
     decode_changes,
 )
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from shows import JournalRow
 from simulation.record import Broken
+
+# Those that are about a booking.
+BookingChange = (
+    BookingHeld
+    | BookingRenewed
+    | BookingExchanged
+    | BookingConfirmed
+    | BookingExpired
+    | BookingCancelled
+    | PaymentReturned
+)
 
 
 class Then(msgspec.Struct):
@@ -38,6 +51,7 @@ class Then(msgspec.Struct):
     expires_at: datetime | None
     payments: set[UUID]
     paid_by: UUID | None = None
+    channel_id: int | None = None
 
     @property
     def places(self) -> int:
@@ -53,6 +67,8 @@ class Past:
         self.owner_of: dict[int, UUID] = {}
         self.taken: Counter[int] = Counter()
         self.bookings: dict[UUID, Then] = {}
+        self.blocks: dict[UUID, PlacesBlocked] = {}
+        self.block_of: dict[int, UUID] = {}
         self.changes: list[Change] = []
         self._capacities = capacities
         self._limit = places_per_buyer_max
@@ -77,6 +93,9 @@ class Past:
 
     def _check_row(self, row: JournalRow) -> None:
         """Every batch gives back what is over before it decides anything."""
+        for block in self.blocks.values():
+            if block.released_at is not None and block.released_at <= row.at:
+                self._broken("P7", f"at row {row.version} block {block.block_id} was over and still there")
         for booking_id, then in self.bookings.items():
             if then.expires_at is not None and then.expires_at <= row.at:
                 self._broken(
@@ -99,6 +118,10 @@ class Past:
                 self._sell(change)
             case BookingExpired() | BookingCancelled():
                 self._end(change, row)
+            case PlacesBlocked():
+                self._block(change)
+            case PlacesReleased():
+                self._release(change)
             case PaymentReturned():
                 self._settle(change.payment_id, change.booking_id, self._must_be(change))
 
@@ -114,6 +137,7 @@ class Past:
             change.amounts,
             change.expires_at,
             set(),
+            channel_id=change.channel_id,
         )
         if len(change.amounts) != then.places:
             self._broken("P3", "a booking has not one price for each place", booking_id)
@@ -142,7 +166,40 @@ class Past:
         then.expires_at = None
         self._free(booking_id, then.seat_ids, then.area_ids)
 
-    def _must_be(self, change: Change, state: str | None = None) -> Then:
+    def _block(self, change: PlacesBlocked) -> None:
+        if change.block_id in self.blocks:
+            self._broken("P8", f"block {change.block_id} was made twice", change.block_id)
+        self.blocks[change.block_id] = change
+        for seat_id in change.seat_ids:
+            self.block_of[seat_id] = change.block_id
+            self.owner_of.setdefault(seat_id, change.block_id)
+        for area_id, count in change.areas:
+            self.taken[area_id] += count
+            if self.taken[area_id] > self._capacities[area_id]:
+                self._broken("P2", f"a block has more of area {area_id} than there is", change.block_id)
+
+    def _release(self, change: PlacesReleased) -> None:
+        block = self.blocks.pop(change.block_id, None)
+        if block is None:
+            self._broken("P8", "a block was released that is not there", change.block_id)
+        for seat_id in change.seat_ids:
+            if self.block_of.pop(seat_id, None) != block.block_id:
+                self._broken("P8", f"seat {seat_id} was released from another block", block.block_id)
+            if self.owner_of.get(seat_id) == block.block_id:
+                del self.owner_of[seat_id]
+        counts = dict(block.areas)
+        for area_id, count in change.areas:
+            self.taken[area_id] -= count
+            counts[area_id] -= count
+        left = msgspec.structs.replace(
+            block,
+            seat_ids=tuple([seat_id for seat_id in block.seat_ids if seat_id not in change.seat_ids]),
+            areas=tuple([(area_id, count) for area_id, count in counts.items() if count]),
+        )
+        if left.seat_ids or left.areas:
+            self.blocks[left.block_id] = left
+
+    def _must_be(self, change: BookingChange, state: str | None = None) -> Then:
         then = self.bookings.get(change.booking_id)
         if then is None or state not in (None, then.state):
             is_ = "unknown" if then is None else then.state
@@ -160,7 +217,10 @@ class Past:
 
     def _take(self, booking_id: UUID, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> None:
         for seat_id in seat_ids:
-            if (owner := self.owner_of.get(seat_id)) is not None:
+            owner = self.owner_of.get(seat_id)
+            block = None if owner is None else self.blocks.get(owner)
+            is_its_channels = block is not None and block.channel_id == self.bookings[booking_id].channel_id
+            if owner is not None and not (is_its_channels and block and block.channel_id):
                 self._broken("P1", f"seat {seat_id} was {owner}'s and went to another", booking_id)
             self.owner_of[seat_id] = booking_id
         for area_id in area_ids:
@@ -180,6 +240,8 @@ class Past:
         for seat_id in seat_ids:
             if self.owner_of.pop(seat_id, None) != booking_id:
                 self._broken("P1", f"seat {seat_id} was given back by who did not have it", booking_id)
+            if seat_id in self.block_of:
+                self.owner_of[seat_id] = self.block_of[seat_id]
         for area_id in area_ids:
             self.taken[area_id] -= 1
 

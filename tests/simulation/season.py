@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Coroutine
 from contextvars import Context
 from typing import Any
+from uuid import UUID
 
-from boxoffice.inventory.commands import Booking, Command, Held, Hold
+from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire, Held, Hold
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.payments.checkout import start_payment
@@ -16,7 +17,7 @@ from simulation import checks
 from simulation.bank import Report
 from simulation.process import Process
 from simulation.record import Ask, Broken, Unknown
-from simulation.stage import Sale, delete_claims_by_hand, open_sales
+from simulation.stage import Sale, delete_claims_by_hand, open_sales, wait_for_blocks_to_end
 from simulation.steps import FAULTS, Step, choose_step, do_step
 from simulation.world import World, repairs
 
@@ -83,6 +84,15 @@ class Season:
             if ask.event_id == step.sale.event_id and isinstance(ask.answer, Held)
         ]
         return held[-1 - int(len(held) * step.chance.random() ** 2)] if held else None
+
+    def pick_block(self, step: Step) -> UUID | None:
+        """One of the blocks that were made."""
+        made = [
+            ask.answer.id
+            for ask in self.world.record.asks
+            if ask.event_id == step.sale.event_id and isinstance(ask.answer, BlockedPlaces)
+        ]
+        return step.chance.choice(made) if made else None
 
     def note(self, step: Step, words: str, *, everywhere: bool = False) -> None:
         """Keep it for the history of a failure."""
@@ -210,6 +220,9 @@ class Season:
             for sale in self.sales:
                 if sale.hall.hold_seconds <= _WAIT_SECONDS_MAX:
                     await sale.show.wait_for_holds_to_end()
+                await wait_for_blocks_to_end(self.world.db, sale.event_id)
+                # What is over goes at the next batch, whoever asks for it.
+                await fresh.sales.submit(sale.event_id, Expire())
             for sale in self.sales:
                 await self._probe(sale, fresh)
             await self._deliver_all(fresh, self.world.bank.due(10**9))
@@ -241,7 +254,9 @@ class Season:
         live = {
             seat_id
             for seat_id, owner in past.owner_of.items()
-            if past.bookings[owner].state == "CONFIRMED" or sale.hall.hold_seconds > _WAIT_SECONDS_MAX
+            if owner in past.blocks
+            or past.bookings[owner].state == "CONFIRMED"
+            or sale.hall.hold_seconds > _WAIT_SECONDS_MAX
         }
         free = [seat_id for seat_id in range(sale.hall.seats) if seat_id not in live]
         # One party for the hall with the rule against single seats: the whole rest strands nobody.

@@ -2,8 +2,12 @@
 
 import msgspec
 
+from boxoffice.catalog.channels import hash_key
 from boxoffice.kit.postgres import Database
 from shows import Show, open_show
+
+# Whose keys these are are channels 1 and 2 of every show.
+CHANNEL_KEYS = ("fans", "agency")
 
 
 class Hall(msgspec.Struct, frozen=True):
@@ -56,6 +60,14 @@ async def _open(db: Database, hall: Hall) -> Sale:
     )
     async with db.transaction() as tx:
         await tx.execute("UPDATE events SET orphan_rule = $2 WHERE id = $1", show.event_id, hall.orphan_rule)
+        for number, key in enumerate(CHANNEL_KEYS, start=1):
+            await tx.execute(
+                "INSERT INTO channels (event_id, id, name, key_hash) VALUES ($1, $2, $3, decode($4, 'hex'))",
+                show.event_id,
+                number,
+                key,
+                hash_key(key),
+            )
     return Sale(show, hall)
 
 
@@ -83,9 +95,24 @@ async def delete_claims_by_hand(db: Database, event_id: int) -> None:
              WHERE event_id = $1
                AND NOT EXISTS (SELECT FROM bookings
                                 WHERE event_id = claim.event_id AND id = claim.booking_id)
+               AND NOT EXISTS (SELECT FROM blocks
+                                WHERE event_id = claim.event_id AND id = claim.booking_id)
             """,
             event_id,
         )
+
+
+async def wait_for_blocks_to_end(db: Database, event_id: int) -> None:
+    """Return once PostgreSQL's clock has passed the release of every block that has one."""
+    await db.get(
+        str,
+        """
+        SELECT pg_sleep(greatest(0, coalesce(extract(epoch FROM max(released_at) - clock_timestamp()), 0)
+                                    + 0.01))::text
+          FROM blocks WHERE event_id = $1
+        """,
+        event_id,
+    )
 
 
 async def cut_backend(db: Database, pid: int) -> None:

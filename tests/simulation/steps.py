@@ -3,27 +3,33 @@
 import asyncio
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.channels import hash_key
+from boxoffice.inventory.changes import BlockKind
 from boxoffice.inventory.commands import (
     Adjacent,
     BestAvailable,
+    Block,
     Booking,
     Cancel,
+    ChangeBlock,
     Command,
     Exchange,
     Expire,
     Held,
     Hold,
+    Release,
     Renew,
 )
 from boxoffice.kit.ids import new_id
 from simulation.process import Process
-from simulation.stage import Sale, change_prices, cut_backend, insert_claim_by_hand
+from simulation.stage import CHANNEL_KEYS, Sale, change_prices, cut_backend, insert_claim_by_hand
 
 if TYPE_CHECKING:
     from simulation.season import Season
@@ -64,6 +70,9 @@ _BUYING = {
     "cancel": 8.0,
     "pay": 20.0,
     "expire": 2.0,
+    "block": 1.5,
+    "change block": 0.7,
+    "release": 1.2,
     "observe": 4.0,
     "reprice": 0.5,
     "restart": 0.3,
@@ -181,12 +190,14 @@ def _soon(fate: Callable[[], float]) -> float:
     return 0
 
 
-def _command(season: "Season", step: Step) -> Command:
+def _command(season: "Season", step: Step) -> Command:  # noqa: PLR0911  one for each kind
     chance = step.chance
     if step.kind == "poison":
         return Hold(new_id(step.sale.event_id), 1, seat_ids=("no number",))  # pyright: ignore[reportArgumentType]
     if step.kind == "expire":
         return Expire()
+    if step.kind in ("block", "change block", "release"):
+        return _house(season, step)
     booking = season.pick_booking(step) if step.kind in ("renew", "exchange", "cancel") else None
     if booking is None:
         return _hold(step)
@@ -204,13 +215,32 @@ def _command(season: "Season", step: Step) -> Command:
     )
 
 
+def _house(season: "Season", step: Step) -> Command:
+    """What an organizer asks for."""
+    chance, hall = step.chance, step.sale.hall
+    released_at = chance.choice((None, datetime.now(UTC) + timedelta(seconds=chance.choice((0.3, 1.0)))))
+    channel_id = chance.choice((None, 1, 2))
+    block_id = season.pick_block(step)
+    if step.kind == "block" or block_id is None:
+        first = chance.randrange(hall.seats - 2)
+        areas = ((0, chance.randrange(1, 3)),) if hall.areas and chance.random() < 0.4 else ()
+        return Block(
+            new_id(step.sale.event_id), "Ours", BlockKind.ALLOTMENT,
+            tuple(range(first, first + chance.randrange(1, 3))), areas, released_at, channel_id,
+        )  # fmt: skip
+    if step.kind == "change block":
+        return ChangeBlock(block_id, "Theirs", released_at, channel_id)
+    return Release(block_id)
+
+
 def _hold(step: Step) -> Hold:
     chance, hall = step.chance, step.sale.hall
     booking_id: UUID = new_id(step.sale.event_id)
     buyer_id = chance.randrange(1, _BUYERS_MAX + 1)
     if step.kind == "best":
         adjacent = chance.choice((Adjacent.REQUIRED, Adjacent.PREFERRED))
-        return Hold(booking_id, buyer_id, best=BestAvailable(chance.randrange(1, 4), adjacent=adjacent))
+        best = BestAvailable(chance.randrange(1, 4), adjacent=adjacent)
+        return Hold(booking_id, buyer_id, best=best, channel_key_hash=_key(chance))
     count = chance.choice((0, 1, 1, 2, 2, 3))
     if chance.random() < 0.5:
         first = chance.randrange(hall.seats - count + 1)
@@ -220,7 +250,13 @@ def _hold(step: Step) -> Hold:
     areas = ()
     if hall.areas and (not seats or chance.random() < 0.3):
         areas = tuple(chance.choices(range(len(hall.areas)), k=chance.randrange(1, 4)))
-    return Hold(booking_id, buyer_id, seats or (() if areas else (0,)), areas)
+    return Hold(booking_id, buyer_id, seats or (() if areas else (0,)), areas, channel_key_hash=_key(chance))
+
+
+def _key(chance: random.Random) -> str | None:
+    """Most buyers come as everybody, some through a channel, one with a key that somebody made up."""
+    key = chance.choices((None, *CHANNEL_KEYS, "wrong"), (80, 10, 8, 2))[0]
+    return None if key is None else hash_key(key)
 
 
 def held_of(answer: object) -> Booking | None:

@@ -67,7 +67,7 @@ def test_the_seed_fixes_every_choice(db: Database):
     sales = [Sale(Show(db=db, event_id=number, organizer_id=1), hall) for number, hall in enumerate(HALLS)]
 
     def choices(seed: int) -> list[tuple[str, int]]:
-        steps = [choose_step(seed, number, sales, frozenset(FAULTS)) for number in range(300)]
+        steps = [choose_step(seed, number, sales, frozenset(FAULTS)) for number in range(600)]
         return [(step.kind, step.sale.event_id) for step in steps]
 
     assert choices(5) == choices(5)

@@ -27,10 +27,12 @@ from boxoffice.inventory.refusals import (
     PaidBookingIsFinal,
     SaleClosed,
     SaleNotOpen,
+    SeatsBlocked,
     SeatsKept,
     SeatsTaken,
     SingleSeatLeft,
     TooManyPlaces,
+    WrongChannelKey,
 )
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.ids import event_of
@@ -56,9 +58,9 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
     tags=["Bookings"],
     security=[{"access_token": []}],
     responses=documents(
-        NotSignedIn, NotFound, SeatsTaken, AreasFull, TooManyPlaces, NoSuchSeatsLeft, SeatsKept,
-        CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
-        *BODY_REFUSALS,
+        NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TooManyPlaces, NoSuchSeatsLeft,
+        SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
+        WrongChannelKey, *BODY_REFUSALS,
     ),
 )  # fmt: skip
 async def create(
@@ -168,8 +170,8 @@ async def renew(
     security=[{"access_token": []}],
     status_code=200,
     responses=documents(
-        NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, AreasFull,
-        TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
+        NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, SeatsBlocked,
+        AreasFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
         EventCancelled, *BODY_REFUSALS,
     ),
 )  # fmt: skip

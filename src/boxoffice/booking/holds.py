@@ -11,6 +11,7 @@ from boxoffice.booking.schemas import (
     WantedArea,
     WantedBest,
 )
+from boxoffice.catalog.channels import hash_key
 from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
@@ -32,6 +33,7 @@ async def hold_places(sales: GroupCommit, *, buyer_id: int, wanted: NewBooking) 
             _admissions(wanted.areas),
             _best(best) if best else None,
             wanted.accessible,
+            None if wanted.channel_key is None else hash_key(wanted.channel_key),
         ),
     )
     if not isinstance(outcome, Held):

@@ -23,6 +23,7 @@ class BookingRow(msgspec.Struct, frozen=True):
     currency: str
     created_at: datetime
     expires_at: datetime | None
+    channel_id: int | None
 
 
 async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> BookingRow | None:
@@ -35,7 +36,8 @@ async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id
                     ELSE booking.state END AS state,
                booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
                booking.created_at,
-               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at
+               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
+               booking.channel_id
           FROM bookings AS booking
           JOIN events AS event ON event.id = booking.event_id
          WHERE booking.event_id = $1 AND booking.id = $2 AND booking.buyer_id = $3
@@ -56,7 +58,8 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
                     ELSE booking.state END AS state,
                booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
                booking.created_at,
-               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at
+               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
+               booking.channel_id
           FROM bookings AS booking
           JOIN events AS event ON event.id = booking.event_id
          WHERE booking.buyer_id = $1 AND ($2::uuid IS NULL OR booking.id < $2)

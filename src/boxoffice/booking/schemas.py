@@ -18,6 +18,9 @@ PLACES_PER_BOOKING_MAX = 100
 # A seat id is an index into the map, an area id too; both fit PostgreSQL's integer.
 PLACE_ID_MAX = 2**31 - 1
 
+# Ours have 47; whatever is longer is not even hashed.
+CHANNEL_KEY_CHARACTERS_MAX = 100
+
 PlaceId = Annotated[int, Meta(ge=0, le=PLACE_ID_MAX)]
 
 
@@ -52,6 +55,7 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
 
     `accessible` says that the seats named are for people who need accessible ones, and their companions.
+    `channel_key` is that of the sales channel you buy through.
     """
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
@@ -59,6 +63,17 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     areas: Areas = []
     best_available: WantedBest | None = None
     accessible: bool = False
+    channel_key: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=CHANNEL_KEY_CHARACTERS_MAX,
+                examples=["bxc_q3Yv0Zc1uJ8mT2r5W7x9A4b6C8d0E1f2G3h4I5j6K7l"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class SomePlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,7 +106,8 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
 class BookingView(msgspec.Struct, frozen=True):
     """A booking. PENDING holds its places until `expires_at`; CONFIRMED has a ticket for each.
 
-    `explanation` says why these seats were chosen, in the answer to a `best_available` request.
+    `explanation` says why these seats were chosen, in the answer to a `best_available` request;
+    `channel_id` is the sales channel it was held through.
     """
 
     id: UUID
@@ -102,3 +118,4 @@ class BookingView(msgspec.Struct, frozen=True):
     created_at: datetime
     expires_at: datetime | None
     explanation: str | None = None
+    channel_id: int | None = None

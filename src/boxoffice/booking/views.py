@@ -52,6 +52,7 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | N
         created_at=booking.created_at,
         expires_at=booking.expires_at,
         explanation=explanation,
+        channel_id=booking.channel_id,
     )
 
 

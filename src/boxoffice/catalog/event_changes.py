@@ -44,7 +44,7 @@ async def update_event(db: Database, user: Identity, event_id: int, change: Even
     `FrozenOncePublished`, `EventIsCancelled`.
     """
     async with db.transaction() as tx:
-        locked = await _lock_own_event(tx, user, event_id)
+        locked = await lock_own_event(tx, user, event_id)
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         event = await get_any_event(tx, event_id)
@@ -72,7 +72,7 @@ async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
     `EventIsCancelled`.
     """
     async with db.transaction() as tx:
-        locked = await _lock_own_event(tx, user, event_id)
+        locked = await lock_own_event(tx, user, event_id)
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         event = await get_any_event(tx, event_id)
@@ -94,7 +94,7 @@ async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
 async def delete_event(db: Database, user: Identity, event_id: int) -> None:
     """Delete a draft. Raises `NotFound`, `EventIsPublished`, `EventIsCancelled`."""
     async with db.transaction() as tx:
-        locked = await _lock_own_event(tx, user, event_id)
+        locked = await lock_own_event(tx, user, event_id)
         if locked.state == EventState.PUBLISHED:
             raise EventIsPublished
         if locked.state == EventState.CANCELLED:
@@ -102,7 +102,8 @@ async def delete_event(db: Database, user: Identity, event_id: int) -> None:
         await queries.delete_event(tx, event_id)
 
 
-async def _lock_own_event(tx: Transaction, user: Identity, event_id: int) -> LockedEvent:
+async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> LockedEvent:
+    """The event, which nobody else changes until we commit. Raises `NotFound` for other people's."""
     locked = await queries.lock_event(tx, event_id)
     if locked is None or not may_change(user, locked.organizer_id):
         raise NotFound

@@ -249,7 +249,10 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
         SELECT id, revision, state, title, currency, starts_at, sale_starts_at, sale_ends_at,
                places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at, seat_map_id,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices
+                  FROM event_prices WHERE event_id = events.id) AS prices,
+               (SELECT coalesce(json_object_agg(encode(key_hash, 'hex'), json_build_object(
+                           'id', id, 'sale_starts_at', sale_starts_at, 'sale_ends_at', sale_ends_at)), '{}')
+                  FROM channels WHERE event_id = events.id) AS channels
           FROM events
          WHERE id = $1
         """,

@@ -138,7 +138,7 @@ class SeatMapAccess(msgspec.Struct, frozen=True):
 
 
 class SaleTermsRow(msgspec.Struct, frozen=True):
-    """The columns of `SaleTerms`; `prices` is a JSON object of category to amount."""
+    """The columns of `SaleTerms`; `prices` and `channels` are JSON objects."""
 
     id: int
     revision: int
@@ -154,3 +154,4 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     accessible_released_at: datetime | None
     seat_map_id: int
     prices: str
+    channels: str

@@ -221,3 +221,27 @@ class EventSummary(msgspec.Struct, frozen=True):
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
     lowest_price: Money | None
+
+
+class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A sales channel. Its window replaces the event's where it says something: a presale begins earlier."""
+
+    name: Annotated[Line, Meta(examples=["Fan club"])]
+    sale_starts_at: Annotated[Moment, Meta(examples=["2027-01-04T09:00:00Z"])] | None = None
+    sale_ends_at: Annotated[Moment, Meta(examples=["2027-01-11T09:00:00Z"])] | None = None
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A sales channel, without its key."""
+
+    id: int
+    name: str
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    created_at: datetime
+
+
+class ChannelWithKey(Channel, frozen=True):
+    """A sales channel with its key, which is shown once: whoever has it buys through the channel."""
+
+    key: str

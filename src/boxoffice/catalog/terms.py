@@ -1,12 +1,28 @@
 """What the sale of an event has to know about it."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from boxoffice.catalog import queries
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.kit.postgres import Source
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """A sales channel; its window replaces the event's where it says something."""
+
+    id: int
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+
+
+class Window(NamedTuple):
+    """From when until when there is a sale; `starts_at` None: since the event was published."""
+
+    starts_at: datetime | None
+    ends_at: datetime
 
 
 class SaleTerms(msgspec.Struct, frozen=True):
@@ -30,6 +46,16 @@ class SaleTerms(msgspec.Struct, frozen=True):
     accessible_released_at: datetime | None
     seat_map_id: int
     prices: dict[str, int]
+    # By the hash of its key: SHA-256, in hex.
+    channels: dict[str, Channel] = {}
+
+    def window_of(self, channel_id: int | None) -> Window:
+        """When this channel sells; None is everybody."""
+        starts_at, ends_at = self.sale_starts_at, self.sale_ends_at or self.starts_at
+        for channel in self.channels.values() if channel_id is not None else ():
+            if channel.id == channel_id:
+                starts_at, ends_at = channel.sale_starts_at or starts_at, channel.sale_ends_at or ends_at
+        return Window(starts_at, ends_at)
 
 
 async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
@@ -52,6 +78,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         accessible_released_at=row.accessible_released_at,
         seat_map_id=row.seat_map_id,
         prices=msgspec.json.decode(row.prices, type=dict[str, int]),
+        channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
     )
 
 

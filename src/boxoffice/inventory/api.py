@@ -3,6 +3,7 @@
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.inventory.availability import api as availability
+from boxoffice.inventory.blocks import api as blocks
 from boxoffice.inventory.journal import api as journal
 
-routes: list[ControllerRouterHandler] = [*availability.routes, *journal.routes]
+routes: list[ControllerRouterHandler] = [*availability.routes, *blocks.routes, *journal.routes]

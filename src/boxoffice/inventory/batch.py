@@ -10,6 +10,7 @@ from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory import queries
+from boxoffice.inventory.blocks.queries import delete_block, insert_block, list_blocked_seats, list_blocks
 from boxoffice.inventory.changes import Change, PaymentReturned, encode_changes
 from boxoffice.inventory.commands import (
     Booking,
@@ -23,10 +24,11 @@ from boxoffice.inventory.commands import (
     Renew,
     Withdraw,
 )
+from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.rules import Decision
-from boxoffice.inventory.state import HELD, SOLD, Inventory, Pending
+from boxoffice.inventory.state import BLOCKED, HELD, SOLD, Inventory, Pending
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.postgres import Transaction
@@ -105,7 +107,12 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
         )
         for seat_id in booking.seat_ids:
             inventory.seats[seat_id] = HELD
-    # Counted by PostgreSQL over held and sold places alike, so these replace what holding added up.
+    blocks = await list_blocks(tx, event_id)
+    for seat_id in await list_blocked_seats(tx, event_id) if blocks else ():
+        inventory.seats[seat_id] = BLOCKED
+    for block in blocks:
+        inventory.block(block.places())
+    # Counted by PostgreSQL over held, sold and blocked places alike, so these replace what holding added up.
     for count in await queries.list_area_counts(tx, event_id):
         inventory.area_taken[count.area_id] = count.taken
     inventory.places_of = {
@@ -172,6 +179,7 @@ async def write(
                 [change.booking_id for change in returned],
                 [change.payment_id for change in returned],
             )
+    await _write_blocks(tx, locked, draft)
     row = await _write_journal(tx, locked, decision)
     decided = Decided(event_id, commands, decision.outcomes, draft.changes)
     for consequence in consequences:
@@ -179,6 +187,15 @@ async def write(
     if row is None and locked.next_expiry_at != decision.next_expiry_at and _asks_to_expire(commands):
         await queries.update_next_expiry(tx, event_id, decision.next_expiry_at)
     return row
+
+
+async def _write_blocks(tx: Transaction, locked: queries.LockedInventory, draft: Draft) -> None:
+    event_id = draft.inventory.event_id
+    for block in draft.blocks.values():
+        if block.seat_ids or block.areas:
+            await insert_block(tx, event_id, locked.now, block)
+        else:
+            await delete_block(tx, event_id, block.id)
 
 
 async def _write_journal(

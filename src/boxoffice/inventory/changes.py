@@ -4,15 +4,25 @@ None of these structs can be part of a cycle, so the garbage collector need not 
 """
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
 
+class BlockKind(StrEnum):
+    """HOUSE: seats the house uses itself. KILL: nobody can sit there. ALLOTMENT: for somebody to sell."""
+
+    HOUSE = "HOUSE"
+    KILL = "KILL"
+    ALLOTMENT = "ALLOTMENT"
+
+
 class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaults=True):
     """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission.
 
-    `amounts` has the price of each place in minor units, the seats first, then the areas.
+    `amounts` has the price of each place in minor units, the seats first, then the areas. `channel_id` is
+    the sales channel it was held through, whose blocks it may have its seats from.
     """
 
     booking_id: UUID
@@ -21,6 +31,7 @@ class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaul
     area_ids: tuple[int, ...]
     amounts: tuple[int, ...]
     expires_at: datetime
+    channel_id: int | None = None
 
 
 class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", omit_defaults=True):
@@ -48,7 +59,8 @@ class BookingRenewed(msgspec.Struct, frozen=True, gc=False, tag="RENEWED", omit_
 class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", omit_defaults=True):
     """A pending booking gave some places back, took others, or both.
 
-    `seat_ids`, `area_ids` and `amounts` are what it has from here on.
+    `seat_ids`, `area_ids` and `amounts` are what it has from here on. Of the seats it freed,
+    `blocked_seat_ids` go back to their block.
     """
 
     booking_id: UUID
@@ -60,25 +72,65 @@ class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", o
     freed_area_ids: tuple[int, ...] = ()
     taken_seat_ids: tuple[int, ...] = ()
     taken_area_ids: tuple[int, ...] = ()
+    blocked_seat_ids: tuple[int, ...] = ()
 
 
 class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_defaults=True):
-    """The hold ran out; its places are free."""
+    """The hold ran out; its places are free, or back in their block (`blocked_seat_ids`)."""
 
     booking_id: UUID
     buyer_id: int
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
+    blocked_seat_ids: tuple[int, ...] = ()
 
 
 class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", omit_defaults=True):
-    """The booking was given up; its places are free and its tickets, if there were any, are void."""
+    """The booking was given up; its places are free and its tickets, if there were any, are void.
+
+    Its `blocked_seat_ids` go back to their block.
+    """
 
     booking_id: UUID
     buyer_id: int
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     was_confirmed: bool = False
+    blocked_seat_ids: tuple[int, ...] = ()
+
+
+class PlacesBlocked(msgspec.Struct, frozen=True, gc=False, tag="BLOCKED", omit_defaults=True):
+    """The house keeps these places, until `released_at` if that is set. Its channel may sell its seats.
+
+    `areas` has pairs of an area and so many admissions.
+    """
+
+    block_id: UUID
+    name: str
+    kind: BlockKind
+    seat_ids: tuple[int, ...] = ()
+    areas: tuple[tuple[int, int], ...] = ()
+    released_at: datetime | None = None
+    channel_id: int | None = None
+
+    @property
+    def area_ids(self) -> tuple[int, ...]:
+        """The areas it has admissions of."""
+        return tuple([area_id for area_id, _ in self.areas])
+
+
+class PlacesReleased(msgspec.Struct, frozen=True, gc=False, tag="RELEASED", omit_defaults=True):
+    """The house gives these places of a block up. Its `taken_seat_ids` stay with those who have them."""
+
+    block_id: UUID
+    seat_ids: tuple[int, ...] = ()
+    areas: tuple[tuple[int, int], ...] = ()
+    taken_seat_ids: tuple[int, ...] = ()
+
+    @property
+    def area_ids(self) -> tuple[int, ...]:
+        """The areas that get admissions back."""
+        return tuple([area_id for area_id, _ in self.areas])
 
 
 class PaymentReturned(msgspec.Struct, frozen=True, gc=False, tag="RETURNED", omit_defaults=True):
@@ -97,6 +149,8 @@ Change = (
     | BookingExpired
     | BookingCancelled
     | PaymentReturned
+    | PlacesBlocked
+    | PlacesReleased
 )
 
 _decoder = msgspec.json.Decoder(tuple[Change, ...])

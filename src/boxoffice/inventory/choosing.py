@@ -8,6 +8,7 @@ be free, so that choosing stays quick in a hall that is nearly sold out.
 import math
 from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,6 +22,16 @@ from boxoffice.inventory.state import FREE
 TWO_ROW_WINDOWS_MAX = 400
 
 
+class Access(NamedTuple):
+    """Which seats besides those that are free to everybody a request may have.
+
+    `channel_id` only where there are blocks: everybody else shares what is remembered of their windows.
+    """
+
+    keeping: Keeping
+    channel_id: int | None
+
+
 class Choice(msgspec.Struct, frozen=True, gc=False):
     """The seats, in sitting order, and why these, in words for the buyer."""
 
@@ -28,12 +39,12 @@ class Choice(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-def choose(draft: Draft, wanted: BestAvailable, keeping: Keeping, *, no_orphans: bool) -> Choice | None:
+def choose(draft: Draft, wanted: BestAvailable, access: Access, *, no_orphans: bool) -> Choice | None:
     """The best seats for this party as it wants to sit, or None when there are none.
 
     With `no_orphans`, seats that strand a single one come last but still come: the rule costs no sale.
     """
-    pool = _Pool(draft, wanted, keeping)
+    pool = _Pool(draft, wanted, access)
     for careful in (True, False) if no_orphans else (False,):
         if (places := pool.best_window(wanted.quantity, careful=careful)) is not None:
             return pool.chosen(list(places), "side by side")
@@ -44,9 +55,9 @@ def choose(draft: Draft, wanted: BestAvailable, keeping: Keeping, *, no_orphans:
     return None
 
 
-def side_by_side_max(draft: Draft, wanted: BestAvailable, keeping: Keeping) -> int:
+def side_by_side_max(draft: Draft, wanted: BestAvailable, access: Access) -> int:
     """The largest party, up to the one that wants seats, that could sit side by side."""
-    pool = _Pool(draft, wanted, keeping)
+    pool = _Pool(draft, wanted, access)
     for size in range(wanted.quantity, 0, -1):
         if pool.best_window(size, careful=False) is not None:
             return size
@@ -64,13 +75,13 @@ def stranded_by(draft: Draft, seat_ids: Iterable[int]) -> list[int]:
     ]
 
 
-def instead_of(draft: Draft, seat_ids: tuple[int, ...], keeping: Keeping) -> tuple[int, ...] | None:
+def instead_of(draft: Draft, seat_ids: tuple[int, ...], access: Access) -> tuple[int, ...] | None:
     """The selection nearest to this one, of the same categories, side by side, that strands nobody."""
     seating = draft.inventory.seating
     seat_map = draft.inventory.seat_map
     names = {seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids}
     size = len(seat_ids)
-    pool = _Pool(draft, BestAvailable(size, names.pop() if len(names) == 1 else None), keeping)
+    pool = _Pool(draft, BestAvailable(size, names.pop() if len(names) == 1 else None), access)
     places = sorted(seating.place_of[seat_id] for seat_id in seat_ids)
     start, end = seating.blocks[seating.block_of[places[0]]]
     for place in sorted(range(start, end - size + 1), key=lambda place: (abs(place - places[0]), place)):
@@ -84,7 +95,7 @@ def instead_of(draft: Draft, seat_ids: tuple[int, ...], keeping: Keeping) -> tup
 class _Pool:
     """The seats this request may have, as places of the line."""
 
-    def __init__(self, draft: Draft, wanted: BestAvailable, keeping: Keeping) -> None:
+    def __init__(self, draft: Draft, wanted: BestAvailable, access: Access) -> None:
         seat_map = draft.inventory.seat_map
         self.draft = draft
         self.seating = draft.inventory.seating
@@ -96,9 +107,10 @@ class _Pool:
             if wanted.category is None
             else [category.name for category in seat_map.categories].index(wanted.category)
         )
-        self._kept = seat_map.kept if keeping is Keeping.GENERAL else frozenset[int]()
-        self._companion_of = seat_map.companion_of if keeping is Keeping.ACCESSIBLE else dict[int, int]()
-        self._keeping = keeping
+        self._kept = seat_map.kept if access.keeping is Keeping.GENERAL else frozenset[int]()
+        accompanied = access.keeping is Keeping.ACCESSIBLE
+        self._companion_of = seat_map.companion_of if accompanied else dict[int, int]()
+        self._access = access
 
     def seats_at(self, window: Iterable[int]) -> tuple[int, ...]:
         """The seats at these places of the line."""
@@ -111,11 +123,15 @@ class _Pool:
         """
         draft, seat_at, kept, category = self.draft, self.seating.seat_at, self._kept, self._category
         seats, category_of = draft.inventory.seats, draft.inventory.seat_map.category_of
+        channel_id = self._access.channel_id
         for place in window:
             seat_id = seat_at[place]
-            if seats[seat_id] != FREE and seat_id not in draft.freed:
+            if channel_id is not None:
+                if not draft.is_free(seat_id, channel_id):
+                    return False
+            elif (seats[seat_id] != FREE and seat_id not in draft.freed) or seat_id in draft.claimed:
                 return False
-            if seat_id in draft.claimed or seat_id in kept or place in self.withheld:
+            if seat_id in kept or place in self.withheld:
                 return False
             if category is not None and category_of[seat_id] != category:
                 return False
@@ -143,7 +159,7 @@ class _Pool:
             yield from self._large_windows(size)
             return
         starts = seating.windows(size).starts
-        kind = WindowKind(size, self._category, self.wanted.zone, self._keeping)
+        kind = WindowKind(size, self._category, self.wanted.zone, *self._access)
         frontier = self.draft.frontier
         rank = frontier.get(kind, 0)
         at_frontier = not self.withheld

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.inventory.changes import BlockKind
+
 
 class BookingState(StrEnum):
     """PENDING holds its places until `expires_at`; only CONFIRMED has tickets."""
@@ -34,6 +36,7 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
     expires_at: datetime | None
     settled_payments: tuple[UUID, ...] = ()
+    channel_id: int | None = None
 
 
 class Adjacent(StrEnum):
@@ -59,7 +62,8 @@ class BestAvailable(msgspec.Struct, frozen=True, gc=False):
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """Hold these places for this buyer: every one or none. Answer: `Held`.
 
-    With `best`, the seats are chosen under the lock.
+    With `best`, the seats are chosen under the lock. `channel_key_hash` is that of the key of the sales
+    channel it comes through.
     """
 
     booking_id: UUID
@@ -68,6 +72,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     area_ids: tuple[int, ...] = ()
     best: BestAvailable | None = None
     accessible: bool = False
+    channel_key_hash: str | None = None
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -137,11 +142,58 @@ class Withdraw(msgspec.Struct, frozen=True, gc=False):
     payment_id: UUID
 
 
+class Block(msgspec.Struct, frozen=True, gc=False):
+    """Keep these places for the house: every one or none.
+
+    `areas` has pairs of an area and so many admissions. Answer: `BlockedPlaces`.
+    """
+
+    block_id: UUID
+    name: str
+    kind: BlockKind
+    seat_ids: tuple[int, ...] = ()
+    areas: tuple[tuple[int, int], ...] = ()
+    released_at: datetime | None = None
+    channel_id: int | None = None
+
+
+class ChangeBlock(msgspec.Struct, frozen=True, gc=False):
+    """Give a block another name, release time and channel. Answer: `BlockedPlaces`."""
+
+    block_id: UUID
+    name: str
+    released_at: datetime | None
+    channel_id: int | None
+
+
+class Release(msgspec.Struct, frozen=True, gc=False):
+    """Give places of a block up, all of them when none is named. Answer: what is left, `BlockedPlaces`."""
+
+    block_id: UUID
+    seat_ids: tuple[int, ...] = ()
+    areas: tuple[tuple[int, int], ...] = ()
+
+
+class BlockedPlaces(msgspec.Struct, frozen=True, gc=False):
+    """A block as it stands. Of its seats, its channel may have sold some.
+
+    Nothing is left in it once all its places are released.
+    """
+
+    id: UUID
+    name: str
+    kind: BlockKind
+    seat_ids: tuple[int, ...]
+    areas: tuple[tuple[int, int], ...]
+    released_at: datetime | None
+    channel_id: int | None
+
+
 class Expire(msgspec.Struct, frozen=True):
     """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
 
 
-Command = Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Expire
+Command = Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Block | ChangeBlock | Release | Expire
 
 
 class PaymentOutcome(StrEnum):
@@ -152,4 +204,4 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Held | Booking | PaymentOutcome | None
+Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | None

@@ -1,7 +1,7 @@
 """An inventory as it will be once the batch at hand is committed."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import msgspec
@@ -15,9 +15,11 @@ from boxoffice.inventory.changes import (
     BookingRenewed,
     Change,
     PaymentReturned,
+    PlacesBlocked,
+    PlacesReleased,
 )
-from boxoffice.inventory.commands import Booking, BookingState
-from boxoffice.inventory.state import FREE, Inventory
+from boxoffice.inventory.commands import BlockedPlaces, Booking, BookingState
+from boxoffice.inventory.state import BLOCKED, FREE, Inventory, block_of_change, without
 
 
 class Draft:
@@ -27,14 +29,17 @@ class Draft:
     held     new bookings by id, as they will be inserted
     edited   bookings that were there before, by id, with other places or another end of their hold
     moved    bookings that were there before, by id: the state they will have
-    claimed  seats that will be claimed, and by which booking
+    claimed  seats that will be claimed, and by which booking or block
     freed    seats whose claim from before this batch ends
+    blocks   blocks that were made, changed or released here, by id: what is left of them
     """
 
     __slots__ = (
         "_area_deltas",
+        "_block_of",
         "_bookings",
         "_places",
+        "blocks",
         "changes",
         "claimed",
         "edited",
@@ -54,16 +59,57 @@ class Draft:
         self.edited: dict[UUID, Booking] = {}
         self.claimed: dict[int, UUID] = {}
         self.freed: set[int] = set()
+        self.blocks: dict[UUID, BlockedPlaces] = {}
+        self._block_of: dict[int, UUID | None] = {}
         self._area_deltas: defaultdict[int, int] = defaultdict(int)
         self._places: defaultdict[int, int] = defaultdict(int)
         # Where choosing may begin, as this batch has left it; the inventory's own once it is committed.
         self.frontier = dict(inventory.frontier)
 
-    def is_free(self, seat_id: int) -> bool:
-        """Whether nobody holds or has this seat, as far as this batch has come."""
-        return seat_id not in self.claimed and (
-            self.inventory.seats[seat_id] == FREE or seat_id in self.freed
+    def is_free(self, seat_id: int, channel_id: int | None = None) -> bool:
+        """Whether nobody holds or has this seat, as far as this batch has come.
+
+        To a channel, the seats that are in its own blocks are free as well.
+        """
+        if seat_id not in self.claimed and (self.inventory.seats[seat_id] == FREE or seat_id in self.freed):
+            return True
+        return (
+            channel_id is not None
+            and (block := self.blocked_in(seat_id)) is not None
+            and block.channel_id == channel_id
         )
+
+    def blocked_in(self, seat_id: int) -> BlockedPlaces | None:
+        """The block that has this seat now; None for one that nobody or a buyer has."""
+        block_id = self.block_of(seat_id)
+        if block_id is None:
+            return None
+        holder = self.claimed.get(seat_id)
+        if holder is None:
+            is_there = self.inventory.seats[seat_id] == BLOCKED and seat_id not in self.freed
+        else:
+            is_there = holder == block_id
+        return self.block(block_id) if is_there else None
+
+    def block_of(self, seat_id: int) -> UUID | None:
+        """The block a seat belongs to, also while its channel has sold it."""
+        if seat_id in self._block_of:
+            return self._block_of[seat_id]
+        return self.inventory.block_of.get(seat_id)
+
+    def block(self, block_id: UUID) -> BlockedPlaces | None:
+        """The block as this batch has left it; nothing is left in one that was released."""
+        return self.blocks.get(block_id) or self.inventory.blocks.get(block_id)
+
+    def all_blocks(self) -> Iterable[BlockedPlaces]:
+        """Every block there is or was in this batch."""
+        return {**self.inventory.blocks, **self.blocks}.values()
+
+    def back_in_blocks(self, seat_ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Those of these seats that go back to a block when a booking gives them up."""
+        if not self.inventory.block_of and not self._block_of:
+            return ()
+        return tuple([seat_id for seat_id in seat_ids if self.block_of(seat_id) is not None])
 
     def places_left(self, area_id: int) -> int:
         """How many places of this area nobody holds or has."""
@@ -132,6 +178,31 @@ class Draft:
         state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
         self._move(change.booking_id, state)
 
+    def keep(self, change: PlacesBlocked) -> None:
+        """The house keeps places; those that its channel has sold stay sold."""
+        self.changes.append(change)
+        self.blocks[change.block_id] = block_of_change(change)
+        for seat_id in change.seat_ids:
+            if self.is_free(seat_id):
+                self.claimed[seat_id] = change.block_id
+            self._block_of[seat_id] = change.block_id
+        for area_id, count in change.areas:
+            self._area_deltas[area_id] += count
+
+    def let_go(self, change: PlacesReleased) -> None:
+        """The house gives places up."""
+        self.changes.append(change)
+        block = self.block(change.block_id)
+        assert block is not None
+        for seat_id in change.seat_ids:
+            if self.blocked_in(seat_id) is not None:
+                self._end_claim(seat_id)
+            self._block_of[seat_id] = None
+        for area_id, count in change.areas:
+            self._area_deltas[area_id] -= count
+        self.blocks[block.id] = without(block, change)
+        self.inventory.lower_frontier(self.frontier, change.seat_ids)
+
     def give_back(self, change: PaymentReturned) -> None:
         """The booking stays as it is, and remembers that it has dealt with this payment."""
         self.changes.append(change)
@@ -144,15 +215,24 @@ class Draft:
         self, booking_id: UUID, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]
     ) -> None:
         for seat_id in seat_ids:
+            if self.blocked_in(seat_id) is not None:
+                self._end_claim(seat_id)
             self.claimed[seat_id] = booking_id
         self._count(buyer_id, seat_ids, area_ids, +1)
 
     def _free(self, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> None:
         for seat_id in seat_ids:
-            if self.claimed.pop(seat_id, None) is None:
-                self.freed.add(seat_id)
+            self._end_claim(seat_id)
+        for seat_id in self.back_in_blocks(seat_ids):
+            block_id = self.block_of(seat_id)
+            if block_id is not None:
+                self.claimed[seat_id] = block_id
         self._count(buyer_id, seat_ids, area_ids, -1)
         self.inventory.lower_frontier(self.frontier, seat_ids)
+
+    def _end_claim(self, seat_id: int) -> None:
+        if self.claimed.pop(seat_id, None) is None:
+            self.freed.add(seat_id)
 
     def _count(self, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], sign: int) -> None:
         for area_id in area_ids:

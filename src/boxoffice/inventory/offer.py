@@ -5,7 +5,8 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.schemas import EventState, OrphanRule
-from boxoffice.inventory.choosing import Choice, choose, instead_of, side_by_side_max, stranded_by
+from boxoffice.catalog.terms import Channel
+from boxoffice.inventory.choosing import Access, Choice, choose, instead_of, side_by_side_max, stranded_by
 from boxoffice.inventory.commands import BestAvailable
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.refusals import (
@@ -16,10 +17,12 @@ from boxoffice.inventory.refusals import (
     NoSuchSeatsLeft,
     SaleClosed,
     SaleNotOpen,
+    SeatsBlocked,
     SeatsKept,
     SeatsTaken,
     SingleSeatLeft,
     TooManyPlaces,
+    WrongChannelKey,
 )
 from boxoffice.inventory.seating import Keeping
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
@@ -31,6 +34,8 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     accessible: bool
+    # The sales channel it comes through.
+    channel_id: int | None = None
     # Where in the body these places were named.
     below: str = ""
     # Seats that the booking has already and keeps.
@@ -42,32 +47,35 @@ class Places(msgspec.Struct, frozen=True, gc=False):
         return len(self.seat_ids) + len(self.area_ids)
 
 
-def sale_refusal(draft: Draft, now: datetime) -> Refusal | None:
-    """Whether the event is on sale at this moment."""
+def find_channel(draft: Draft, key_hash: str | None) -> Channel | Refusal | None:
+    """The sales channel whose key this is; None without a key."""
+    if key_hash is None:
+        return None
+    return draft.inventory.terms.channels.get(key_hash) or WrongChannelKey()
+
+
+def sale_refusal(draft: Draft, now: datetime, channel_id: int | None = None) -> Refusal | None:
+    """Whether the event is on sale at this moment; a channel may have a sale window of its own."""
     terms = draft.inventory.terms
+    window = terms.window_of(channel_id)
     if terms.state is EventState.CANCELLED:
         return EventCancelled()
     if terms.state is EventState.DRAFT:
         return NotFound()
-    if terms.sale_starts_at is not None and now < terms.sale_starts_at:
-        return SaleNotOpen(sale_starts_at=terms.sale_starts_at)
-    if now >= (terms.sale_ends_at or terms.starts_at):
+    if window.starts_at is not None and now < window.starts_at:
+        return SaleNotOpen(sale_starts_at=window.starts_at)
+    if now >= window.ends_at:
         return SaleClosed()
     return None
 
 
 def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
     """Whether every one of these places is there, offered to this request, and free."""
-    if refusal := _unknown_places(draft, places):
+    if refusal := unknown_places(draft, places) or _kept_places(draft, places, now):
         return refusal
-    keeping = keeping_of(draft, now, accessible=places.accessible)
-    if keeping is Keeping.GENERAL:
-        kept = draft.inventory.seat_map.kept
-        if found := [seat_id for seat_id in places.seat_ids if seat_id in kept]:
-            return SeatsKept(seat_ids=found, kept_until=draft.inventory.terms.accessible_released_at or now)
-    if keeping is not Keeping.RELEASED and (refusal := _companions_refusal(draft, places, now)):
-        return refusal
-    if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id)]:
+    if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id, places.channel_id)]:
+        if all(draft.blocked_in(seat_id) is not None for seat_id in gone):
+            return SeatsBlocked(seat_ids=gone)
         return SeatsTaken(seat_ids=gone)
     if full := full_areas(draft, places.area_ids):
         return AreasFull(areas=full)
@@ -88,24 +96,28 @@ def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     stranded = stranded_by(draft, places.seat_ids)
     if not stranded:
         return None
-    instead = instead_of(draft, places.seat_ids, keeping_of(draft, now, accessible=places.accessible))
+    instead = instead_of(
+        draft, places.seat_ids, access_of(draft, now, places.channel_id, accessible=places.accessible)
+    )
     if instead is None:
         return None
     return SingleSeatLeft(stranded_seat_ids=stranded, instead_seat_ids=list(instead))
 
 
-def choose_seats(draft: Draft, wanted: BestAvailable, now: datetime) -> Choice | Refusal:
+def choose_seats(
+    draft: Draft, wanted: BestAvailable, now: datetime, channel_id: int | None
+) -> Choice | Refusal:
     """The best seats for this party, or why there are none."""
     seat_map = draft.inventory.seat_map
     if wanted.category is not None and wanted.category not in {each.name for each in seat_map.categories}:
         return invalid("/best_available/category", f"This event has no category {wanted.category!r}.")
     if wanted.zone is not None and wanted.zone not in {zone for zone, _ in seat_map.rows}:
         return invalid("/best_available/zone", f"This event has no zone {wanted.zone!r}.")
-    keeping = keeping_of(draft, now, accessible=wanted.accessible)
+    access = access_of(draft, now, channel_id, accessible=wanted.accessible)
     no_orphans = draft.inventory.terms.orphan_rule is not OrphanRule.OFF
-    choice = choose(draft, wanted, keeping, no_orphans=no_orphans)
+    choice = choose(draft, wanted, access, no_orphans=no_orphans)
     if choice is None:
-        together = side_by_side_max(draft, wanted, keeping)
+        together = side_by_side_max(draft, wanted, access)
         return NoSuchSeatsLeft(quantity=wanted.quantity, side_by_side_max=together)
     return choice
 
@@ -116,6 +128,23 @@ def keeping_of(draft: Draft, now: datetime, *, accessible: bool) -> Keeping:
     if released_at is None or now >= released_at:
         return Keeping.RELEASED
     return Keeping.ACCESSIBLE if accessible else Keeping.GENERAL
+
+
+def access_of(draft: Draft, now: datetime, channel_id: int | None, *, accessible: bool) -> Access:
+    """Which seats a request may be given when they are chosen for it."""
+    has_blocks = bool(draft.inventory.block_of or draft.blocks)
+    return Access(keeping_of(draft, now, accessible=accessible), channel_id if has_blocks else None)
+
+
+def _kept_places(draft: Draft, places: Places, now: datetime) -> Refusal | None:
+    """Whether seats are asked for that are kept for people who need them, or for their companions."""
+    keeping = keeping_of(draft, now, accessible=places.accessible)
+    if keeping is Keeping.RELEASED:
+        return None
+    kept = draft.inventory.seat_map.kept if keeping is Keeping.GENERAL else frozenset[int]()
+    if found := [seat_id for seat_id in places.seat_ids if seat_id in kept]:
+        return SeatsKept(seat_ids=found, kept_until=draft.inventory.terms.accessible_released_at or now)
+    return _companions_refusal(draft, places, now)
 
 
 def _companions_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
@@ -132,7 +161,8 @@ def _companions_refusal(draft: Draft, places: Places, now: datetime) -> Refusal 
     )
 
 
-def _unknown_places(draft: Draft, places: Places) -> Refusal | None:
+def unknown_places(draft: Draft, places: Places) -> Refusal | None:
+    """Whether all of these places are there."""
     seat_map = draft.inventory.seat_map
     errors = [
         FieldError(pointer=f"{places.below}/seat_ids/{index}", detail=f"This event has no seat {seat_id}.")

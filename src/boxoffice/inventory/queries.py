@@ -112,7 +112,7 @@ async def list_news(tx: Transaction, event_id: int, version: int) -> list[News]:
 
 
 async def list_claimed_seats(tx: Transaction, event_id: int) -> list[int]:
-    """Every seat that is held or sold."""
+    """Every seat that is held, sold or blocked."""
     return await tx.get(
         list,
         "SELECT coalesce(array_agg(seat_id), '{}') FROM claims WHERE event_id = $1",
@@ -126,7 +126,7 @@ async def list_pending_bookings(tx: Transaction, event_id: int) -> list[Booking]
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments
+               created_at, expires_at, settled_payments, channel_id
           FROM bookings
          WHERE event_id = $1 AND state = 'PENDING'
         """,
@@ -159,7 +159,7 @@ async def list_bookings_by_id(source: Source, event_id: int, booking_ids: Sequen
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments
+               created_at, expires_at, settled_payments, channel_id
           FROM bookings
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
@@ -288,13 +288,13 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         """
         WITH booked AS (
             INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
-                                  currency, created_at, changed_at, expires_at, ticket_count)
+                                  currency, created_at, changed_at, expires_at, ticket_count, channel_id)
             SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[],
                    amounts::bigint[], total, $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
-                   CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END
+                   CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END, channel_id
               FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $10::bigint[], $11::timestamptz[])
-                AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at)
+                          $10::bigint[], $11::timestamptz[], $18::integer[])
+                AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id)
         ), claimed AS (
             INSERT INTO claims (event_id, seat_id, booking_id)
             SELECT $1, seat_id, booking_id
@@ -324,6 +324,7 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         row.changes,
         row.hash,
         row.next_expiry_at,
+        [change.channel_id for change, _ in held],
     )
 
 

@@ -41,6 +41,29 @@ class NoSuchSeatsLeft(Refusal, status=409):
     side_by_side_max: int
 
 
+class SeatsBlocked(Refusal, status=409):
+    """The organizer keeps these seats and does not sell them here; `seat_ids` names them. Choose others."""
+
+    seat_ids: list[int]
+
+
+class WrongChannelKey(Refusal, status=403):
+    """This event has no sales channel with this key. Leave `channel_key` out to buy like everybody else."""
+
+
+class TooManyBlocks(Refusal, status=409):
+    """An event has only so many blocks; release one, or put places of the same kind into one."""
+
+    limit: int
+
+
+class NotInThisBlock(Refusal, status=409):
+    """The block does not have these places, so they cannot be released from it."""
+
+    seat_ids: list[int]
+    area_ids: list[int]
+
+
 class SeatsKept(Refusal, status=409):
     """These seats are kept for people who need accessible ones, until `kept_until`."""
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.schemas import EventState
+from boxoffice.inventory.block_rules import decide_block, release_all
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
@@ -21,9 +22,11 @@ from boxoffice.inventory.changes import (
     PaymentReturned,
 )
 from boxoffice.inventory.commands import (
+    Block,
     Booking,
     BookingState,
     Cancel,
+    ChangeBlock,
     Command,
     Confirm,
     Exchange,
@@ -32,6 +35,7 @@ from boxoffice.inventory.commands import (
     Hold,
     Outcome,
     PaymentOutcome,
+    Release,
     Renew,
     Withdraw,
 )
@@ -39,6 +43,7 @@ from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.offer import (
     Places,
     choose_seats,
+    find_channel,
     full_areas,
     limit_refusal,
     orphan_refusal,
@@ -77,11 +82,17 @@ def decide(
     """
     draft = Draft(inventory, bookings)
     over, next_expiry_at = inventory.due(now)
-    for booking_id in over:
-        _expire(draft, booking_id)
+    for id_ in over:
+        if id_ in inventory.blocks:
+            release_all(draft, inventory.blocks[id_])
+        else:
+            _expire(draft, id_)
     outcomes = [_decide_one(draft, command, now) for command in commands]
+    ends = [block.released_at for block in draft.blocks.values() if block.released_at is not None]
     if draft.held:
-        soonest = now + timedelta(seconds=inventory.terms.hold_seconds)
+        ends.append(now + timedelta(seconds=inventory.terms.hold_seconds))
+    if ends:
+        soonest = min(ends)
         next_expiry_at = min(next_expiry_at or soonest, soonest)
     return Decision(outcomes, draft, next_expiry_at)
 
@@ -102,6 +113,8 @@ def _decide_one(  # noqa: PLR0911  one for each command
             return decide_cancel(draft, command, now)
         case Withdraw():
             return decide_withdraw(draft, command)
+        case Block() | ChangeBlock() | Release():
+            return decide_block(draft, command, now)
         case Expire():
             return None
 
@@ -110,15 +123,20 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     """Hold every place or none. A booking that costs nothing is confirmed at once."""
     inventory = draft.inventory
     terms = inventory.terms
-    if refusal := sale_refusal(draft, now):
+    channel = find_channel(draft, command.channel_key_hash)
+    if isinstance(channel, Refusal):
+        return channel
+    channel_id = None if channel is None else channel.id
+    if refusal := sale_refusal(draft, now, channel_id):
         return refusal
     seat_ids, explanation = command.seat_ids, None
     if command.best is not None:
-        choice = choose_seats(draft, command.best, now)
+        choice = choose_seats(draft, command.best, now, channel_id)
         if isinstance(choice, Refusal):
             return choice
         seat_ids, explanation = choice.seat_ids, choice.reason
-    places = Places(seat_ids, command.area_ids, command.accessible or command.best is not None)
+    accessible = command.accessible if command.best is None else command.best.accessible
+    places = Places(seat_ids, command.area_ids, accessible, channel_id)
     refusal = places_refusal(draft, places, now) or limit_refusal(draft, command.buyer_id, places.count)
     if refusal is None and command.best is None:
         refusal = orphan_refusal(draft, places, now)
@@ -128,7 +146,9 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     total = sum(amounts)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
-        BookingHeld(command.booking_id, command.buyer_id, seat_ids, command.area_ids, amounts, expires_at)
+        BookingHeld(
+            command.booking_id, command.buyer_id, seat_ids, command.area_ids, amounts, expires_at, channel_id
+        )
     )
     if total == 0:
         draft.confirm(BookingConfirmed(command.booking_id, command.buyer_id, seat_ids, command.area_ids))
@@ -144,6 +164,7 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
         currency=terms.currency,
         created_at=now,
         expires_at=expires_at if total else None,
+        channel_id=channel_id,
     )
     return Held(booking, explanation)
 
@@ -173,10 +194,11 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         command.take_seat_ids,
         command.take_area_ids,
         command.accessible,
+        booking.channel_id,
         below="/take",
         beside=tuple([seat for seat, area, _ in kept if area is None and seat is not None]),
     )
-    if taken.count and (refusal := sale_refusal(draft, now)):
+    if taken.count and (refusal := sale_refusal(draft, now, booking.channel_id)):
         return refusal
     more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)
     refusal = (
@@ -203,6 +225,7 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         freed_area_ids=command.give_area_ids,
         taken_seat_ids=command.take_seat_ids,
         taken_area_ids=command.take_area_ids,
+        blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
     )
     draft.exchange(change)
     return draft.booking(booking.id) or NotFound()
@@ -256,7 +279,14 @@ def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Ref
     if booking.state is BookingState.EXPIRED or (confirmed and now >= draft.inventory.terms.starts_at):
         return BookingIsOver(state=booking.state)
     draft.release(
-        BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, confirmed)
+        BookingCancelled(
+            booking.id,
+            booking.buyer_id,
+            booking.seat_ids,
+            booking.area_ids,
+            confirmed,
+            draft.back_in_blocks(booking.seat_ids),
+        )
     )
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
@@ -268,13 +298,17 @@ def decide_withdraw(draft: Draft, command: Withdraw) -> Booking | Refusal:
         return NotFound()
     if booking.state is not BookingState.CONFIRMED:
         return booking
-    draft.release(BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, True))
+    back = draft.back_in_blocks(booking.seat_ids)
+    draft.release(
+        BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, True, back)
+    )
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
 def _expire(draft: Draft, booking_id: UUID) -> None:
     held = draft.inventory.pending[booking_id]
-    draft.release(BookingExpired(booking_id, held.buyer_id, held.seat_ids, held.area_ids))
+    back = draft.back_in_blocks(held.seat_ids)
+    draft.release(BookingExpired(booking_id, held.buyer_id, held.seat_ids, held.area_ids, back))
 
 
 def _pending(draft: Draft, booking_id: UUID, buyer_id: int) -> Booking | Refusal:
@@ -313,7 +347,7 @@ def _without(
 def _why_not_again(draft: Draft, booking: Booking) -> str | None:
     if draft.inventory.terms.state is not EventState.PUBLISHED:
         return "The event is not on sale any more."
-    if not all(draft.is_free(seat_id) for seat_id in booking.seat_ids):
+    if not all(draft.is_free(seat_id, booking.channel_id) for seat_id in booking.seat_ids):
         return "The hold had expired and its seats are taken."
     if full_areas(draft, booking.area_ids):
         return "The hold had expired and its area is full."

@@ -46,12 +46,13 @@ class Keeping(Enum):
 
 
 class WindowKind(msgspec.Struct, frozen=True, gc=False):
-    """A kind of request: windows of one size, of one category and zone or of any."""
+    """A kind of request: windows of one size, of one category and zone or of any, for one sales channel."""
 
     size: int
     category: int | None = None
     zone: str | None = None
     keeping: Keeping = Keeping.RELEASED
+    channel_id: int | None = None
 
 
 class Seating:

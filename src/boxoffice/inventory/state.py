@@ -17,13 +17,17 @@ from boxoffice.inventory.changes import (
     BookingHeld,
     BookingRenewed,
     Change,
+    PlacesBlocked,
+    PlacesReleased,
 )
+from boxoffice.inventory.commands import BlockedPlaces
 from boxoffice.inventory.seating import Seating, WindowKind
 
 # What a seat's byte says.
 FREE = 0
 HELD = 1
 SOLD = 2
+BLOCKED = 3
 
 
 class Pending(msgspec.Struct, frozen=True, gc=False):
@@ -38,13 +42,17 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 class Inventory:
     """All that deciding needs to know of one event, level with journal row `version`.
 
-    `seats[seat_id]` is FREE, HELD or SOLD; `area_taken[area_id]` counts places held and sold. A held
-    place whose time is over still counts as held here: expiring it is a decision, made in a batch.
+    `seats[seat_id]` is FREE, HELD, SOLD or BLOCKED; `area_taken[area_id]` counts places that are not free.
+    A held place whose time is over still counts as held here: expiring it is a decision, made in a batch,
+    and so is releasing a block. `block_of[seat_id]` is the block a seat belongs to, also while its channel
+    has sold it.
     """
 
     __slots__ = (
         "_seating",
         "area_taken",
+        "block_of",
+        "blocks",
         "chain_hash",
         "event_id",
         "expiries",
@@ -67,6 +75,8 @@ class Inventory:
         self.area_taken = [0] * len(seat_map.areas)
         self.places_of: dict[int, int] = {}
         self.pending: dict[UUID, Pending] = {}
+        self.blocks: dict[UUID, BlockedPlaces] = {}
+        self.block_of: dict[int, UUID] = {}
         self.expiries: list[tuple[datetime, UUID]] = []
         # By kind of request: before this rank of its windows none is free.
         self.frontier: dict[WindowKind, int] = {}
@@ -106,6 +116,12 @@ class Inventory:
                 case BookingExpired() | BookingCancelled():
                     self.pending.pop(change.booking_id, None)
                     self._free(change.buyer_id, change.seat_ids, change.area_ids)
+                case PlacesBlocked():
+                    self.block(block_of_change(change))
+                    for area_id, count in change.areas:
+                        self.area_taken[area_id] += count
+                case PlacesReleased():
+                    self._release(change)
                 case _:
                     pass
         self._forget_settled_expiries()
@@ -115,6 +131,30 @@ class Inventory:
         self.pending[booking_id] = held
         heapq.heappush(self.expiries, (held.expires_at, booking_id))
         self._take(held.buyer_id, held.seat_ids, held.area_ids, HELD)
+
+    def block(self, block: BlockedPlaces) -> None:
+        """Mark the seats of a block, from the journal or from the tables; what is sold of them stays sold."""
+        self.blocks[block.id] = block
+        if block.released_at is not None:
+            heapq.heappush(self.expiries, (block.released_at, block.id))
+        for seat_id in block.seat_ids:
+            self.block_of[seat_id] = block.id
+            if self.seats[seat_id] == FREE:
+                self.seats[seat_id] = BLOCKED
+
+    def _release(self, change: PlacesReleased) -> None:
+        left = without(self.blocks[change.block_id], change)
+        if left.seat_ids or left.areas:
+            self.blocks[left.id] = left
+        else:
+            del self.blocks[left.id]
+        for seat_id in change.seat_ids:
+            del self.block_of[seat_id]
+            if self.seats[seat_id] == BLOCKED:
+                self.seats[seat_id] = FREE
+        for area_id, count in change.areas:
+            self.area_taken[area_id] -= count
+        self.lower_frontier(self.frontier, change.seat_ids)
 
     def _sell(self, change: BookingConfirmed) -> None:
         self.pending.pop(change.booking_id, None)
@@ -144,7 +184,7 @@ class Inventory:
 
     def _free(self, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> None:
         for seat_id in seat_ids:
-            self.seats[seat_id] = FREE
+            self.seats[seat_id] = BLOCKED if seat_id in self.block_of else FREE
         for area_id in area_ids:
             self.area_taken[area_id] -= 1
         left = self.places_of[buyer_id] - len(seat_ids) - len(area_ids)
@@ -164,17 +204,20 @@ class Inventory:
         while self.expiries and not self._counts(*self.expiries[0]):
             heapq.heappop(self.expiries)
 
-    def _counts(self, expires_at: datetime, booking_id: UUID) -> bool:
-        """Whether this end of a hold is still its end: it may be settled or renewed."""
-        held = self.pending.get(booking_id)
-        return held is not None and held.expires_at == expires_at
+    def _counts(self, expires_at: datetime, id_: UUID) -> bool:
+        """Whether this end of a hold or of a block is still its end: it may be settled, renewed, changed."""
+        if (held := self.pending.get(id_)) is not None:
+            return held.expires_at == expires_at
+        block = self.blocks.get(id_)
+        return block is not None and block.released_at == expires_at
 
     def due(self, now: datetime) -> tuple[list[UUID], datetime | None]:
-        """The holds whose time is over, and when the next one's will be (or a moment before).
+        """The holds and blocks whose time is over, and when the next one's will be (or a moment before).
 
         Reads the heap without changing it: only a node whose parent is due can be due.
         """
-        over: list[UUID] = []
+        # Each once: a block that was given the same time again is in the heap twice.
+        over: dict[UUID, None] = {}
         next_at: datetime | None = None
         heap = self.expiries
         to_look_at = [0]
@@ -188,6 +231,30 @@ class Inventory:
                     next_at = expires_at
                 continue
             if self._counts(expires_at, booking_id):
-                over.append(booking_id)
+                over[booking_id] = None
             to_look_at += (2 * index + 1, 2 * index + 2)
-        return over, next_at
+        return list(over), next_at
+
+
+def block_of_change(change: PlacesBlocked) -> BlockedPlaces:
+    """The block that a change has made."""
+    return BlockedPlaces(
+        id=change.block_id,
+        name=change.name,
+        kind=change.kind,
+        seat_ids=change.seat_ids,
+        areas=change.areas,
+        released_at=change.released_at,
+        channel_id=change.channel_id,
+    )
+
+
+def without(block: BlockedPlaces, released: PlacesReleased) -> BlockedPlaces:
+    """What is left of a block."""
+    gone, given = set(released.seat_ids), dict(released.areas)
+    left = [(area_id, count - given.get(area_id, 0)) for area_id, count in block.areas]
+    return msgspec.structs.replace(
+        block,
+        seat_ids=tuple([seat_id for seat_id in block.seat_ids if seat_id not in gone]),
+        areas=tuple([(area_id, count) for area_id, count in left if count]),
+    )

@@ -9,10 +9,10 @@ import msgspec
 
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import SaleTerms, find_sale_terms
-from boxoffice.inventory.changes import Change, decode_changes
+from boxoffice.inventory.changes import Change, PlacesBlocked, PlacesReleased, decode_changes
 from boxoffice.inventory.journal import queries
 from boxoffice.inventory.journal.chain import GENESIS
-from boxoffice.inventory.state import FREE, Inventory
+from boxoffice.inventory.state import BLOCKED, FREE, Inventory
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Source
 
@@ -34,7 +34,7 @@ class Impossible(Exception):  # noqa: N818  a finding of an audit
 
 
 class Replay:
-    """An inventory that follows its journal from the first row, and which booking has each seat."""
+    """An inventory that follows its journal from the first row, and which booking or block has each seat."""
 
     __slots__ = ("at", "inventory", "owner_of")
 
@@ -64,15 +64,31 @@ class Replay:
         self.at = row.at
 
     def _follow_seats(self, change: Change) -> None:
+        if isinstance(change, PlacesBlocked | PlacesReleased):
+            self._follow_block(change)
+            return
         booking_id: UUID | None = getattr(change, "booking_id", None)
+        inventory = self.inventory
         for seat_id in seats_of(change):
             owner = self.owner_of.get(seat_id, booking_id)
-            if owner != booking_id:
+            # A channel sells from its blocks, and what it gives back goes back there.
+            if owner not in (booking_id, inventory.block_of.get(seat_id)):
                 raise Impossible(f"seat {seat_id} to be free or of booking {booking_id}", f"it of {owner}")
-            if self.inventory.seats[seat_id] == FREE:
+            if inventory.seats[seat_id] == FREE:
                 self.owner_of.pop(seat_id, None)
             else:
-                self.owner_of[seat_id] = booking_id
+                is_back = inventory.seats[seat_id] == BLOCKED
+                self.owner_of[seat_id] = inventory.block_of[seat_id] if is_back else booking_id
+
+    def _follow_block(self, change: PlacesBlocked | PlacesReleased) -> None:
+        for seat_id in change.seat_ids:
+            code = self.inventory.seats[seat_id]
+            if code == FREE:
+                self.owner_of.pop(seat_id, None)
+            elif code == BLOCKED:
+                owner = self.owner_of.setdefault(seat_id, change.block_id)
+                if owner != change.block_id:
+                    raise Impossible(f"seat {seat_id} to be of block {change.block_id}", f"it of {owner}")
 
 
 @cache

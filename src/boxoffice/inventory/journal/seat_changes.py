@@ -17,20 +17,26 @@ from boxoffice.inventory.changes import (
     BookingRenewed,
     Change,
     PaymentReturned,
+    PlacesBlocked,
+    PlacesReleased,
 )
 from boxoffice.inventory.journal.replay import VERSION_MAX, seats_of
 
 
 class SeatState(StrEnum):
-    """Whether the seat is to be had, held for somebody for a while, or sold."""
+    """Whether the seat is to be had, held for somebody for a while, sold, or kept by the house."""
 
     FREE = "FREE"
     HELD = "HELD"
     SOLD = "SOLD"
+    BLOCKED = "BLOCKED"
 
 
 class SeatChange(msgspec.Struct, frozen=True):
-    """One change of one seat: the journal row it is in, and what it meant. `held_until` only when HELD."""
+    """One change of one seat: the journal row it is in, and what it meant.
+
+    `held_until` is the end of a hold, or when a block is to be released.
+    """
 
     version: int
     at: datetime
@@ -96,6 +102,10 @@ def _taken(change: Change, seat_id: int, hold_end: datetime | None) -> _Effect |
             end = "" if hold_end is None else f"until {in_words(hold_end)} "
             words = f"held {end}by booking {change.booking_id}, which took it in an exchange"
             return _Effect(SeatState.HELD, hold_end, words)
+        case PlacesBlocked():
+            until = "" if change.released_at is None else f" until {in_words(change.released_at)}"
+            words = f"kept by the house{until}: {change.name} ({change.kind})"
+            return _Effect(SeatState.BLOCKED, change.released_at, words)
         case BookingConfirmed():
             words = f"sold to booking {change.booking_id}"
             if change.taken_again:
@@ -107,6 +117,8 @@ def _taken(change: Change, seat_id: int, hold_end: datetime | None) -> _Effect |
 
 def _freed(change: Change, seat_id: int) -> _Effect | None:
     match change:
+        case PlacesReleased() if seat_id not in change.taken_seat_ids:
+            words = "free: the house gave it up"
         case BookingExchanged() if seat_id in change.freed_seat_ids:
             words = f"free again: booking {change.booking_id} gave it back"
         case BookingExpired():
@@ -117,6 +129,8 @@ def _freed(change: Change, seat_id: int) -> _Effect | None:
                 words += ", and its tickets are void"
         case _:
             return None
+    if seat_id in getattr(change, "blocked_seat_ids", ()):
+        return _Effect(SeatState.BLOCKED, None, words.replace("free again", "back in its block"))
     return _Effect(SeatState.FREE, None, words)
 
 

@@ -219,7 +219,11 @@ def _moment_in_words(because: SeatChange | None, then: SeatChange | None, *, is_
         return f"{because.words[0].upper()}{because.words[1:]}, {since}."
     assert because.held_until is not None
     after = "" if then is None else f"; version {then.version} came next"
+    what = (
+        "its block had run out"
+        if because.state is SeatState.BLOCKED
+        else f"the hold of booking {because.booking_id} had run out"
+    )
     return (
-        f"Free to the next buyer: the hold of booking {because.booking_id} had run out at "
-        f"{in_words(because.held_until)} and was not tidied up yet{after}."
+        f"Free to the next buyer: {what} at {in_words(because.held_until)} and was not tidied up yet{after}."
     )

@@ -8,10 +8,15 @@ import msgspec
 from boxoffice.inventory.journal import queries
 from boxoffice.inventory.journal.replay import Replay, replay_event
 from boxoffice.inventory.journal.seat_changes import SeatState
-from boxoffice.inventory.state import FREE, HELD, SOLD
+from boxoffice.inventory.state import BLOCKED, FREE, HELD, SOLD
 from boxoffice.kit.postgres import Source
 
-_STATES = {FREE: SeatState.FREE, HELD: SeatState.HELD, SOLD: SeatState.SOLD}
+_STATES = {
+    FREE: SeatState.FREE,
+    HELD: SeatState.HELD,
+    SOLD: SeatState.SOLD,
+    BLOCKED: SeatState.BLOCKED,
+}
 
 
 class SeatCounts(msgspec.Struct, frozen=True):
@@ -20,11 +25,12 @@ class SeatCounts(msgspec.Struct, frozen=True):
     free: int
     held: int
     sold: int
+    blocked: int
     held_but_over: int
 
 
 class AreaSnapshot(msgspec.Struct, frozen=True):
-    """An area and how many of its places are held or sold."""
+    """An area and how many of its places are held, sold or blocked."""
 
     area_id: int
     name: str
@@ -33,7 +39,7 @@ class AreaSnapshot(msgspec.Struct, frozen=True):
 
 
 class SeatSnapshot(msgspec.Struct, frozen=True):
-    """A seat that is held or sold, and by which booking."""
+    """A seat that is not free, and which booking, or block, has it."""
 
     seat_id: int
     zone: str
@@ -86,6 +92,7 @@ async def take_snapshot(
             free=inventory.seats.count(FREE),
             held=inventory.seats.count(HELD),
             sold=inventory.seats.count(SOLD),
+            blocked=inventory.seats.count(BLOCKED),
             held_but_over=sum(len(held.seat_ids) for held in over),
         ),
         areas=[
@@ -107,6 +114,7 @@ def _taken_seats(replay: Replay) -> list[SeatSnapshot]:
         label = inventory.seat_map.label_of(seat_id)
         booking_id = replay.owner_of.get(seat_id)
         held = None if booking_id is None else inventory.pending.get(booking_id)
+        block = None if booking_id is None else inventory.blocks.get(booking_id)
         found.append(
             SeatSnapshot(
                 seat_id=seat_id,
@@ -115,7 +123,7 @@ def _taken_seats(replay: Replay) -> list[SeatSnapshot]:
                 number=label.number,
                 state=_STATES[code],
                 booking_id=booking_id,
-                held_until=held.expires_at if held else None,
+                held_until=held.expires_at if held else block.released_at if block else None,
             )
         )
     return found

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.inventory.blocks.queries import list_blocks
 from boxoffice.inventory.journal import queries as journal_queries
 from boxoffice.inventory.journal.chain import chain_hash
 from boxoffice.inventory.journal.ledger import Ledger
@@ -108,6 +109,7 @@ async def _verify_part(
             await _follow(tx, replay, ledger, rows)
         _compare_head(replay, locked)
         await _compare_claims(tx, replay)
+        await _compare_blocks(tx, replay)
         await _compare_bookings(tx, event_id, ledger, suspects | ledger.touched)
         if is_last:
             await _compare_areas(tx, replay)
@@ -228,6 +230,17 @@ async def _compare_areas(tx: Transaction, replay: Replay) -> None:
                 f"area {area_id}",
                 f"{expected.get(area_id, 'no')} places taken",
                 f"{found.get(area_id, 'no count')}",
+            )
+
+
+async def _compare_blocks(tx: Transaction, replay: Replay) -> None:
+    event_id = replay.inventory.event_id
+    found = {row.id: row.places() for row in await list_blocks(tx, event_id)}
+    expected = replay.inventory.blocks
+    for block_id in sorted(found.keys() | expected.keys()):
+        if found.get(block_id) != expected.get(block_id):
+            raise _Differs(
+                f"block {block_id}", expected.get(block_id, "no block"), found.get(block_id, "no block")
             )
 
 

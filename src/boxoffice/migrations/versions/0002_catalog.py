@@ -71,6 +71,7 @@ def upgrade() -> None:
         orphan_rule          text NOT NULL DEFAULT 'OFF',
         accessible_released_at timestamptz,
         revision             integer NOT NULL DEFAULT 1,
+        channels_made        integer NOT NULL DEFAULT 0,
         created_at           timestamptz NOT NULL DEFAULT now(),
         published_at         timestamptz,
         CONSTRAINT an_event_is_draft_published_or_cancelled
@@ -89,6 +90,22 @@ def upgrade() -> None:
     op.execute("CREATE INDEX published_events_by_start ON events (starts_at, id) WHERE state = 'PUBLISHED'")
     op.execute("CREATE INDEX events_of_an_organizer ON events (organizer_id, starts_at, id)")
     op.execute("CREATE INDEX events_on_a_seat_map ON events (seat_map_id, starts_at, id)")
+    # A key is a secret of 256 random bits, so its plain SHA-256 cannot be turned back by trying.
+    op.execute("""
+    CREATE TABLE channels (
+        event_id       bigint NOT NULL REFERENCES events (id) ON DELETE CASCADE,
+        id             integer NOT NULL,
+        name           text NOT NULL,
+        key_hash       bytea NOT NULL,
+        sale_starts_at timestamptz,
+        sale_ends_at   timestamptz,
+        created_at     timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (event_id, id),
+        CONSTRAINT a_channel_has_a_name_of_its_own UNIQUE (event_id, name),
+        CONSTRAINT a_key_hash_is_a_sha256 CHECK (length(key_hash) = 32),
+        CONSTRAINT a_channels_sale_ends_after_it_starts CHECK (sale_ends_at > sale_starts_at)
+    )
+    """)
     op.execute("""
     CREATE TABLE event_prices (
         event_id bigint NOT NULL REFERENCES events (id) ON DELETE CASCADE,

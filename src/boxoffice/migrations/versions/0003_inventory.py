@@ -46,6 +46,7 @@ def upgrade() -> None:
         expires_at       timestamptz,
         ticket_count     integer NOT NULL DEFAULT 0,
         settled_payments uuid[] NOT NULL DEFAULT '{}',
+        channel_id       integer,
         PRIMARY KEY (event_id, id),
         CONSTRAINT a_booking_is_pending_confirmed_expired_or_cancelled
             CHECK (state IN ('PENDING', 'CONFIRMED', 'EXPIRED', 'CANCELLED')),
@@ -59,6 +60,29 @@ def upgrade() -> None:
     ) WITH (fillfactor = 85)
     """)
     op.execute("CREATE INDEX bookings_of_a_buyer ON bookings (buyer_id, id)")
+    # `admissions[i]` are kept of area `area_ids[i]`. Seats that the block's channel
+    # has sold stay in `seat_ids`; they come back to the block when their booking ends.
+    op.execute("""
+    CREATE TABLE blocks (
+        event_id    bigint NOT NULL,
+        id          uuid NOT NULL,
+        name        text NOT NULL,
+        kind        text NOT NULL,
+        seat_ids    integer[] NOT NULL,
+        area_ids    integer[] NOT NULL,
+        admissions  integer[] NOT NULL,
+        released_at timestamptz,
+        channel_id  integer,
+        changed_at  timestamptz NOT NULL,
+        PRIMARY KEY (event_id, id),
+        CONSTRAINT a_block_is_of_the_house_a_kill_or_an_allotment
+            CHECK (kind IN ('HOUSE', 'KILL', 'ALLOTMENT')),
+        CONSTRAINT a_block_keeps_something CHECK (cardinality(seat_ids) + cardinality(area_ids) > 0),
+        CONSTRAINT each_area_of_a_block_has_its_admissions
+            CHECK (cardinality(area_ids) = cardinality(admissions))
+    )
+    """)
+    # `booking_id` is the booking, or the block, that has the seat.
     op.execute("""
     CREATE TABLE claims (
         event_id   bigint NOT NULL,

@@ -1,0 +1,82 @@
+"""SQL of sales channels. Whoever writes them has the event's lock and counts its revision up."""
+
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class ChannelRow(msgspec.Struct, frozen=True):
+    """A channel, without its key, which nobody can read."""
+
+    id: int
+    name: str
+    sale_starts_at: datetime | None
+    sale_ends_at: datetime | None
+    created_at: datetime
+
+
+async def list_channels(source: Source, event_id: int) -> list[ChannelRow]:
+    """The event's channels, in the order they were made."""
+    return await source.list(
+        ChannelRow,
+        """
+        SELECT id, name, sale_starts_at, sale_ends_at, created_at
+          FROM channels
+         WHERE event_id = $1
+         ORDER BY id
+        """,
+        event_id,
+    )
+
+
+async def insert_channel(
+    tx: Transaction,
+    event_id: int,
+    name: str,
+    key_hash: bytes,
+    sale_starts_at: datetime | None,
+    sale_ends_at: datetime | None,
+) -> ChannelRow:
+    """Make a channel; its number is the event's count of channels ever made, so none comes again."""
+    return await tx.get(
+        ChannelRow,
+        """
+        INSERT INTO channels (event_id, id, name, key_hash, sale_starts_at, sale_ends_at)
+        SELECT event.id, event.channels_made, $2, $3, $4, $5
+          FROM events AS event
+         WHERE event.id = $1
+        RETURNING id, name, sale_starts_at, sale_ends_at, created_at
+        """,
+        event_id,
+        name,
+        key_hash,
+        sale_starts_at,
+        sale_ends_at,
+    )
+
+
+async def update_revision(tx: Transaction, event_id: int, *, channels_more: int) -> None:
+    """Have every sale read the event's terms anew; count the channels that were ever made."""
+    await tx.execute(
+        """
+        UPDATE events
+           SET revision = revision + 1, channels_made = channels_made + $2
+         WHERE id = $1
+        """,
+        event_id,
+        channels_more,
+    )
+
+
+async def update_key(tx: Transaction, event_id: int, channel_id: int, key_hash: bytes) -> int:
+    """Give the channel another key; 0 when there is no such channel."""
+    return await tx.execute(
+        "UPDATE channels SET key_hash = $3 WHERE event_id = $1 AND id = $2", event_id, channel_id, key_hash
+    )
+
+
+async def delete_channel(tx: Transaction, event_id: int, channel_id: int) -> int:
+    """Withdraw the channel; 0 when there is no such channel."""
+    return await tx.execute("DELETE FROM channels WHERE event_id = $1 AND id = $2", event_id, channel_id)

@@ -1,0 +1,104 @@
+"""HTTP of sales channels."""
+
+from typing import Annotated
+
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter
+from litestar.types import ControllerRouterHandler
+
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import channels
+from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels
+from boxoffice.catalog.schemas import Channel, ChannelWithKey, NewChannel
+from boxoffice.kit.errors import NotFound
+from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BODY_REFUSALS, documents
+
+_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
+_ChannelId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
+
+_ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
+
+# A key is a secret: no cache on the way may keep the answer that has it.
+_SECRET = {"Cache-Control": "no-store"}
+
+
+@post(
+    "/events/{event_id:int}/channels",
+    guards=[organizer],
+    operation_id="CreateChannel",
+    summary="Make a sales channel",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, ChannelNameTaken, TooManyChannels, *BODY_REFUSALS),
+)
+async def create(
+    data: JSONBody[NewChannel],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+) -> Response[ChannelWithKey]:
+    """Make a channel and its key, which is shown this once. Bookings name it as `channel_key`."""
+    return Response(await channels.create_channel(db, user, event_id, data), headers=_SECRET)
+
+
+@get(
+    "/events/{event_id:int}/channels",
+    guards=[organizer],
+    operation_id="ListChannels",
+    summary="List an event's sales channels",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER),
+)
+async def list_all(
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+) -> list[Channel]:
+    """List the channels of an event of one's own, without their keys."""
+    return await channels.list_channels(db, user, event_id)
+
+
+@post(
+    "/events/{event_id:int}/channels/{channel_id:int}/rotate",
+    guards=[organizer],
+    operation_id="RotateChannelKey",
+    summary="Give a sales channel another key",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    status_code=200,
+    responses=documents(*_ORGANIZER),
+)
+async def rotate(
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+    channel_id: _ChannelId,
+) -> Response[ChannelWithKey]:
+    """Make another key, which is shown this once. The one before is refused from now on."""
+    answer = await channels.rotate_key(db, user, event_id, channel_id)
+    return Response(answer, status_code=200, headers=_SECRET)
+
+
+@delete(
+    "/events/{event_id:int}/channels/{channel_id:int}",
+    guards=[organizer],
+    operation_id="WithdrawChannel",
+    summary="Withdraw a sales channel",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER),
+)
+async def withdraw(
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+    channel_id: _ChannelId,
+) -> None:
+    """Sell nothing more through it. What was sold stays sold; its blocks are kept until they are released."""
+    await channels.withdraw_channel(db, user, event_id, channel_id)
+
+
+routes: list[ControllerRouterHandler] = [create, list_all, rotate, withdraw]

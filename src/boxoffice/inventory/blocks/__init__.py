@@ -1,0 +1,1 @@
+"""Places that the house keeps: house seats, kills, allotments."""

@@ -1,0 +1,107 @@
+"""HTTP of blocks."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.types import ControllerRouterHandler
+
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer
+from boxoffice.accounts.identity import Identity
+from boxoffice.inventory.blocks import keeping
+from boxoffice.inventory.blocks.keeping import EventIsDraft
+from boxoffice.inventory.blocks.schemas import Block, BlockChange, NewBlock, ReleasedPlaces
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.refusals import AreasFull, NotInThisBlock, SeatsTaken, TooManyBlocks
+from boxoffice.kit.errors import NotFound
+from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BODY_REFUSALS, documents
+
+_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
+
+_ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
+
+
+@post(
+    "/events/{event_id:int}/blocks",
+    guards=[organizer],
+    operation_id="KeepPlaces",
+    summary="Keep places for the house",
+    tags=["Blocks"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, EventIsDraft, SeatsTaken, AreasFull, TooManyBlocks, *BODY_REFUSALS),
+)
+async def create(
+    data: JSONBody[NewBlock],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+) -> Block:
+    """Keep seats and admissions out of the sale: every one or none. 409 names those that somebody has."""
+    return await keeping.keep_places(db, sales, user, event_id, data)
+
+
+@get(
+    "/events/{event_id:int}/blocks",
+    guards=[organizer],
+    operation_id="ListBlocks",
+    summary="List an event's blocks",
+    tags=["Blocks"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER),
+)
+async def list_all(
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+) -> list[Block]:
+    """List the blocks of an event of one's own, the oldest first."""
+    return await keeping.list_own_blocks(db, user, event_id)
+
+
+@patch(
+    "/events/{event_id:int}/blocks/{block_id:uuid}",
+    guards=[organizer],
+    operation_id="ChangeBlock",
+    summary="Change a block",
+    tags=["Blocks"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, *BODY_REFUSALS),
+)
+async def change(
+    data: JSONBody[BlockChange],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+    block_id: FromPath[UUID],
+) -> Block:
+    """Change the name, the release time or the channel; nobody can have the places in between."""
+    return await keeping.change_block(db, sales, user, event_id, block_id, data)
+
+
+@post(
+    "/events/{event_id:int}/blocks/{block_id:uuid}/release",
+    guards=[organizer],
+    operation_id="ReleasePlaces",
+    summary="Give places of a block up",
+    tags=["Blocks"],
+    security=[{"access_token": []}],
+    status_code=200,
+    responses=documents(*_ORGANIZER, NotInThisBlock, *BODY_REFUSALS),
+)
+async def release(
+    data: JSONBody[ReleasedPlaces],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+    block_id: FromPath[UUID],
+) -> Block:
+    """Sell these places like all others from now on; all of the block's when none is named."""
+    return await keeping.release_places(db, sales, user, event_id, block_id, data)
+
+
+routes: list[ControllerRouterHandler] = [create, list_all, change, release]

@@ -1,0 +1,279 @@
+"""What selling is, said as plainly as possible: no batches, no cache, no overlay, everything counted anew."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory import commands
+from boxoffice.inventory.commands import (
+    Booking,
+    BookingState,
+    Cancel,
+    ChangeBlock,
+    Command,
+    Confirm,
+    Exchange,
+    Held,
+    Hold,
+    PaymentOutcome,
+    Release,
+    Renew,
+)
+from boxoffice.inventory.refusals import (
+    AreasFull,
+    BookingIsOver,
+    HeldLongEnough,
+    NothingLeftToHold,
+    NotInThisBlock,
+    NotYourPlaces,
+    PaidBookingIsFinal,
+    SeatsBlocked,
+    SeatsTaken,
+    TooManyPlaces,
+    WrongChannelKey,
+)
+from boxoffice.inventory.rules import RENEWED_HOLDS_MAX
+from boxoffice.kit.errors import NotFound
+
+LIVE = (BookingState.PENDING, BookingState.CONFIRMED)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Places of the house."""
+
+    seats: frozenset[int]
+    admissions: int
+    released_at: datetime | None
+    channel_id: int | None
+
+
+@dataclass
+class Naive:
+    """A hall with one area, where every place costs `price`."""
+
+    seat_count: int
+    capacity: int
+    limit: int
+    price: int
+    hold: timedelta
+    starts_at: datetime
+    channels: Mapping[str, int]
+    bookings: dict[UUID, Booking] = field(default_factory=dict[UUID, Booking])
+    blocks: dict[UUID, Block] = field(default_factory=dict[UUID, Block])
+
+    def holder(self, seat: int) -> UUID | None:
+        """Which booking, or else which block, has the seat."""
+        for booking in self.bookings.values():
+            if booking.state in LIVE and seat in booking.seat_ids:
+                return booking.id
+        return next((id_ for id_, block in self.blocks.items() if seat in block.seats), None)
+
+    def is_free(self, seat: int, channel_id: int | None) -> bool:
+        """Whether somebody of this channel can have it."""
+        holder = self.holder(seat)
+        if holder is not None and holder in self.blocks:
+            return channel_id is not None and self.blocks[holder].channel_id == channel_id
+        return holder is None
+
+    @property
+    def admissions_taken(self) -> int:
+        """How much of the area is not to be had."""
+        sold = sum(len(booking.area_ids) for booking in self.bookings.values() if booking.state in LIVE)
+        return sold + sum(block.admissions for block in self.blocks.values())
+
+    def places_of(self, buyer_id: int) -> int:
+        """What a buyer has."""
+        return sum(
+            len(booking.seat_ids) + len(booking.area_ids)
+            for booking in self.bookings.values()
+            if booking.state in LIVE and booking.buyer_id == buyer_id
+        )
+
+    def tidy(self, now: datetime) -> None:
+        """What is over is over."""
+        for booking in list(self.bookings.values()):
+            if booking.state is BookingState.PENDING and booking.expires_at and booking.expires_at <= now:
+                self._put(booking, state=BookingState.EXPIRED, expires_at=None)
+        over = [id_ for id_, block in self.blocks.items() if block.released_at and block.released_at <= now]
+        for id_ in over:
+            del self.blocks[id_]
+
+    def decide(self, command: Command, now: datetime) -> type:  # noqa: PLR0911  one for each command
+        """Do it, or say why not; the type of the answer."""
+        match command:
+            case Hold():
+                return self._hold(command, now)
+            case Renew():
+                return self._renew(command, now)
+            case Exchange():
+                return self._exchange(command)
+            case Cancel():
+                return self._cancel(command, now)
+            case Confirm():
+                return self._confirm(command)
+            case commands.Block():
+                return self._block(command)
+            case ChangeBlock():
+                if command.block_id not in self.blocks:
+                    return NotFound
+                block = self.blocks[command.block_id]
+                self.blocks[command.block_id] = replace(
+                    block, released_at=command.released_at, channel_id=command.channel_id
+                )
+                return commands.BlockedPlaces
+            case Release():
+                return self._release(command)
+            case _:
+                return type(None)
+
+    def _hold(self, command: Hold, now: datetime) -> type:
+        channel_id = None
+        if command.channel_key_hash is not None:
+            if command.channel_key_hash not in self.channels:
+                return WrongChannelKey
+            channel_id = self.channels[command.channel_key_hash]
+        if refusal := self._why_not(command.seat_ids, len(command.area_ids), channel_id):
+            return refusal
+        places = len(command.seat_ids) + len(command.area_ids)
+        if self.places_of(command.buyer_id) + places > self.limit:
+            return TooManyPlaces
+        self.bookings[command.booking_id] = Booking(
+            event_id=1,
+            id=command.booking_id,
+            buyer_id=command.buyer_id,
+            state=BookingState.PENDING,
+            seat_ids=command.seat_ids,
+            area_ids=command.area_ids,
+            amounts=(self.price,) * places,
+            total=self.price * places,
+            currency="EUR",
+            created_at=now,
+            expires_at=now + self.hold,
+            channel_id=channel_id,
+        )
+        return Held
+
+    def _why_not(self, seats: tuple[int, ...], admissions: int, channel_id: int | None) -> type | None:
+        if gone := [seat for seat in seats if not self.is_free(seat, channel_id)]:
+            return SeatsBlocked if all(self.holder(seat) in self.blocks for seat in gone) else SeatsTaken
+        return AreasFull if admissions and self.admissions_taken + admissions > self.capacity else None
+
+    def _pending(self, booking_id: UUID, buyer_id: int) -> Booking | type:
+        booking = self.bookings.get(booking_id)
+        if booking is None or booking.buyer_id != buyer_id:
+            return NotFound
+        return booking if booking.state is BookingState.PENDING else BookingIsOver
+
+    def _renew(self, command: Renew, now: datetime) -> type:
+        booking = self._pending(command.booking_id, command.buyer_id)
+        if isinstance(booking, type):
+            return booking
+        end = min(now + self.hold, booking.created_at + RENEWED_HOLDS_MAX * self.hold)
+        if booking.expires_at and end <= booking.expires_at:
+            return HeldLongEnough
+        self._put(booking, expires_at=end)
+        return Booking
+
+    def _exchange(self, command: Exchange) -> type:  # noqa: PLR0911  one for each refusal
+        booking = self._pending(command.booking_id, command.buyer_id)
+        if isinstance(booking, type):
+            return booking
+        if not set(command.give_seat_ids) <= set(booking.seat_ids):
+            return NotYourPlaces
+        if len(command.give_area_ids) > len(booking.area_ids):
+            return NotYourPlaces
+        # What is given back is not to be had by the same exchange.
+        if refusal := self._why_not(command.take_seat_ids, len(command.take_area_ids), booking.channel_id):
+            return refusal
+        seats = (*(s for s in booking.seat_ids if s not in command.give_seat_ids), *command.take_seat_ids)
+        kept = len(booking.area_ids) - len(command.give_area_ids)
+        areas = (0,) * (kept + len(command.take_area_ids))
+        places = len(seats) + len(areas)
+        before = len(booking.seat_ids) + len(booking.area_ids)
+        if places > before and self.places_of(booking.buyer_id) + places - before > self.limit:
+            return TooManyPlaces
+        if not places:
+            return NothingLeftToHold
+        self._put(
+            booking,
+            seat_ids=seats,
+            area_ids=areas,
+            amounts=(self.price,) * places,
+            total=self.price * places,
+        )
+        return Booking
+
+    def _cancel(self, command: Cancel, now: datetime) -> type:
+        booking = self.bookings.get(command.booking_id)
+        if booking is None or booking.buyer_id != command.buyer_id:
+            return NotFound
+        if booking.state is BookingState.CANCELLED:
+            return Booking
+        if booking.state is BookingState.CONFIRMED:
+            return PaidBookingIsFinal
+        if booking.state is BookingState.EXPIRED:
+            return BookingIsOver
+        self._put(booking, state=BookingState.CANCELLED, expires_at=None)
+        return Booking
+
+    def _confirm(self, command: Confirm) -> type:
+        booking = self.bookings.get(command.booking_id)
+        if booking is None:
+            return NotFound
+        payment = command.payment
+        if payment.payment_id in booking.settled_payments:
+            return PaymentOutcome
+        settled = (*booking.settled_payments, payment.payment_id)
+        buys = payment.amount == booking.total and (
+            booking.state is BookingState.PENDING
+            or (
+                booking.state is BookingState.EXPIRED
+                and self._why_not(booking.seat_ids, len(booking.area_ids), booking.channel_id) is None
+                and self.places_of(booking.buyer_id) + len(booking.amounts) <= self.limit
+            )
+        )
+        if buys:
+            self._put(booking, state=BookingState.CONFIRMED, expires_at=None, settled_payments=settled)
+        else:
+            self._put(booking, settled_payments=settled)
+        return PaymentOutcome
+
+    def _block(self, command: commands.Block) -> type:
+        if any(not self.is_free(seat, None) for seat in command.seat_ids):
+            return SeatsTaken
+        admissions = sum(count for _, count in command.areas)
+        if admissions and self.admissions_taken + admissions > self.capacity:
+            return AreasFull
+        self.blocks[command.block_id] = Block(
+            frozenset(command.seat_ids), admissions, command.released_at, command.channel_id
+        )
+        return commands.BlockedPlaces
+
+    def _release(self, command: Release) -> type:
+        block = self.blocks.get(command.block_id)
+        if block is None:
+            return NotFound
+        seats, admissions = frozenset(command.seat_ids), sum(count for _, count in command.areas)
+        if not seats and not admissions:
+            seats, admissions = block.seats, block.admissions
+        if not seats <= block.seats or admissions > block.admissions:
+            return NotInThisBlock
+        left = replace(block, seats=block.seats - seats, admissions=block.admissions - admissions)
+        self.blocks[command.block_id] = left
+        if not left.seats and not left.admissions:
+            del self.blocks[command.block_id]
+        return commands.BlockedPlaces
+
+    def claims(self) -> Iterator[tuple[int, UUID]]:
+        """Every seat that somebody has, and who."""
+        for seat in range(self.seat_count):
+            if (holder := self.holder(seat)) is not None:
+                yield seat, holder
+
+    def _put(self, booking: Booking, **changed: Any) -> None:
+        self.bookings[booking.id] = msgspec.structs.replace(booking, **changed)

@@ -1,0 +1,195 @@
+"""`decide` against a naive model: whatever is asked, in batches of any size, both say the same.
+
+Besides the answers, what the batch would write is held against the model: claims to delete and to insert,
+area counts; and an inventory that only follows the journal's text has to be the one that decided.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from boxoffice.catalog.terms import Channel
+from boxoffice.inventory.changes import BlockKind, decode_changes, encode_changes
+from boxoffice.inventory.commands import (
+    Block,
+    BookingState,
+    Cancel,
+    ChangeBlock,
+    Command,
+    Confirm,
+    Exchange,
+    Hold,
+    Payment,
+    Release,
+    Renew,
+)
+from boxoffice.inventory.rules import decide
+from boxoffice.inventory.state import BLOCKED, FREE, HELD, SOLD, Inventory
+from inventory.naive import Naive
+from inventory.test_choosing import hall, on_sale
+
+SEATS, CAPACITY, LIMIT, PRICE, HOLD = 6, 5, 6, 1000, timedelta(minutes=10)
+CHANNELS = {"a": 1, "b": 2}
+
+_seats = st.lists(st.integers(0, SEATS - 1), max_size=3, unique=True).map(tuple)
+_areas = st.integers(0, 2).map(lambda count: (0,) * count)
+_kept = st.integers(0, 3).map(lambda count: ((0, count),) if count else ())
+_buyers = st.integers(1, 2)
+_keys = st.sampled_from((None, None, "a", "b", "wrong"))
+_channels = st.sampled_from((None, 1, 2))
+# Of the bookings, payments or blocks there have been, this one; modulo their number.
+_which = st.integers(0, 30)
+
+
+class Selling(RuleBasedStateMachine):
+    """One event, and everything that can be asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        self.inventory, self.follower = self._open(), self._open()
+        self.naive = Naive(
+            seat_count=SEATS,
+            capacity=CAPACITY,
+            limit=LIMIT,
+            price=PRICE,
+            hold=HOLD,
+            starts_at=self.inventory.terms.starts_at,
+            channels=CHANNELS,
+        )
+        self.batch: list[Command] = []
+        self.asked: list[UUID] = []
+        self.blocks: list[UUID] = []
+        self.claims: dict[int, UUID] = {}
+        self.area_taken = 0
+
+    def _open(self) -> Inventory:
+        inventory = on_sale(hall("AAAAAA"))
+        inventory.terms = msgspec.structs.replace(
+            inventory.terms,
+            places_per_buyer_max=LIMIT,
+            hold_seconds=int(HOLD.total_seconds()),
+            channels={key: Channel(id_, None, None) for key, id_ in CHANNELS.items()},
+        )
+        return inventory
+
+    @rule(seats=_seats, areas=_areas, buyer=_buyers, key=_keys)
+    def hold(self, seats: Any, areas: Any, buyer: int, key: str | None) -> None:
+        if seats or areas:
+            self.asked.append(uuid4())
+            self.batch.append(Hold(self.asked[-1], buyer, seats, areas, channel_key_hash=key))
+
+    @rule(which=_which, buyer=_buyers)
+    def renew(self, which: int, buyer: int) -> None:
+        self.batch.append(Renew(self._booking(which), buyer))
+
+    @rule(which=_which, buyer=_buyers, give=_seats, take=_seats, give_areas=_areas, take_areas=_areas)
+    def exchange(
+        self, which: int, buyer: int, give: Any, take: Any, give_areas: Any, take_areas: Any
+    ) -> None:
+        self.batch.append(Exchange(self._booking(which), buyer, give, give_areas, take, take_areas))
+
+    @rule(which=_which, buyer=_buyers)
+    def cancel(self, which: int, buyer: int) -> None:
+        self.batch.append(Cancel(self._booking(which), buyer))
+
+    @rule(which=_which, places=st.integers(1, 4), again=st.booleans())
+    def pay(self, which: int, places: int, again: bool) -> None:  # noqa: FBT001  Hypothesis draws it
+        booking_id = self._booking(which)
+        payment_id = UUID(int=booking_id.int ^ (1 if again else len(self.asked) + 2))
+        self.batch.append(Confirm(booking_id, Payment(payment_id, PRICE * places, "EUR", "sandbox", "x")))
+
+    @rule(seats=_seats, kept=_kept, minutes=st.sampled_from((None, 1, 15)), channel=_channels)
+    def block(self, seats: Any, kept: Any, minutes: int | None, channel: int | None) -> None:
+        if seats or kept:
+            self.blocks.append(uuid4())
+            self.batch.append(
+                Block(self.blocks[-1], "Ours", BlockKind.HOUSE, seats, kept, self._in(minutes), channel)
+            )
+
+    @rule(which=_which, minutes=st.sampled_from((None, 1, 15)), channel=_channels)
+    def change_block(self, which: int, minutes: int | None, channel: int | None) -> None:
+        self.batch.append(ChangeBlock(self._block(which), "Theirs", self._in(minutes), channel))
+
+    @rule(which=_which, seats=_seats, kept=_kept)
+    def release(self, which: int, seats: Any, kept: Any) -> None:
+        self.batch.append(Release(self._block(which), seats, kept))
+
+    @rule(minutes=st.sampled_from((0, 1, 5, 9, 11, 31)))
+    def commit(self, minutes: int) -> None:
+        """Decide what was asked since the last time, and write it."""
+        self.now += timedelta(minutes=minutes)
+        # A block that would be over at once is refused before it gets into a line, or by a rule of its own.
+        batch = [each for each in self.batch if (getattr(each, "released_at", None) or self.now) >= self.now]
+        batch = [each for each in batch if getattr(each, "released_at", None) != self.now]
+        self.batch.clear()
+        rows = dict(self.naive.bookings)
+        decision = decide(self.inventory, batch, rows, self.now)
+        self.naive.tidy(self.now)
+        for command, outcome in zip(batch, decision.outcomes, strict=True):
+            assert type(outcome) is self.naive.decide(command, self.now), (command, outcome)
+        draft = decision.draft
+        for seat in draft.freed:
+            del self.claims[seat]
+        for seat, holder in draft.claimed.items():
+            assert seat not in self.claims, f"seat {seat} would be claimed twice"
+            self.claims[seat] = holder
+        self.area_taken += draft.area_deltas().get(0, 0)
+        text = encode_changes(tuple(draft.changes))
+        self.inventory.frontier = draft.frontier
+        self.inventory.apply(draft.changes)
+        self.follower.apply(decode_changes(text))
+        ends = [booking.expires_at for booking in self.naive.bookings.values() if booking.expires_at]
+        ends += [block.released_at for block in self.naive.blocks.values() if block.released_at]
+        if ends:
+            assert decision.next_expiry_at is not None
+            assert decision.next_expiry_at <= min(ends), "the sweeper would come too late"
+
+    @invariant()
+    def everybody_knows_the_same(self) -> None:
+        naive = self.naive
+        assert self.claims == dict(naive.claims())
+        assert self.area_taken == naive.admissions_taken <= CAPACITY
+        codes = [self._code(seat) for seat in range(SEATS)]
+        for inventory in (self.inventory, self.follower):
+            assert list(inventory.seats) == codes
+            assert inventory.area_taken == [naive.admissions_taken]
+            assert inventory.places_of == {
+                buyer: places for buyer in (1, 2) if (places := naive.places_of(buyer))
+            }
+            assert {id_: frozenset(each.seat_ids) for id_, each in inventory.blocks.items()} == {
+                id_: block.seats for id_, block in naive.blocks.items()
+            }
+            assert {id_: each.expires_at for id_, each in inventory.pending.items()} == {
+                id_: each.expires_at
+                for id_, each in naive.bookings.items()
+                if each.state is BookingState.PENDING
+            }
+
+    def _code(self, seat: int) -> int:
+        holder = self.naive.holder(seat)
+        if holder is None:
+            return FREE
+        if holder in self.naive.blocks:
+            return BLOCKED
+        return HELD if self.naive.bookings[holder].state is BookingState.PENDING else SOLD
+
+    def _booking(self, which: int) -> UUID:
+        # Those of this very batch are not read with it: a client knows an id once it is answered.
+        known = list(self.naive.bookings)
+        return known[which % len(known)] if known else UUID(int=which)
+
+    def _block(self, which: int) -> UUID:
+        return self.blocks[which % len(self.blocks)] if self.blocks else UUID(int=which)
+
+    def _in(self, minutes: int | None) -> datetime | None:
+        return None if minutes is None else self.now + timedelta(minutes=minutes)
+
+
+TestSelling = Selling.TestCase
+TestSelling.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
