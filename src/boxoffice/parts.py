@@ -10,6 +10,7 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.settings import Settings
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import record_decided
 from boxoffice.payments.provider import Providers
 from boxoffice.payments.sandbox import Sandbox
@@ -29,6 +30,7 @@ class Parts:
         self.outbound = Outbound()
         self.sales = GroupCommit(self.db, [_issue_or_void_tickets, record_decided])
         self.availability = LiveAvailability(self.db, self.sales)
+        self.desk = Desk(self.db)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
         self.stripe = _stripe(settings) if settings.stripe_secret_key else None
         # The first is the one that is used when a buyer names none: real money comes before the sandbox.
@@ -53,6 +55,7 @@ class Parts:
             "db": self.db,
             "settings": self.settings,
             "sales": self.sales,
+            "desk": self.desk,
             "availability": self.availability,
             "providers": self.providers,
             "sandbox": self.sandbox,

@@ -33,7 +33,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(run_jobs(parts.dsn, handlers))
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
         if parts.stripe is not None:
-            asking = partial(ask_providers, parts.db, parts.sales, parts.providers)
+            asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
             group.create_task(_every(ASK_SECONDS, asking))
 
 

@@ -55,7 +55,7 @@ async def tell_story(parts: Parts, other_parts: Parts) -> Story:
 async def pay(parts: Parts, booking: Booking, *, late_for: Show | None = None) -> PaymentOutcome:
     """Start a payment and report it as captured, once the holds of `late_for` are over."""
     payment = await start_payment(
-        parts.db, parts.providers, booking_id=booking.id, buyer_id=booking.buyer_id, provider=None
+        parts.desk, parts.providers, booking_id=booking.id, buyer_id=booking.buyer_id, provider=None
     )
     if late_for is not None:
         await late_for.wait_for_holds_to_end()

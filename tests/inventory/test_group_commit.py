@@ -221,7 +221,7 @@ async def held_and_payment(db: Database, parts: Parts, *, hold_seconds: int = 60
     buyer_id = await insert_user(db)
     booking = await hold(parts.sales, show.event_id, buyer_id, seat_ids=[3, 4])
     payment = await start_payment(
-        db, parts.providers, booking_id=booking.id, buyer_id=buyer_id, provider=None
+        parts.desk, parts.providers, booking_id=booking.id, buyer_id=buyer_id, provider=None
     )
     return show, booking, payment.id
 

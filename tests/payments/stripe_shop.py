@@ -76,7 +76,7 @@ class Shop:
             await tx.execute(
                 "UPDATE payments SET ask_at = now() WHERE id = $1 AND ask_at IS NOT NULL", UUID(payment_id)
             )
-        await ask_providers(self.parts.db, self.parts.sales, self.parts.providers)
+        await ask_providers(self.parts.desk, self.parts.sales, self.parts.providers)
 
     async def queued(self, job: str, payment_id: str) -> int:
         """How many jobs of this kind wait for the payment."""

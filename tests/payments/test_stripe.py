@@ -275,7 +275,7 @@ async def test_two_processes_ask_about_a_payment_once(shop: Shop):
     shop.peer.asked.clear()
 
     await asyncio.gather(
-        *[ask_providers(shop.parts.db, shop.parts.sales, shop.parts.providers) for _ in range(4)]
+        *[ask_providers(shop.parts.desk, shop.parts.sales, shop.parts.providers) for _ in range(4)]
     )
 
     assert shop.peer.asked.count(f"GET /v1/payment_intents/{intent_id}") == 1

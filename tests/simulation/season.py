@@ -128,7 +128,7 @@ class Season:
             provider = step.chance.choice(process.providers.names)
             try:
                 payment = await start_payment(
-                    process.db, process.providers,
+                    process.desk, process.providers,
                     booking_id=booking.id, buyer_id=booking.buyer_id, provider=provider,
                 )  # fmt: skip
             except (Refusal, Unavailable):
@@ -169,7 +169,7 @@ class Season:
 
         async def deliver() -> None:
             try:
-                await take_fact(process.db, process.sales, report.provider, report.fact)
+                await take_fact(process.desk, process.sales, report.provider, report.fact)
             except Unavailable:
                 return
             except Exception as error:

@@ -16,6 +16,7 @@ from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, BodyTooLarge, documents
 from boxoffice.payments.checkout import NothingToPay, UnknownProvider, get_own_payment, start_payment
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
 from boxoffice.payments.queries import PaymentRow
@@ -36,14 +37,14 @@ from boxoffice.payments.stripe_amounts import AmountNotPayable
 )
 async def start(
     data: JSONBody[NewPayment],
-    db: NamedDependency[Database],
+    desk: NamedDependency[Desk],
     providers: NamedDependency[Providers],
     user: NamedDependency[Identity],
     booking_id: FromPath[UUID],
 ) -> PaymentView:
     """Open a checkout for a PENDING booking; asked again, the same checkout."""
     payment = await start_payment(
-        db, providers, booking_id=booking_id, buyer_id=user.user_id, provider=data.provider
+        desk, providers, booking_id=booking_id, buyer_id=user.user_id, provider=data.provider
     )
     return _view(payment, payment.client_secret)
 
@@ -74,7 +75,7 @@ async def show(
 )
 async def take_event(
     request: Request[Any, Any, Any],
-    db: NamedDependency[Database],
+    desk: NamedDependency[Desk],
     sales: NamedDependency[GroupCommit],
     providers: NamedDependency[Providers],
     provider: FromPath[str],
@@ -85,7 +86,7 @@ async def take_event(
         raise NotFound
     fact = sender.read_report(request.headers, await request.body())
     if fact is not None:
-        await take_fact(db, sales, provider, fact)
+        await take_fact(desk, sales, provider, fact)
 
 
 def _view(payment: PaymentRow, client_secret: str | None = None) -> PaymentView:

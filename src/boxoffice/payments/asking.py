@@ -5,8 +5,8 @@ import structlog
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
-from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers
 
@@ -22,12 +22,12 @@ AGAIN_SECONDS_MIN = 60
 _log = structlog.get_logger()
 
 
-async def ask_providers(db: Database, sales: GroupCommit, providers: Providers) -> None:
+async def ask_providers(desk: Desk, sales: GroupCommit, providers: Providers) -> None:
     """Ask about the payments whose turn it is, and make true here what is true there.
 
     A checkout whose booking ended unpaid an hour ago is closed, so that nobody pays for it tomorrow.
     """
-    async with db.transaction() as tx:
+    async with desk.db.transaction() as tx:
         due = await queries.claim_payments_to_ask_about(tx, QUESTIONS_MAX, AGAIN_SECONDS_MIN)
     for payment in due:
         provider = providers.get_remote(payment.provider)
@@ -41,4 +41,4 @@ async def ask_providers(db: Database, sales: GroupCommit, providers: Providers) 
             return
         if fact is not None:
             metrics.FACTS_ASKED_FOR.labels(payment.provider, fact.kind).inc()
-            await take_fact(db, sales, payment.provider, fact)
+            await take_fact(desk, sales, payment.provider, fact)

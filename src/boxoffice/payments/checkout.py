@@ -9,6 +9,7 @@ from boxoffice.kit.errors import FieldError, NotFound, Refusal
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import Charge, Providers
 from boxoffice.payments.queries import NewPaymentRow, PaymentRow
 
@@ -37,7 +38,7 @@ class StartedPayment(PaymentRow, frozen=True):
 
 
 async def start_payment(
-    db: Database, providers: Providers, *, booking_id: UUID, buyer_id: int, provider: str | None
+    desk: Desk, providers: Providers, *, booking_id: UUID, buyer_id: int, provider: str | None
 ) -> StartedPayment:
     """Open a checkout for a pending booking, or give the one that is open already.
 
@@ -47,16 +48,15 @@ async def start_payment(
     chosen = providers.find(name)
     if chosen is None:
         raise UnknownProvider(providers=providers.names)
-    event_id = event_of(booking_id)
-    booking = await queries.find_payable(db, event_id, booking_id)
+    booking = await desk.find_payable(booking_id, name)
     if booking is None or booking.buyer_id != buyer_id:
         raise NotFound
     if booking.expires_at is None or booking.state != "PENDING":
         raise NothingToPay(state=booking.state)
-    payment = await queries.find_open_payment(db, event_id, booking_id, name, booking.total, booking.currency)
+    payment = booking.open_payment()
     if payment is not None and payment.checkout_url is not None:
         return _started(payment)
-    payment_id = new_id(event_id) if payment is None else payment.id
+    payment_id = new_id(booking.event_id) if payment is None else payment.id
     # First the provider, then our row: should we die in between, nobody has the address to pay at.
     opened = await chosen.open_checkout(
         Charge(
@@ -71,7 +71,7 @@ async def start_payment(
     if payment is not None:
         return _started(payment, opened.client_secret)
     new = NewPaymentRow(
-        event_id=event_id,
+        event_id=booking.event_id,
         id=payment_id,
         booking_id=booking_id,
         provider=name,
@@ -81,9 +81,7 @@ async def start_payment(
         reference=opened.reference,
         ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY if opened.reference else None,
     )
-    async with db.transaction() as tx:
-        payment = await queries.insert_payment(tx, new)
-    return _started(payment, opened.client_secret)
+    return _started(await desk.insert_payment(new), opened.client_secret)
 
 
 async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:

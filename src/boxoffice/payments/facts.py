@@ -11,9 +11,10 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.jobs import enqueue
-from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.kit.postgres import Transaction
 from boxoffice.payments import queries
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import Fact, FactKind
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
@@ -24,19 +25,19 @@ _log = structlog.get_logger()
 _NOT_PAID = {FactKind.DECLINED: queries.update_declined, FactKind.CANCELLED: queries.update_cancelled}
 
 
-async def take_fact(db: Database, sales: GroupCommit, provider: str, fact: Fact) -> None:
+async def take_fact(desk: Desk, sales: GroupCommit, provider: str, fact: Fact) -> None:
     """Make what was reported true here. Returns once it is durable; repeating it changes nothing.
 
     Raises `NotFound` for a payment we never asked for and `Unavailable` when it cannot be written
     now: in both cases the provider will report it again.
     """
     event_id = event_of(fact.payment_id)
-    payment = await queries.find_payment(db, event_id, fact.payment_id)
+    payment = await desk.find_payment(fact.payment_id)
     if payment is None or payment.provider != provider:
         _log.error("a payment nobody asked for", provider=provider, payment_id=str(fact.payment_id))
         raise NotFound
     if update := _NOT_PAID.get(fact.kind):
-        async with db.transaction() as tx:
+        async with desk.db.transaction() as tx:
             await update(tx, event_id, [fact.payment_id])
             await queries.insert_payment_events(
                 tx, event_id, [provider], [fact.provider_event_id], [fact.payment_id], [fact.kind]

@@ -41,14 +41,43 @@ class NewPaymentRow(msgspec.Struct, frozen=True):
 
 
 class Payable(msgspec.Struct, frozen=True):
-    """What paying needs to know of a booking; a hold whose time is over shows as EXPIRED."""
+    """What paying needs to know of a booking; a hold whose time is over shows as EXPIRED.
 
+    From `payment_id` on it is the payment with this provider, over what the booking costs now, that waits
+    for its buyer; None where there is none.
+    """
+
+    event_id: int
+    booking_id: UUID
+    provider: str
     buyer_id: int
     state: str
     total: int
     currency: str
     expires_at: datetime | None
     title: str
+    payment_id: UUID | None
+    payment_state: PaymentState | None
+    checkout_url: str | None
+    reference: str | None
+    created_at: datetime | None
+
+    def open_payment(self) -> PaymentRow | None:
+        """The payment that is open already."""
+        if self.payment_id is None or self.payment_state is None or self.created_at is None:
+            return None
+        return PaymentRow(
+            event_id=self.event_id,
+            id=self.payment_id,
+            booking_id=self.booking_id,
+            provider=self.provider,
+            amount=self.total,
+            currency=self.currency,
+            state=self.payment_state,
+            checkout_url=self.checkout_url,
+            reference=self.reference,
+            created_at=self.created_at,
+        )
 
 
 class DueToAsk(Asked, frozen=True):
@@ -63,59 +92,55 @@ class DueCapture(Asked, frozen=True):
     booking_id: UUID
 
 
-async def find_payable(source: Source, event_id: int, booking_id: UUID) -> Payable | None:
-    """The booking as somebody who wants to pay for it sees it."""
-    return await source.find(
+async def list_payables(
+    source: Source, event_ids: Sequence[int], booking_ids: Sequence[UUID], providers: Sequence[str]
+) -> list[Payable]:
+    """The bookings as those who want to pay for them with these providers see them, as far as they exist.
+
+    The ids are named twice, see `inventory.queries.update_bookings`.
+    """
+    return await source.list(
         Payable,
         """
-        SELECT booking.buyer_id,
+        SELECT booking.event_id, booking.id AS booking_id, asked.provider, booking.buyer_id,
                CASE WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
                     ELSE booking.state END AS state,
-               booking.total, booking.currency, booking.expires_at, event.title
-          FROM bookings AS booking
+               booking.total, booking.currency, booking.expires_at, event.title,
+               payment.id AS payment_id, payment.state AS payment_state, payment.checkout_url,
+               payment.reference, payment.created_at
+          FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS asked (event_id, booking_id, provider)
+          JOIN bookings AS booking ON booking.event_id = asked.event_id AND booking.id = asked.booking_id
           JOIN events AS event ON event.id = booking.event_id
-         WHERE booking.event_id = $1 AND booking.id = $2
+          LEFT JOIN LATERAL (
+                   SELECT id, state, checkout_url, reference, created_at
+                     FROM payments
+                    WHERE event_id = booking.event_id AND booking_id = booking.id
+                      AND provider = asked.provider AND state IN ('PENDING', 'DECLINED')
+                      AND amount = booking.total AND currency = booking.currency
+                    ORDER BY id
+                    LIMIT 1) AS payment ON true
+         WHERE booking.event_id = ANY ($1::bigint[]) AND booking.id = ANY ($2::uuid[])
         """,
-        event_id,
-        booking_id,
+        event_ids,
+        booking_ids,
+        providers,
     )
 
 
-async def find_open_payment(
-    source: Source, event_id: int, booking_id: UUID, provider: str, amount: int, currency: str
-) -> PaymentRow | None:
-    """The payment of this booking, over what it costs now, that waits for its buyer."""
-    return await source.find(
+async def list_payments(
+    source: Source, event_ids: Sequence[int], payment_ids: Sequence[UUID]
+) -> list[PaymentRow]:
+    """These payments, whoever's they are, as far as they exist."""
+    return await source.list(
         PaymentRow,
         """
         SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
                created_at
           FROM payments
-         WHERE event_id = $1 AND booking_id = $2 AND provider = $3 AND state IN ('PENDING', 'DECLINED')
-           AND amount = $4 AND currency = $5
-         ORDER BY id
-         LIMIT 1
+         WHERE event_id = ANY ($1::bigint[]) AND id = ANY ($2::uuid[])
         """,
-        event_id,
-        booking_id,
-        provider,
-        amount,
-        currency,
-    )
-
-
-async def find_payment(source: Source, event_id: int, payment_id: UUID) -> PaymentRow | None:
-    """The payment, whoever's it is."""
-    return await source.find(
-        PaymentRow,
-        """
-        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
-               created_at
-          FROM payments
-         WHERE event_id = $1 AND id = $2
-        """,
-        event_id,
-        payment_id,
+        event_ids,
+        payment_ids,
     )
 
 
@@ -139,26 +164,29 @@ async def find_payment_of(
     )
 
 
-async def insert_payment(tx: Transaction, payment: NewPaymentRow) -> PaymentRow:
-    """Ask for money; the address where it is paid is known by then."""
-    return await tx.get(
+async def insert_payments(tx: Transaction, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
+    """Ask for money; where it is paid is known by then."""
+    return await tx.list(
         PaymentRow,
         """
         INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url, reference,
                               ask_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        SELECT event_id, id, booking_id, provider, amount, currency, checkout_url, reference, ask_at
+          FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+                      $8::text[], $9::timestamptz[])
+            AS new (event_id, id, booking_id, provider, amount, currency, checkout_url, reference, ask_at)
         RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
                   created_at
         """,
-        payment.event_id,
-        payment.id,
-        payment.booking_id,
-        payment.provider,
-        payment.amount,
-        payment.currency,
-        payment.checkout_url,
-        payment.reference,
-        payment.ask_at,
+        [payment.event_id for payment in payments],
+        [payment.id for payment in payments],
+        [payment.booking_id for payment in payments],
+        [payment.provider for payment in payments],
+        [payment.amount for payment in payments],
+        [payment.currency for payment in payments],
+        [payment.checkout_url for payment in payments],
+        [payment.reference for payment in payments],
+        [payment.ask_at for payment in payments],
     )
 
 
