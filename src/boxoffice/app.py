@@ -13,10 +13,10 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from boxoffice import __version__
 from boxoffice.accounts import api as accounts
-from boxoffice.accounts.guards import provide_identity
+from boxoffice.accounts.guards import find_identity, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
-from boxoffice.booking.lean_door import LeanDoor
+from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
 from boxoffice.inventory import api as inventory
@@ -31,12 +31,14 @@ from boxoffice.kit.http import (
     allow_all_methods_of_a_path,
     resolve_in_turn,
 )
+from boxoffice.kit.lean_door import LeanDoor
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
 from boxoffice.payments import sandbox_api
+from boxoffice.payments.lean import lean_payments
 from boxoffice.tickets import api as tickets
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
@@ -103,7 +105,11 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     resolve_in_turn(app)
     allow_all_methods_of_a_path(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
-    door = LeanDoor(app.asgi_handler, tokens=of_accounts["tokens"], sales=parts.sales, db=parts.db)
+    door = LeanDoor(
+        app.asgi_handler,
+        [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
+        lambda headers: find_identity(headers, of_accounts["tokens"]),
+    )
     app.asgi_handler = EveryRequest(door, log_requests=settings.log_requests)
     return app
 

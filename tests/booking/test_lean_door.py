@@ -8,11 +8,13 @@ import asyncpg
 import httpx
 import pytest
 
+from boxoffice.accounts.guards import find_identity
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.tokens import Tokens
-from boxoffice.booking.lean_door import BODY_BYTES_MAX, PATH, LeanDoor
+from boxoffice.booking.lean import PATH, lean_hold
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.lean_door import BODY_BYTES_MAX, LeanDoor
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
@@ -102,7 +104,9 @@ async def test_the_door_answers_by_itself_as_the_server_sends_it_bodies(dsn: str
     async def nobody(*_: object) -> None:
         pytest.fail("the framework was asked")
 
-    door = LeanDoor(nobody, tokens=tokens, sales=parts.sales, db=parts.db)
+    door = LeanDoor(
+        nobody, [lean_hold(parts.db, parts.sales)], lambda headers: find_identity(headers, tokens)
+    )
     async with parts.running():
         for seat, more in ((1, True), (2, False)):
             body = json.dumps({"event_id": show.event_id, "seat_ids": [seat]}).encode()

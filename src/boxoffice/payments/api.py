@@ -12,16 +12,15 @@ from boxoffice.accounts.guards import NotSignedIn, signed_in
 from boxoffice.accounts.identity import Identity
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import InvalidInput, NotFound
-from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, BodyTooLarge, documents
 from boxoffice.payments.checkout import NothingToPay, UnknownProvider, get_own_payment, start_payment
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
-from boxoffice.payments.queries import PaymentRow
 from boxoffice.payments.schemas import NewPayment, PaymentView
 from boxoffice.payments.stripe_amounts import AmountNotPayable
+from boxoffice.payments.views import view_of_payment, view_of_started
 
 
 @post(
@@ -46,7 +45,7 @@ async def start(
     payment = await start_payment(
         desk, providers, booking_id=booking_id, buyer_id=user.user_id, provider=data.provider
     )
-    return _view(payment, payment.client_secret)
+    return view_of_started(payment)
 
 
 @get(
@@ -62,7 +61,7 @@ async def show(
     db: NamedDependency[Database], user: NamedDependency[Identity], payment_id: FromPath[UUID]
 ) -> PaymentView:
     """Show how far a payment of one's own has come."""
-    return _view(await get_own_payment(db, payment_id, user.user_id))
+    return view_of_payment(await get_own_payment(db, payment_id, user.user_id))
 
 
 @post(
@@ -87,19 +86,6 @@ async def take_event(
     fact = sender.read_report(request.headers, await request.body())
     if fact is not None:
         await take_fact(desk, sales, provider, fact)
-
-
-def _view(payment: PaymentRow, client_secret: str | None = None) -> PaymentView:
-    return PaymentView(
-        id=payment.id,
-        booking_id=payment.booking_id,
-        provider=payment.provider,
-        state=payment.state,
-        amount=Money(payment.amount, payment.currency),
-        checkout_url=payment.checkout_url,
-        created_at=payment.created_at,
-        client_secret=client_secret,
-    )
 
 
 routes: list[ControllerRouterHandler] = [start, show, take_event]
