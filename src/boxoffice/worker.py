@@ -8,6 +8,7 @@ import structlog
 
 from boxoffice.inventory.sweeper import sweep
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.idempotency import forget_old_keys
 from boxoffice.kit.jobs import Handler, run_jobs
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
@@ -17,6 +18,9 @@ from boxoffice.payments.sandbox import WEBHOOK_JOB
 
 # Nobody waits for the sweeper: an expired hold is free for the next buyer without it.
 SWEEP_SECONDS = 5.0
+
+# Old idempotency keys harm nobody; a busy hour's fit into one round.
+FORGET_SECONDS = 600.0
 
 _log = structlog.get_logger()
 
@@ -32,6 +36,7 @@ async def run_background(parts: Parts) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(run_jobs(parts.dsn, handlers))
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
+        group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
         if parts.stripe is not None:
             asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
             group.create_task(_every(ASK_SECONDS, asking))

@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotSignedIn, signed_in
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.once import ONCE
 from boxoffice.booking import queries
 from boxoffice.booking.holds import cancel_booking, exchange_places, hold_places, renew_hold
 from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
@@ -34,7 +35,9 @@ from boxoffice.inventory.refusals import (
     TooManyPlaces,
     WrongChannelKey,
 )
+from boxoffice.kit import idempotency
 from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.paging import (
     PAGE_ITEMS,
@@ -60,21 +63,23 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
     responses=documents(
         NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TooManyPlaces, NoSuchSeatsLeft,
         SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
-        WrongChannelKey, *BODY_REFUSALS,
+        WrongChannelKey, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
+    dependencies=ONCE,
 )  # fmt: skip
 async def create(
     data: JSONBody[NewBooking],
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
-) -> BookingView:
+    once: NamedDependency[Once | None],
+) -> Response[BookingView]:
     """Hold the places for the buyer until `expires_at`: every one or none. 409 names those that are gone.
 
     What costs nothing is CONFIRMED at once.
     """
-    held = await hold_places(sales, buyer_id=user.user_id, wanted=data)
-    return await view_of_booking(db, held.booking, held.explanation)
+    held = await hold_places(sales, buyer_id=user.user_id, wanted=data, once=once)
+    return idempotency.respond(await view_of_booking(db, held.booking, held.explanation), once)
 
 
 @get(
@@ -172,22 +177,26 @@ async def renew(
     responses=documents(
         NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, SeatsBlocked,
         AreasFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
-        EventCancelled, *BODY_REFUSALS,
+        EventCancelled, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
+    dependencies=ONCE,
 )  # fmt: skip
 async def exchange(
     data: JSONBody[NewExchange],
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
+    once: NamedDependency[Once | None],
     booking_id: FromPath[UUID],
-) -> BookingView:
+) -> Response[BookingView]:
     """Change the places of a PENDING booking in one step: all of it happens or nothing.
 
     What is taken costs what it costs now. Nobody else can have a place between giving and taking.
     """
-    booking = await exchange_places(sales, buyer_id=user.user_id, booking_id=booking_id, wanted=data)
-    return await view_of_booking(db, booking)
+    booking = await exchange_places(
+        sales, buyer_id=user.user_id, booking_id=booking_id, wanted=data, once=once
+    )
+    return idempotency.respond(await view_of_booking(db, booking), once)
 
 
 def _position(row: queries.BookingRow) -> UUID:

@@ -15,10 +15,13 @@ from boxoffice.catalog.channels import hash_key
 from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import event_of, new_id
 
 
-async def hold_places(sales: GroupCommit, *, buyer_id: int, wanted: NewBooking) -> Held:
+async def hold_places(
+    sales: GroupCommit, *, buyer_id: int, wanted: NewBooking, once: Once | None = None
+) -> Held:
     """Hold every place or none. Raises the refusals of `inventory.rules.decide_hold`, or `InvalidInput`."""
     best = wanted.best_available
     if best is not None and wanted.seat_ids:
@@ -35,6 +38,7 @@ async def hold_places(sales: GroupCommit, *, buyer_id: int, wanted: NewBooking) 
             wanted.accessible,
             None if wanted.channel_key is None else hash_key(wanted.channel_key),
         ),
+        once,
     )
     if not isinstance(outcome, Held):
         raise TypeError(f"a hold was expected, not {outcome!r}")
@@ -47,7 +51,7 @@ async def renew_hold(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> 
 
 
 async def exchange_places(
-    sales: GroupCommit, *, buyer_id: int, booking_id: UUID, wanted: NewExchange
+    sales: GroupCommit, *, buyer_id: int, booking_id: UUID, wanted: NewExchange, once: Once | None = None
 ) -> Booking:
     """Give places back and take others, all or nothing. Raises what `rules.decide_exchange` refuses with."""
     give, take = wanted.give or SomePlaces(), wanted.take or SomePlaces()
@@ -67,6 +71,7 @@ async def exchange_places(
                 _admissions(take.areas),
                 wanted.accessible,
             ),
+            once,
         )
     )
 

@@ -15,6 +15,7 @@ from msgspec import ValidationError, convert, structs
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import event_changes, events, queries, seat_map_versions, venues
 from boxoffice.catalog.document import SeatMapDocument
 from boxoffice.catalog.event_changes import EventIsCancelled, EventIsPublished, FrozenOncePublished
@@ -32,8 +33,10 @@ from boxoffice.catalog.schemas import (
     Venue,
 )
 from boxoffice.catalog.seat_map_body import SeatMapBody
+from boxoffice.kit import idempotency
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
 from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
@@ -76,13 +79,17 @@ _VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
     summary="Make a venue",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, *idempotency.REFUSALS),
+    dependencies=ONCE,
 )
 async def create_venue(
-    data: JSONBody[NewVenue], user: NamedDependency[Identity], db: NamedDependency[Database]
-) -> Venue:
+    data: JSONBody[NewVenue],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    once: NamedDependency[Once | None],
+) -> Response[Venue]:
     """Make a venue of yours; its seat maps come next."""
-    return await venues.create_venue(db, user, data)
+    return idempotency.respond(await venues.create_venue(db, user, data, once), once)
 
 
 @get(
@@ -106,21 +113,23 @@ async def get_venue(venue_id: _VenueId, db: NamedDependency[Database]) -> Venue:
     summary="Add a version of a venue's seat map",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, *idempotency.REFUSALS),
+    dependencies=ONCE,
 )
 async def import_seat_map(
     venue_id: _VenueId,
     data: JSONBody[bytes],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
-) -> SeatMapSummary:
+    once: NamedDependency[Once | None],
+) -> Response[SeatMapSummary]:
     """Store a seat map as the venue's next version; versions never change.
 
     Two shapes are understood. With `"format": "BOXOFFICE"` it is our own: absolute positions, seats and
     general-admission areas, no unknown members. Without `format` it is the open seating-plan JSON
     (zones, rows and seats, each positioned relative to its parent), whose other members are ignored.
     """
-    return await seat_map_versions.import_seat_map(db, user, venue_id, data)
+    return idempotency.respond(await seat_map_versions.import_seat_map(db, user, venue_id, data, once), once)
 
 
 @get(
@@ -152,13 +161,17 @@ async def list_seat_maps(
     summary="Make an event",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER),
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, *idempotency.REFUSALS),
+    dependencies=ONCE,
 )
 async def create_event(
-    data: JSONBody[NewEvent], user: NamedDependency[Identity], db: NamedDependency[Database]
-) -> Event:
+    data: JSONBody[NewEvent],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    once: NamedDependency[Once | None],
+) -> Response[Event]:
     """Make a draft at a venue of yours; publish it when it is ready."""
-    return await events.create_event(db, user, data)
+    return idempotency.respond(await events.create_event(db, user, data, once), once)
 
 
 async def _provide_filters(

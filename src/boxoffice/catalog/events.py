@@ -28,32 +28,37 @@ from boxoffice.catalog.schemas import (
 )
 from boxoffice.catalog.seat_map_versions import decode_categories
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
+from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.money import Money
 from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of
-from boxoffice.kit.postgres import Database, Source
+from boxoffice.kit.postgres import Database, Source, Transaction
 
 _Position = tuple[Annotated[datetime, Meta(tz=True)], EventId]
 
 
-async def create_event(db: Database, user: Identity, event: NewEvent) -> Event:
+async def create_event(db: Database, user: Identity, event: NewEvent, once: Once | None = None) -> Event:
     """Make a draft at a venue of the user's. Raises `InvalidInput`."""
     async with db.transaction() as tx:
-        place = await queries.find_venue_with_map(tx, event.venue_id, event.seat_map_id)
-        if place is None or not may_change(user, place.organizer_id):
-            raise invalid("/venue_id", "You have no such venue.")
-        if place.categories is None:
-            raise invalid("/seat_map_id", "The venue has no such seat map.")
-        columns = _columns_of(event, place.time_zone)
-        faults = [
-            *faults_of_event(columns),
-            *faults_of_start(columns.starts_at, place.now),
-            *faults_of_prices(event.prices, decode_categories(place.categories)),
-        ]
-        if faults:
-            raise InvalidInput(errors=faults)
-        event_id = await queries.insert_event(tx, user.user_id, columns)
-        await queries.insert_prices(tx, event_id, event.prices)
-        return await get_any_event(tx, event_id)
+        return await do_once(tx, once, Event, lambda: _create_event(tx, user, event))
+
+
+async def _create_event(tx: Transaction, user: Identity, event: NewEvent) -> Event:
+    place = await queries.find_venue_with_map(tx, event.venue_id, event.seat_map_id)
+    if place is None or not may_change(user, place.organizer_id):
+        raise invalid("/venue_id", "You have no such venue.")
+    if place.categories is None:
+        raise invalid("/seat_map_id", "The venue has no such seat map.")
+    columns = _columns_of(event, place.time_zone)
+    faults = [
+        *faults_of_event(columns),
+        *faults_of_start(columns.starts_at, place.now),
+        *faults_of_prices(event.prices, decode_categories(place.categories)),
+    ]
+    if faults:
+        raise InvalidInput(errors=faults)
+    event_id = await queries.insert_event(tx, user.user_id, columns)
+    await queries.insert_prices(tx, event_id, event.prices)
+    return await get_any_event(tx, event_id)
 
 
 async def get_event(source: Source, viewer: Identity | None, event_id: int) -> Event:

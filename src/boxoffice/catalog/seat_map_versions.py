@@ -18,8 +18,9 @@ from boxoffice.catalog.schemas import EventState, SeatMapSummary
 from boxoffice.catalog.seat_map_faults import read_seat_map
 from boxoffice.catalog.venues import get_venue
 from boxoffice.kit.errors import NotFound
+from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.paging import Page, decode_cursor, page_of
-from boxoffice.kit.postgres import Database, Source
+from boxoffice.kit.postgres import Database, Source, Transaction
 
 _Position = tuple[Annotated[int, Meta(ge=0, le=2**31 - 1)]]
 
@@ -30,7 +31,9 @@ _GZIP_LEVEL = 6
 _reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seat-map")
 
 
-async def import_seat_map(db: Database, user: Identity, venue_id: int, document: bytes) -> SeatMapSummary:
+async def import_seat_map(
+    db: Database, user: Identity, venue_id: int, document: bytes, once: Once | None = None
+) -> SeatMapSummary:
     """Store a document of either shape as the venue's next version.
 
     Raises `NotFound` for a venue that is not the user's, `UnreadableBody` or `InvalidInput` for a
@@ -39,8 +42,12 @@ async def import_seat_map(db: Database, user: Identity, venue_id: int, document:
     await _refuse_strangers(db, user, venue_id)
     row = await asyncio.get_running_loop().run_in_executor(_reader, _to_row, venue_id, document)
     async with db.transaction() as tx:
-        await queries.lock_venue(tx, venue_id)
-        return _summary(await queries.insert_seat_map(tx, row))
+        return await do_once(tx, once, SeatMapSummary, lambda: _add_version(tx, venue_id, row))
+
+
+async def _add_version(tx: Transaction, venue_id: int, row: NewSeatMapRow) -> SeatMapSummary:
+    await queries.lock_venue(tx, venue_id)
+    return _summary(await queries.insert_seat_map(tx, row))
 
 
 async def list_seat_maps(

@@ -5,10 +5,11 @@ from boxoffice.catalog import queries
 from boxoffice.catalog.codes import COUNTRIES, TIME_ZONES
 from boxoffice.catalog.schemas import NewVenue, Venue
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
+from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.postgres import Database, Source
 
 
-async def create_venue(db: Database, user: Identity, venue: NewVenue) -> Venue:
+async def create_venue(db: Database, user: Identity, venue: NewVenue, once: Once | None = None) -> Venue:
     """Make a venue of this organizer. Raises `InvalidInput`."""
     faults: list[FieldError] = []
     if venue.country not in COUNTRIES:
@@ -18,7 +19,7 @@ async def create_venue(db: Database, user: Identity, venue: NewVenue) -> Venue:
     if faults:
         raise InvalidInput(errors=faults)
     async with db.transaction() as tx:
-        return await queries.insert_venue(tx, user.user_id, venue)
+        return await do_once(tx, once, Venue, lambda: queries.insert_venue(tx, user.user_id, venue))
 
 
 async def get_venue(source: Source, venue_id: int) -> Venue:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from boxoffice.inventory import batch
+from boxoffice.inventory import batch, repeats
 from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
 from boxoffice.inventory.commands import Command, Expire, Outcome
@@ -23,7 +23,8 @@ from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import NotFound, Refusal, Unavailable
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.idempotency import Once
+from boxoffice.kit.postgres import Database, Transaction
 
 # Two seconds of work at the rate one process decides: a longer line would only make everybody late.
 QUEUE_COMMANDS_MAX = 5_000
@@ -47,11 +48,12 @@ _log = structlog.get_logger()
 class _Waiting:
     """A command in line, and whoever waits for its outcome."""
 
-    __slots__ = ("command", "future", "since")
+    __slots__ = ("command", "future", "once", "since")
 
-    def __init__(self, command: Command, future: asyncio.Future[Outcome]) -> None:
+    def __init__(self, command: Command, future: asyncio.Future[Outcome], once: Once | None = None) -> None:
         self.command = command
         self.future = future
+        self.once = once
         self.since = time.monotonic()
 
 
@@ -85,8 +87,8 @@ class GroupCommit:
             in_flight = [line.running for line in self._lines.values() if line.running]
             await asyncio.gather(*in_flight, return_exceptions=True)
 
-    async def submit(self, event_id: int, command: Command) -> Outcome:
-        """Put the command in line and wait for its outcome.
+    async def submit(self, event_id: int, command: Command, once: Once | None = None) -> Outcome:
+        """Put the command in line and wait for its outcome; with `once`, perhaps the one it had before.
 
         Raises the `Refusal` it was decided to, `NotFound` for an event that is not on sale, and
         `Unavailable` when the line is full, the deadline passed, or PostgreSQL cannot answer.
@@ -98,7 +100,7 @@ class GroupCommit:
             metrics.TURNED_AWAY.labels("queue full").inc()
             raise Unavailable("Too many people want this at once. Try again shortly.")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        line.waiting.append(_Waiting(command, future))
+        line.waiting.append(_Waiting(command, future, once))
         if line.running is None:
             line.running = asyncio.create_task(self._run(event_id, line))
         return await future
@@ -192,11 +194,14 @@ class GroupCommit:
             locked = await batch.lock_event(tx, event_id)
             if not taken:
                 taken += _take(line)
-            commands = [waiting.command for waiting in taken]
+            fresh, repeated = await _tell_repeats_apart(tx, taken)
+            commands = [waiting.command for waiting in fresh]
             inventory = line.inventory = await batch.bring_level(tx, line.inventory, event_id, locked)
             await batch.prepare_seating(inventory, commands)
             bookings = await batch.find_named_bookings(tx, event_id, commands)
             decision = decide(inventory, commands, bookings, locked.now)
+            if any(waiting.once for waiting in fresh):
+                await repeats.remember_outcomes(tx, [waiting.once for waiting in fresh], decision.outcomes)
             row = await batch.write(tx, locked, commands, decision, self._consequences)
         # Unless an observer has read on in the journal since the COMMIT, our own row included.
         if inventory.version == locked.version:
@@ -204,8 +209,9 @@ class GroupCommit:
             if row is not None:
                 inventory.apply(decision.draft.changes)
                 inventory.version, inventory.chain_hash = row.version, row.hash
-        _answer(taken, decision.outcomes)
-        _measure(taken, decision.outcomes, time.perf_counter() - started)
+        _answer(fresh, decision.outcomes)
+        _answer(repeated, repeated.values())
+        _measure(fresh, decision.outcomes, time.perf_counter() - started)
 
     def _make_room(self, event_id: int, line: _Line) -> None:
         if line.inventory is None:
@@ -238,6 +244,20 @@ def _take(line: _Line) -> list[_Waiting]:
         if not waiting.future.done():
             taken.append(waiting)
     return taken
+
+
+async def _tell_repeats_apart(
+    tx: Transaction, taken: Sequence[_Waiting]
+) -> tuple[Sequence[_Waiting], dict[_Waiting, Outcome | Refusal]]:
+    """Who is to be decided, and who gets what was decided before, or may not ask now."""
+    keyed = {waiting: waiting.once for waiting in taken if waiting.once is not None}
+    if not keyed:
+        return taken, {}
+    found = await repeats.find_outcomes(tx, [(waiting.command, once) for waiting, once in keyed.items()])
+    repeated: dict[_Waiting, Outcome | Refusal] = {
+        waiting: outcome for waiting, outcome in zip(keyed, found, strict=True) if outcome is not None
+    }
+    return [waiting for waiting in taken if waiting not in repeated], repeated
 
 
 def _follow(inventory: Inventory, news: Sequence[News]) -> bool:

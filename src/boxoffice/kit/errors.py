@@ -18,6 +18,8 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
     status: ClassVar[int] = 400
     slug: ClassVar[str] = "refusal"
     title: ClassVar[str] = ""
+    # Seconds after which asking again may help.
+    retry_after: ClassVar[int | None] = None
 
     def __init_subclass__(cls, *, status: int, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

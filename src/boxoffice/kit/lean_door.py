@@ -1,9 +1,9 @@
 """A short way past the framework for the few hottest routes: the same use cases, the same answers.
 
 Everything usual is answered here: a body in one piece that fits, from somebody who is signed in where
-that is asked for. Everything else (no token, another content type, a body that does not decode or is too
-large) is handed on to the framework as if nobody had touched it, so that there is one place that words
-those refusals. See decision 0013.
+that is asked for. Everything else (no token, an idempotency key, another content type, a body that does
+not decode or is too large) is handed on to the framework as if nobody had touched it, so that there is
+one place that words those refusals. See decision 0013.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -128,13 +128,18 @@ class LeanDoor:
 
 
 def _size_of_body(headers: Headers, *, is_json: bool) -> int | None:
-    """The length of a body that is small enough and, where it must be, announced as JSON; else None."""
+    """The length of a body that is small enough and, where it must be, announced as JSON; else None.
+
+    None, too, when the request is to be done once: that is the framework's work.
+    """
     size, fits = None, not is_json
     for name, value in headers:
         if name == b"content-type":
             fits = fits or value == b"application/json"
         elif name == b"content-length":
             size = int(value) if value.isdigit() and len(value) <= 4 else None
+        elif name == b"idempotency-key":
+            return None
     return size if fits and size is not None and size <= BODY_BYTES_MAX else None
 
 

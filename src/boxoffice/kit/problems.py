@@ -99,7 +99,9 @@ def _respond(content: dict[str, Any], headers: dict[str, str] | None = None) -> 
 
 def on_refusal(_request: Request[Any, Any, Any], refusal: Refusal) -> Response[dict[str, Any]]:
     """Answer a refusal with its own status, title and members."""
-    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else None
+    headers = {"WWW-Authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
+    if refusal.retry_after is not None:
+        headers["Retry-After"] = str(refusal.retry_after)
     return _respond(refusal_content(refusal), headers)
 
 
@@ -137,12 +139,18 @@ def _from_validation(error: ValidationException) -> Refusal:
     return InvalidInput(
         errors=[
             FieldError(
-                parameter=str(item.get("key", "")),
+                parameter=_parameter(item),
                 detail=str(item.get("message", "")).partition(" - at ")[0].replace("`", "'"),
             )
             for item in found
         ]
     )
+
+
+def _parameter(item: dict[str, Any]) -> str:
+    """A parameter as the client writes it; of a header's Litestar tells only its name in the code."""
+    name = str(item.get("key", ""))
+    return name.replace("_", "-").title() if item.get("source") == "header" else name
 
 
 def on_unstorable(request: Request[Any, Any, Any], error: asyncpg.DataError) -> Response[dict[str, Any]]:

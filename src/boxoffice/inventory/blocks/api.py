@@ -3,19 +3,22 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import get, patch, post
+from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, PathParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.once import ONCE
 from boxoffice.inventory.blocks import keeping
 from boxoffice.inventory.blocks.keeping import EventIsDraft
 from boxoffice.inventory.blocks.schemas import Block, BlockChange, NewBlock, ReleasedPlaces
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import AreasFull, NotInThisBlock, SeatsTaken, TooManyBlocks
+from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
@@ -32,17 +35,21 @@ _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
     summary="Keep places for the house",
     tags=["Blocks"],
     security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER, EventIsDraft, SeatsTaken, AreasFull, TooManyBlocks, *BODY_REFUSALS),
+    responses=documents(
+        *_ORGANIZER, EventIsDraft, SeatsTaken, AreasFull, TooManyBlocks, *BODY_REFUSALS, *idempotency.REFUSALS
+    ),
+    dependencies=ONCE,
 )
 async def create(
     data: JSONBody[NewBlock],
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
+    once: NamedDependency[Once | None],
     event_id: _EventId,
-) -> Block:
+) -> Response[Block]:
     """Keep seats and admissions out of the sale: every one or none. 409 names those that somebody has."""
-    return await keeping.keep_places(db, sales, user, event_id, data)
+    return idempotency.respond(await keeping.keep_places(db, sales, user, event_id, data, once), once)
 
 
 @get(

@@ -16,6 +16,7 @@ from boxoffice.inventory.blocks.schemas import AreaPlaces, Block, BlockChange, N
 from boxoffice.inventory.commands import BlockedPlaces, ChangeBlock, Command, Release
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import NotFound, Refusal, invalid
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 
@@ -25,7 +26,12 @@ class EventIsDraft(Refusal, status=409):
 
 
 async def keep_places(
-    db: Database, sales: GroupCommit, user: Identity, event_id: int, wanted: NewBlock
+    db: Database,
+    sales: GroupCommit,
+    user: Identity,
+    event_id: int,
+    wanted: NewBlock,
+    once: Once | None = None,
 ) -> Block:
     """Keep every place or none. Raises what `decide_block` refuses with, `EventIsDraft`, `InvalidInput`."""
     await _get_own_event(db, user, event_id)
@@ -48,6 +54,7 @@ async def keep_places(
             released_at=wanted.released_at,
             channel_id=wanted.channel_id,
         ),
+        once,
     )
 
 
@@ -93,8 +100,8 @@ async def _get_own_event(db: Database, user: Identity, event_id: int) -> None:
         raise NotFound
 
 
-async def _ask(sales: GroupCommit, event_id: int, command: Command) -> Block:
-    outcome = await sales.submit(event_id, command)
+async def _ask(sales: GroupCommit, event_id: int, command: Command, once: Once | None = None) -> Block:
+    outcome = await sales.submit(event_id, command, once)
     if not isinstance(outcome, BlockedPlaces):
         raise TypeError(f"a block was expected, not {outcome!r}")
     return _view(outcome)
