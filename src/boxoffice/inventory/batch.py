@@ -115,9 +115,7 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
     # Counted by PostgreSQL over held, sold and blocked places alike, so these replace what holding added up.
     for count in await queries.list_area_counts(tx, event_id):
         inventory.area_taken[count.area_id] = count.taken
-    inventory.places_of = {
-        row.buyer_id: row.places for row in await queries.list_places_of_buyers(tx, event_id)
-    }
+    inventory.places_of = (await queries.get_places_of_buyers(tx, event_id)).by_buyer()
     return inventory
 
 

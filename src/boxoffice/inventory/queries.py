@@ -37,10 +37,14 @@ class AreaCount(msgspec.Struct, frozen=True):
 
 
 class PlacesOf(msgspec.Struct, frozen=True):
-    """How many places a buyer holds and has."""
+    """How many places each buyer holds and has: `places[i]` are of `buyer_ids[i]`."""
 
-    buyer_id: int
-    places: int
+    buyer_ids: list[int]
+    places: list[int]
+
+    def by_buyer(self) -> dict[int, int]:
+        """The places of each buyer."""
+        return dict(zip(self.buyer_ids, self.places, strict=True))
 
 
 class JournalRow(msgspec.Struct, frozen=True):
@@ -139,15 +143,16 @@ async def list_area_counts(tx: Transaction, event_id: int) -> list[AreaCount]:
     return await tx.list(AreaCount, "SELECT area_id, taken FROM area_counts WHERE event_id = $1", event_id)
 
 
-async def list_places_of_buyers(tx: Transaction, event_id: int) -> list[PlacesOf]:
-    """How many places each buyer holds and has."""
-    return await tx.list(
+async def get_places_of_buyers(tx: Transaction, event_id: int) -> PlacesOf:
+    """How many places each buyer holds and has; two arrays take a fifth of the memory of so many rows."""
+    return await tx.get(
         PlacesOf,
         """
-        SELECT buyer_id, sum(cardinality(amounts))::integer AS places
-          FROM bookings
-         WHERE event_id = $1 AND state IN ('PENDING', 'CONFIRMED')
-         GROUP BY buyer_id
+        SELECT coalesce(array_agg(buyer_id), '{}') AS buyer_ids, coalesce(array_agg(places), '{}') AS places
+          FROM (SELECT buyer_id, sum(cardinality(amounts))::integer AS places
+                  FROM bookings
+                 WHERE event_id = $1 AND state IN ('PENDING', 'CONFIRMED')
+                 GROUP BY buyer_id) AS buyer
         """,
         event_id,
     )

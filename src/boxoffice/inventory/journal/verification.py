@@ -18,8 +18,8 @@ from boxoffice.inventory.journal.queries import JournalRow
 from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
 from boxoffice.inventory.queries import (
     LockedInventory,
+    get_places_of_buyers,
     list_area_counts,
-    list_places_of_buyers,
     lock_inventory,
 )
 from boxoffice.kit.postgres import Database, Source, Transaction
@@ -246,7 +246,7 @@ async def _compare_blocks(tx: Transaction, replay: Replay) -> None:
 
 async def _compare_buyers(tx: Transaction, replay: Replay) -> None:
     inventory = replay.inventory
-    found = {row.buyer_id: row.places for row in await list_places_of_buyers(tx, inventory.event_id)}
+    found = (await get_places_of_buyers(tx, inventory.event_id)).by_buyer()
     if found == inventory.places_of:
         return
     for buyer_id in sorted(found.keys() | inventory.places_of.keys()):
