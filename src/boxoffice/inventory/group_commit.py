@@ -22,12 +22,17 @@ from boxoffice.inventory.queries import News
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit import metrics
+from boxoffice.kit.client import ClientGone, client_gone
 from boxoffice.kit.errors import NotFound, Refusal, Unavailable
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.postgres import Database, Transaction
 
-# Two seconds of work at the rate one process decides: a longer line would only make everybody late.
+# Half a second of work at the rate one process decides: a longer line would only make everybody late.
 QUEUE_COMMANDS_MAX = 5_000
+
+# Who would wait longer than this, as batches go at the moment, is told so at once. Less than the deadline
+# of those who wait already, so that a line that has come to a stop does not fill up behind them.
+EXPECTED_SECONDS_MAX = 2.0
 
 # So many commands share one commit. More gains nothing (the commit is paid for already) and would
 # keep the other processes waiting for the lock.
@@ -36,8 +41,15 @@ BATCH_COMMANDS_MAX = 500
 # A buyer who has waited this long is better told to try again than kept waiting.
 DEADLINE_SECONDS = 5.0
 
-# How often the lines are looked through for commands past their deadline.
+# How often the lines are looked through for commands past their deadline, and for clients who hung up.
 DEADLINE_CHECK_SECONDS = 0.25
+
+# A command that has waited this long is worth watching whether its client is still there.
+WATCHED_SECONDS = 0.25
+
+# Of the time for a batch as it was remembered, and as the last one took, each counts half: a line that
+# was slow for a moment is trusted again after a few batches.
+_LAST_BATCH_COUNTS = 0.5
 
 # Inventories kept in memory per process; the least recently used make room.
 INVENTORIES_MAX = 200
@@ -48,24 +60,49 @@ _log = structlog.get_logger()
 class _Waiting:
     """A command in line, and whoever waits for its outcome."""
 
-    __slots__ = ("command", "future", "once", "since")
+    __slots__ = ("client", "command", "future", "once", "since")
 
     def __init__(self, command: Command, future: asyncio.Future[Outcome], once: Once | None = None) -> None:
         self.command = command
         self.future = future
         self.once = once
         self.since = time.monotonic()
+        self.client = client_gone.get()
 
 
 class _Line:
     """The commands that wait for one event's next batch, and the event's inventory."""
 
-    __slots__ = ("inventory", "running", "waiting")
+    __slots__ = ("batch_seconds", "batch_since", "inventory", "running", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiting] = deque()
         self.inventory: Inventory | None = None
         self.running: asyncio.Task[None] | None = None
+        self.batch_seconds = 0.0
+        self.batch_since = 0.0
+
+    def is_too_long(self) -> bool:
+        """Whether one more would wait too long."""
+        if len(self.waiting) >= QUEUE_COMMANDS_MAX:
+            return True
+        if self.running is None:
+            return False
+        running_for = time.monotonic() - self.batch_since
+        return expected_wait(len(self.waiting), self.batch_seconds, running_for) > EXPECTED_SECONDS_MAX
+
+    def remember(self, seconds: float) -> None:
+        """A batch took so long, the wait for the lock included."""
+        self.batch_seconds += _LAST_BATCH_COUNTS * (seconds - self.batch_seconds)
+
+
+def expected_wait(waiting: int, batch_seconds: float, running_for: float) -> float:
+    """How long one more command would wait, in seconds.
+
+    Batches take as long as they did lately, or as long as the one in flight has taken already: should
+    that one never end, nobody joins those who wait for it.
+    """
+    return (1 + waiting // BATCH_COMMANDS_MAX) * max(batch_seconds, running_for)
 
 
 class GroupCommit:
@@ -96,13 +133,12 @@ class GroupCommit:
         line = self._lines.get(event_id)
         if line is None:
             line = self._lines[event_id] = _Line()
-        if len(line.waiting) >= QUEUE_COMMANDS_MAX:
+        if line.is_too_long():
             metrics.TURNED_AWAY.labels("queue full").inc()
             raise Unavailable("Too many people want this at once. Try again shortly.")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         line.waiting.append(_Waiting(command, future, once))
-        if line.running is None:
-            line.running = asyncio.create_task(self._run(event_id, line))
+        self._start(event_id, line)
         return await future
 
     async def observe(self, event_id: int) -> Inventory:
@@ -145,6 +181,11 @@ class GroupCommit:
         """Have the holds that are over expired by an empty batch, unless one is on its way; do not wait."""
         if line.running is None:
             line.waiting.append(_Waiting(Expire(), _forgotten_future()))
+            self._start(event_id, line)
+
+    def _start(self, event_id: int, line: _Line) -> None:
+        if line.running is None:
+            line.batch_since = time.monotonic()
             line.running = asyncio.create_task(self._run(event_id, line))
 
     async def _run(self, event_id: int, line: _Line) -> None:
@@ -158,6 +199,7 @@ class GroupCommit:
 
     async def _run_batch(self, event_id: int, line: _Line) -> None:
         taken: list[_Waiting] = []
+        line.batch_since = time.monotonic()
         try:
             await self._commit(event_id, line, taken)
         except Unavailable as error:
@@ -176,6 +218,8 @@ class GroupCommit:
             line.inventory = None
             for waiting in taken or _take(line):
                 await self._commit_alone(event_id, line, waiting)
+        finally:
+            line.remember(time.monotonic() - line.batch_since)
 
     async def _commit_alone(self, event_id: int, line: _Line, waiting: _Waiting) -> None:
         if waiting.future.done():
@@ -233,6 +277,7 @@ class GroupCommit:
                     waiting = line.waiting.popleft()
                     metrics.TURNED_AWAY.labels("deadline").inc()
                     _fail(waiting, Unavailable("This took too long. Try again shortly."))
+                _watch(line.waiting)
             metrics.QUEUED.set(sum(len(line.waiting) for line in self._lines.values()))
 
 
@@ -267,6 +312,25 @@ def _follow(inventory: Inventory, news: Sequence[News]) -> bool:
     except Exception:  # noqa: BLE001  whatever it is, the inventory is dropped and loaded from the tables
         _log.exception("journal row not understood", event_id=inventory.event_id, version=inventory.version)
         return False
+
+
+def _watch(line: Iterable[_Waiting]) -> None:
+    """See to it that those who hang up while they wait are not decided for."""
+    long_ago = time.monotonic() - WATCHED_SECONDS
+    for waiting in line:
+        if waiting.since > long_ago:
+            break
+        if waiting.client is not None:
+            watch = asyncio.create_task(_leave_when_gone(waiting, waiting.client))
+            waiting.client = None
+            waiting.future.add_done_callback(lambda _, watch=watch: watch.cancel())
+
+
+async def _leave_when_gone(waiting: _Waiting, client_is_gone: ClientGone) -> None:
+    await client_is_gone()
+    if not waiting.future.done():
+        metrics.TURNED_AWAY.labels("client gone").inc()
+        _fail(waiting, Unavailable("Nobody waits for this any more."))
 
 
 def _forgotten_future() -> asyncio.Future[Outcome]:

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 
 from boxoffice.kit import metrics
+from boxoffice.kit.client import client_gone, gone_of
 from boxoffice.kit.logs import request_id
 from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
 
@@ -129,6 +130,7 @@ class EveryRequest:
             return
         current = self._id_of(scope)
         token = request_id.set(current)
+        client = client_gone.set(gone_of(receive))
         started = time.perf_counter()
         status, answered = 0, started
         extra = (
@@ -157,6 +159,7 @@ class EveryRequest:
                     status=status,
                     milliseconds=round(seconds * 1000, 1),
                 )
+            client_gone.reset(client)
             request_id.reset(token)
 
     def _id_of(self, scope: Any) -> str:

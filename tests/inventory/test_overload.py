@@ -1,0 +1,85 @@
+"""Too much at once: who would wait too long is told so early, and who has gone costs no decision."""
+
+import asyncio
+import time
+
+import pytest
+
+from boxoffice.inventory import group_commit
+from boxoffice.inventory.commands import Expire
+from boxoffice.inventory.group_commit import (
+    BATCH_COMMANDS_MAX,
+    DEADLINE_SECONDS,
+    EXPECTED_SECONDS_MAX,
+    GroupCommit,
+    expected_wait,
+)
+from boxoffice.kit.client import client_gone
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.postgres import Database
+from inventory.selling import hold, locked_by_somebody_else
+from shows import open_show
+
+
+@pytest.mark.parametrize(
+    ("waiting", "batch_seconds", "running_for", "seconds"),
+    [
+        (0, 0.0, 0.0, 0.0),
+        (0, 0.05, 0.01, 0.05),
+        (BATCH_COMMANDS_MAX - 1, 0.05, 0.0, 0.05),
+        (BATCH_COMMANDS_MAX, 0.05, 0.0, 0.1),
+        (9 * BATCH_COMMANDS_MAX, 0.05, 0.0, 0.5),
+        (0, 0.05, 3.0, 3.0),
+        (BATCH_COMMANDS_MAX, 0.05, 3.0, 6.0),
+    ],
+)
+def test_the_wait_is_so_many_batches(waiting: int, batch_seconds: float, running_for: float, seconds: float):
+    assert expected_wait(waiting, batch_seconds, running_for) == pytest.approx(seconds)
+
+
+def test_who_is_let_in_is_answered_before_the_deadline():
+    """Whoever joins expects at most the one; whoever waits is turned away only at the other."""
+    assert EXPECTED_SECONDS_MAX < DEADLINE_SECONDS / 2
+
+
+async def test_a_line_that_has_stopped_turns_newcomers_away_at_once_and_is_trusted_again(
+    db: Database, sales: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(group_commit, "EXPECTED_SECONDS_MAX", 0.2)
+    show = await open_show(db)
+    await hold(sales, show.event_id, 1, seat_ids=[39])
+    async with locked_by_somebody_else(db, show.event_id):
+        waiting = asyncio.create_task(hold(sales, show.event_id, 1, seat_ids=[0]))
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        with pytest.raises(Unavailable) as turned_away:
+            await hold(sales, show.event_id, 2, seat_ids=[1])
+
+    assert time.monotonic() - started < 0.1
+    assert turned_away.value.retry_after > 0
+    assert (await waiting).seat_ids == (0,)
+    assert (await hold(sales, show.event_id, 2, seat_ids=[1])).seat_ids == (1,)
+    assert await show.count("bookings") == 3
+
+
+async def test_whoever_hangs_up_while_waiting_is_not_decided_for(db: Database, sales: GroupCommit):
+    show = await open_show(db)
+    await hold(sales, show.event_id, 1, seat_ids=[39])
+    hung_up = asyncio.Event()
+
+    async def gone() -> None:
+        await hung_up.wait()
+
+    async with locked_by_somebody_else(db, show.event_id):
+        token = client_gone.set(gone)
+        leaves = asyncio.create_task(hold(sales, show.event_id, 1, seat_ids=[0]))
+        client_gone.reset(token)
+        stays = asyncio.create_task(hold(sales, show.event_id, 2, seat_ids=[0]))
+        await asyncio.sleep(0)
+        hung_up.set()
+        with pytest.raises(Unavailable):
+            await leaves
+
+    assert (await stays).seat_ids == (0,)
+    await sales.submit(show.event_id, Expire())
+    assert await show.count("bookings") == 2
