@@ -21,8 +21,14 @@ ROW = "overload"
 PEAK_CONNECTIONS = 256
 CONNECTIONS = 2_000
 
+# So many times more than the server can do, evenly, whether it keeps up or not.
+FLOOD = 4
+
+# More than the lines of two workers take: 5,000 commands each.
+FLOOD_CONNECTIONS = 13_000
+
 # A phase may hold more than the 25,000 pairs of one event.
-EVENTS = 3
+EVENTS = 6
 
 # Longer than the deadline of a hold (5 s), so that those who wait are turned away and not just late.
 PAUSE_SECONDS = 8.0
@@ -45,7 +51,10 @@ async def measure_overload(stage: Stage, accountant: Accountant, seconds: float,
     faults = [*_bad(peak), *_bad(crowd)]
     goodput = (answers[201] / result.seconds) / (_answers(peak.result)[201] / peak.result.seconds)
     what = f"{CONNECTIONS:,} connections"
+    rate = _answers(peak.result)[201] / peak.result.seconds
+    flood = await _ask(stage, accountant, FLOOD_CONNECTIONS, seconds, seed, per_second=FLOOD * rate)
     return [
+        *_flood_found(flood, rate),
         Finding(row=ROW, name=f"goodput, {what}, beside the peak", value=goodput, unit="x", faults=faults),
         Finding(row=ROW, name=f"share of 503, {what}", value=share_refused, unit=""),
         Finding(row=ROW, name=f"p50 of answered holds, {what}", value=result.latency["hold"].p50, unit="ms"),
@@ -94,6 +103,33 @@ async def measure_pause(
     ]
 
 
+def _flood_found(flood: Measured, peak: float) -> list[Finding]:
+    """What became of many times more requests than can be answered; they come whether we keep up or not."""
+    result, answers = flood.result, _answers(flood.result)
+    what = f"{FLOOD} x the peak rate, open loop"
+    return [
+        Finding(
+            row=ROW,
+            name=f"goodput, {what}, beside the peak",
+            value=answers[201] / result.seconds / peak,
+            unit="x",
+            faults=_bad(flood),
+        ),
+        Finding(
+            row=ROW,
+            name=f"asked, {what}, beside the peak",
+            value=answers.total() / result.seconds / peak,
+            unit="x",
+        ),
+        Finding(row=ROW, name=f"share of 503, {what}", value=answers[503] / max(answers.total(), 1), unit=""),
+        Finding(row=ROW, name=f"p99 of answers 503, {what}", value=_p99(result, "503"), unit="ms"),
+    ]
+
+
+def _p99(result: Result, step: str) -> float:
+    return result.latency[step].p99 if step in result.latency else 0.0
+
+
 class _Pause:
     """Lets a phase run, stops PostgreSQL, lets it go on, and watches our memory."""
 
@@ -136,6 +172,7 @@ async def _ask(
     seconds: float,
     seed: int,
     until: _Pause | None = None,
+    per_second: float | None = None,
 ) -> Measured:
     event_ids = [await stage.new_event() for _ in range(EVENTS)]
     asked = Asked(
@@ -147,6 +184,7 @@ async def _ask(
         wanted=groups(event_ids, seed),
         warm_up=max(WARM_UP_HOLDS, connections),
         each=1,
+        per_second=per_second,
     )
     measured = await ask(stage, accountant, asked, until)
     faults = await false_overload(stage.db, event_ids, measured.result)

@@ -190,3 +190,30 @@ async def test_a_body_in_pieces_and_a_stranger_go_to_the_framework(db: Database,
         answer = await client.post("/bookings", json=body, headers=wrong)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_who_comes_to_a_line_that_is_full_is_told_so_before_the_body_is_read(
+    db: Database, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    swamped, quiet = await open_show(db), await open_show(db)
+    headers = headers_of(await insert_user(db))
+
+    def is_swamped(_: GroupCommit, event_id: int) -> bool:
+        return event_id == swamped.event_id
+
+    monkeypatch.setattr(GroupCommit, "is_swamped", is_swamped)
+
+    async def hold(event_id: int) -> httpx.Response:
+        body = {"event_id": event_id, "seat_ids": [1]}
+        return await client.post("/bookings", json=body, headers=headers)
+
+    refused = [await hold(swamped.event_id) for _ in range(3)]
+
+    assert (await hold(quiet.event_id)).status_code == 201
+    assert {answer.status_code for answer in refused} == {503}
+    assert {answer.json()["type"] for answer in refused} == {"/problems/unavailable"}
+    assert refused[0].headers["retry-after"] == "1"
+    assert refused[0].headers["content-type"] == "application/problem+json"
+    # Answers are made once, and each gets headers of its own.
+    assert len({len(answer.headers.raw) for answer in refused}) == 1
+    assert len({answer.headers["x-request-id"] for answer in refused}) == 3

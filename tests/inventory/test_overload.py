@@ -55,6 +55,8 @@ async def test_a_line_that_has_stopped_turns_newcomers_away_at_once_and_is_trust
         with pytest.raises(Unavailable) as turned_away:
             await hold(sales, show.event_id, 2, seat_ids=[1])
 
+        assert sales.is_swamped(show.event_id)
+
     assert time.monotonic() - started < 0.1
     assert turned_away.value.retry_after > 0
     assert (await waiting).seat_ids == (0,)
@@ -83,3 +85,10 @@ async def test_whoever_hangs_up_while_waiting_is_not_decided_for(db: Database, s
     assert (await stays).seat_ids == (0,)
     await sales.submit(show.event_id, Expire())
     assert await show.count("bookings") == 2
+
+
+async def test_a_line_that_moves_is_not_swamped(db: Database, sales: GroupCommit):
+    show = await open_show(db)
+    assert not sales.is_swamped(show.event_id)
+    await hold(sales, show.event_id, 1, seat_ids=[0])
+    assert not sales.is_swamped(show.event_id)

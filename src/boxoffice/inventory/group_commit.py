@@ -34,9 +34,10 @@ QUEUE_COMMANDS_MAX = 5_000
 # of those who wait already, so that a line that has come to a stop does not fill up behind them.
 EXPECTED_SECONDS_MAX = 2.0
 
-# So many commands share one commit. More gains nothing (the commit is paid for already) and would
+# So many commands share one commit. Under a flood each of the ten awaits of a batch lets all requests that
+# have arrived go first: with 13,000 clients, 500 gave 0.16 of the goodput and 2,000 gave 0.44. More would
 # keep the other processes waiting for the lock.
-BATCH_COMMANDS_MAX = 500
+BATCH_COMMANDS_MAX = 2_000
 
 # A buyer who has waited this long is better told to try again than kept waiting.
 DEADLINE_SECONDS = 5.0
@@ -44,8 +45,9 @@ DEADLINE_SECONDS = 5.0
 # How often the lines are looked through for commands past their deadline, and for clients who hung up.
 DEADLINE_CHECK_SECONDS = 0.25
 
-# A command that has waited this long is worth watching whether its client is still there.
-WATCHED_SECONDS = 0.25
+# A command that has waited this long is worth watching whether its client is still there. It costs a task:
+# watching after 0.25 s took a third of the goodput from a server with 13,000 clients.
+WATCHED_SECONDS = 1.5
 
 # Of the time for a batch as it was remembered, and as the last one took, each counts half: a line that
 # was slow for a moment is trusted again after a few batches.
@@ -140,6 +142,14 @@ class GroupCommit:
         line.waiting.append(_Waiting(command, future, once))
         self._start(event_id, line)
         return await future
+
+    def is_swamped(self, event_id: int) -> bool:
+        """Whether one more command for this event would be turned away; counted as if it had been."""
+        line = self._lines.get(event_id)
+        if line is None or not line.is_too_long():
+            return False
+        metrics.TURNED_AWAY.labels("queue full").inc()
+        return True
 
     async def observe(self, event_id: int) -> Inventory:
         """The event's inventory as it is committed now, to be read at once and never written.
