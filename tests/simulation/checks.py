@@ -145,6 +145,26 @@ def check_answers(record: Record, sale: Sale, past: Past) -> None:
         _check_asked(asked.get(booking_id, []), happened, sale, booking_id)
 
 
+def check_repeats(record: Record, sale: Sale, past: Past) -> None:
+    """P10: of what was asked for under one key one was done, and all who are answered read of that one."""
+    by_key: dict[str, list[Ask]] = {}
+    for ask in record.of(sale.event_id):
+        if ask.key is not None:
+            by_key.setdefault(ask.key, []).append(ask)
+    for key, asks in by_key.items():
+        done = {ask.command.booking_id for ask in asks if isinstance(ask.command, Hold)} & {*past.bookings}
+        told = {
+            msgspec.json.encode(answer)
+            for ask in asks
+            for answer in (ask.answer, ask.replay)
+            if isinstance(answer, Held)
+        }
+        named = {msgspec.json.decode(text, type=Held).booking.id for text in told}
+        if len(done) > 1 or len(told) > 1 or not named <= done:
+            words = f"{len(done)} bookings and {len(told)} answers under the key of {key}"
+            _broken("P10", words, sale, next(iter(done | named)))
+
+
 def holder_of(change: Change) -> UUID:
     """The booking or the block that a change is about."""
     return change.block_id if isinstance(change, PlacesBlocked | PlacesReleased) else change.booking_id

@@ -51,6 +51,9 @@ class Ask(msgspec.Struct):
     command: Command
     poisoned: bool = False
     answer: Answer = Unknown("nobody answered")
+    # The idempotency key it came with, and what was told to have been done under it before.
+    key: str | None = None
+    replay: Answer | None = None
 
     @property
     def is_unknown(self) -> bool:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire, Held, Hold
 from boxoffice.kit.errors import Refusal, Unavailable
+from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.facts import take_fact
@@ -99,9 +100,26 @@ class Season:
         self.counts[step.kind] += 1
         self.world.record.note(step.number, 0 if everywhere else step.sale.event_id, words)
 
-    def ask(self, step: Step, process: Process, command: Command, *, poisoned: bool = False) -> None:
+    def pick_repeated(self, step: Step) -> tuple[str, Hold] | None:
+        """Now and then a hold that was asked for under a key before, and that key."""
+        asked = [
+            (ask.key, ask.command)
+            for ask in self.world.record.of(step.sale.event_id)
+            if ask.key is not None and isinstance(ask.command, Hold)
+        ]
+        return step.chance.choice(asked) if asked and step.chance.random() < 0.5 else None
+
+    def ask(
+        self,
+        step: Step,
+        process: Process,
+        command: Command,
+        *,
+        poisoned: bool = False,
+        key: str | None = None,
+    ) -> None:
         """Have a client ask, and go on."""
-        ask = Ask(step.number, process.name, step.sale.event_id, command, poisoned)
+        ask = Ask(step.number, process.name, step.sale.event_id, command, poisoned, key=key)
         self.world.record.asks.append(ask)
         task = process.call(self._answer(process, ask))
         self._track(task)
@@ -109,8 +127,9 @@ class Season:
             asyncio.get_running_loop().call_later(step.chance.random() * 0.01, task.cancel)
 
     async def _answer(self, process: Process, ask: Ask) -> None:
+        once = None if ask.key is None else Once(ask.event_id, "Hold", ask.key, [])
         try:
-            answer = await process.sales.submit(ask.event_id, ask.command)
+            answer = await process.sales.submit(ask.event_id, ask.command, once)
         except (Refusal, Unavailable) as error:
             answer = error
         except asyncio.CancelledError:
@@ -118,6 +137,8 @@ class Season:
             raise
         except Exception as error:  # noqa: BLE001  a checker says that nobody may be answered so
             answer = error
+        if once is not None and once.replayed:
+            ask.replay, answer = answer, Unknown("it is told what was done before")
         ask.answer = Unknown("its process was gone") if process.dead else answer
         self.counts[type(ask.answer).__name__] += 1
 
@@ -285,6 +306,7 @@ class Season:
         db, record = self.world.db, self.world.record
         past = await checks.read_past(db, sale)
         checks.check_answers(record, sale, past)
+        checks.check_repeats(record, sale, past)
         await checks.check_payments(db, self.world.bank, sale, past)
         await checks.check_tables(db, sale, past)
         await checks.check_journal(db, sale)

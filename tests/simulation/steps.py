@@ -40,6 +40,9 @@ _BUYERS_MAX = 7
 # So many holds one buyer asks for at once: they meet in one batch, and his limit is among them.
 _RUSH_HOLDS = 8
 
+# A client that hears nothing asks again, so many times at once.
+_REPEATS_MAX = 4
+
 # A fate comes true at most so many awaits from now: a batch has about twelve, so it may be this one,
 # the next one or the one after that.
 _AWAITS_MAX = 40
@@ -64,6 +67,7 @@ FAULTS = {
 _BUYING = {
     "hold": 40.0,
     "rush": 2.0,
+    "repeat": 4.0,
     "best": 8.0,
     "renew": 6.0,
     "exchange": 9.0,
@@ -111,6 +115,8 @@ async def do_step(season: "Season", step: Step) -> None:
             buyer_id = step.chance.randrange(1, _BUYERS_MAX + 1)
             for _ in range(_RUSH_HOLDS):
                 season.ask(step, process, msgspec.structs.replace(_hold(step), buyer_id=buyer_id))
+        case "repeat":
+            _repeat(season, step)
         case "pay":
             if booking := season.pick_booking(step):
                 season.begin_payment(step, process, booking)
@@ -118,6 +124,18 @@ async def do_step(season: "Season", step: Step) -> None:
             season.observe(step, process)
         case _:
             season.ask(step, process, _command(season, step), poisoned=step.kind == "poison")
+
+
+def _repeat(season: "Season", step: Step) -> None:
+    """One thing asked for again and again under one key, of several processes, now and in later steps.
+
+    Each request is a hold of its own to the process that hears it, as over HTTP.
+    """
+    again = season.pick_repeated(step)
+    key, hold = again or (f"step {step.number}", _hold(step))
+    for _ in range(step.chance.randrange(1, _REPEATS_MAX + 1)):
+        command = msgspec.structs.replace(hold, booking_id=new_id(step.sale.event_id))
+        season.ask(step, season.pick_process(step.chance), command, key=key)
 
 
 async def _trouble(season: "Season", step: Step, process: Process) -> None:
@@ -237,7 +255,8 @@ def _hold(step: Step) -> Hold:
     chance, hall = step.chance, step.sale.hall
     booking_id: UUID = new_id(step.sale.event_id)
     buyer_id = chance.randrange(1, _BUYERS_MAX + 1)
-    if step.kind == "best":
+    # Named seats are taken the second time; only the best there are could be had twice.
+    if step.kind in ("best", "repeat"):
         adjacent = chance.choice((Adjacent.REQUIRED, Adjacent.PREFERRED))
         best = BestAvailable(chance.randrange(1, 4), adjacent=adjacent)
         return Hold(booking_id, buyer_id, best=best, channel_key_hash=_key(chance))

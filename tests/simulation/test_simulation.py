@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from boxoffice.inventory import rules
+from boxoffice.inventory import repeats, rules
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
@@ -61,6 +61,17 @@ async def test_a_limit_that_forgets_the_batch_is_found(own_dsn: str, monkeypatch
     verdict = await run_plan(own_dsn, Plan(3, _STEPS_MAX, processes=1), lambda _: None)
 
     assert _promise(verdict) == "P9"
+
+
+async def test_a_key_that_is_forgotten_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
+    async def forget(_tx: object, _asked: object, _outcomes: object) -> None:
+        pass
+
+    monkeypatch.setattr(repeats, "remember_outcomes", forget)
+
+    verdict = await run_plan(own_dsn, Plan(11, _STEPS_MAX), lambda _: None)
+
+    assert _promise(verdict) == "P10"
 
 
 def test_the_seed_fixes_every_choice(db: Database):
