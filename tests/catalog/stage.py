@@ -42,8 +42,8 @@ class Person:
         headers = self.headers | {"Content-Type": "application/json"}
         return await self.client.post(path, content=text, headers=headers)
 
-    async def patch(self, path: str, body: Any) -> httpx.Response:
-        return await self.client.patch(path, json=body, headers=self.headers)
+    async def patch(self, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
+        return await self.client.patch(path, json=body, headers=self.headers | (headers or {}))
 
     async def delete(self, path: str) -> httpx.Response:
         return await self.client.delete(path, headers=self.headers)

@@ -16,9 +16,15 @@ from msgspec import ValidationError, convert, structs
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
-from boxoffice.catalog import event_changes, events, queries, seat_map_versions, venues
+from boxoffice.catalog import event_changes, event_tags, events, queries, seat_map_versions, venues
 from boxoffice.catalog.document import SeatMapDocument
-from boxoffice.catalog.event_changes import EventIsCancelled, EventIsPublished, FrozenOncePublished
+from boxoffice.catalog.event_changes import (
+    EventHasChanged,
+    EventIsCancelled,
+    EventIsPublished,
+    FrozenOncePublished,
+)
+from boxoffice.catalog.event_tags import IfMatch, IfNoneMatch
 from boxoffice.catalog.rows import EventFilter
 from boxoffice.catalog.schemas import (
     ROW_ID_MAX,
@@ -247,13 +253,23 @@ async def list_events(
     summary="See an event",
     tags=["Catalog"],
     dependencies=_VIEWER,
-    responses=documents(NotFound, NotSignedIn),
+    responses={
+        200: ResponseSpec(Event, description="The event; its `ETag` is for `If-Match` when you change it."),
+        304: ResponseSpec(None, description="You have it already."),
+        **documents(NotFound, NotSignedIn),
+    },
 )
 async def get_event(
-    event_id: _EventId, viewer: NamedDependency[Identity | None], db: NamedDependency[Database]
-) -> Event:
+    event_id: _EventId,
+    viewer: NamedDependency[Identity | None],
+    db: NamedDependency[Database],
+    if_none_match: IfNoneMatch = None,
+) -> Response[Event | None]:
     """Show an event; a draft only to its organizer."""
-    return await events.get_event(db, viewer, event_id)
+    event = await events.get_event(db, viewer, event_id)
+    if if_none_match is not None and event_tags.names(if_none_match, event.revision):
+        return Response(None, status_code=304, headers=event_tags.headers_of(event))
+    return Response(event, headers=event_tags.headers_of(event))
 
 
 @patch(
@@ -263,19 +279,23 @@ async def get_event(
     summary="Change an event",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled),
+    responses=documents(
+        *BODY_REFUSALS, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled, EventHasChanged
+    ),
 )
 async def update_event(
     event_id: _EventId,
     data: JSONBody[EventChange],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
-) -> Event:
-    """Change an event of yours; what is left out stays.
+    if_match: IfMatch = None,
+) -> Response[Event]:
+    """Change an event of yours; what is left out stays. With `If-Match`, nobody's change is lost.
 
     Once it is published, its seat map, currency, time zone, start and end are frozen: tickets say them.
     """
-    return await event_changes.update_event(db, user, event_id, data)
+    event = await event_changes.update_event(db, user, event_id, data, if_match=if_match)
+    return Response(event, headers=event_tags.headers_of(event))
 
 
 @delete(

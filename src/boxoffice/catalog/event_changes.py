@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import queries
+from boxoffice.catalog import event_tags, queries
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.event_rules import (
     faults_of_event,
@@ -39,15 +39,28 @@ class EventIsCancelled(Refusal, status=409):
     """The event is cancelled, and nothing about it can change."""
 
 
-async def update_event(db: Database, user: Identity, event_id: int, change: EventChange) -> Event:
-    """Change what is given and leave the rest. Raises `NotFound`, `InvalidInput`,
-    `FrozenOncePublished`, `EventIsCancelled`.
+class EventHasChanged(Refusal, status=412):
+    """The event has changed since you saw it, and nothing was done. Get it again, look at what is
+    different, and send your change with the new ETag in If-Match.
+    """
+
+    revision: int
+
+
+async def update_event(
+    db: Database, user: Identity, event_id: int, change: EventChange, *, if_match: str | None = None
+) -> Event:
+    """Change what is given and leave the rest; with `if_match`, only a revision that it names.
+
+    Raises `NotFound`, `InvalidInput`, `FrozenOncePublished`, `EventIsCancelled`, `EventHasChanged`.
     """
     async with db.transaction() as tx:
         locked = await lock_own_event(tx, user, event_id)
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         event = await get_any_event(tx, event_id)
+        if if_match is not None and not event_tags.names(if_match, event.revision):
+            raise EventHasChanged(revision=event.revision)
         if event.state is EventState.PUBLISHED:
             _refuse_frozen(event, change)
         columns = _changed(event, change)
