@@ -48,7 +48,7 @@ TAMPERING = {
     "a booking is added": (
         (
             "INSERT INTO bookings SELECT event_id, '00000000-0000-8000-8000-000000000000', buyer_id, state,"
-            " seat_ids, area_ids, amounts, total, currency, created_at, changed_at FROM bookings"
+            " seat_ids, area_ids, amounts, levies, total, currency, created_at, changed_at FROM bookings"
             " WHERE event_id = $1 AND state = 'CANCELLED'"
         ),
         "booking 00000000-*: expected no such booking, found one that is CANCELLED.",

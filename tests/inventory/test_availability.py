@@ -66,7 +66,9 @@ async def assert_document_is_true(client: httpx.AsyncClient, show: Show) -> None
     assert [area["places_left"] for area in document["areas"]] == [30 - taken[0], 5 - taken[1]]
     free = 60 - len(states) + 35 - sum(taken)
     price = {"amount": 2500, "currency": "EUR"}
-    assert document["categories"] == [{"category": "Any", "free": free, "price": price}]
+    assert document["categories"] == [
+        {"category": "Any", "free": free, "all_in_price": price, "price": price}
+    ]
 
 
 async def test_the_document_is_what_the_tables_say_whoever_changed_them(

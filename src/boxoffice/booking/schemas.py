@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from boxoffice.catalog.tariff import FeeMode, TaxMode
 from boxoffice.inventory.commands import Adjacent, BookingState
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
@@ -92,7 +93,10 @@ class NewExchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A seat (`seat_id`, zone, row, number) or one admission to an area (`area_id`, zone), with its price."""
+    """A seat (`seat_id`, zone, row, number) or one admission to an area (`area_id`, zone), with its price.
+
+    `all_in_price` has what it bears of fees and taxes added; it is left out where nothing is added.
+    """
 
     category: str
     price: Money
@@ -101,11 +105,30 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     row: str | None = None
     number: str | None = None
     area_id: int | None = None
+    all_in_price: Money | None = None
+
+
+class FeeView(msgspec.Struct, frozen=True):
+    """A fee that raises the total of a booking; those that the organizer bears are not shown."""
+
+    name: str
+    mode: FeeMode
+    amount: Money
+
+
+class TaxView(msgspec.Struct, frozen=True):
+    """A tax of a booking. ADDED raises the total; INCLUDED is part of prices and fees."""
+
+    name: str
+    mode: TaxMode
+    basis_points: int
+    amount: Money
 
 
 class BookingView(msgspec.Struct, frozen=True):
     """A booking. PENDING holds its places until `expires_at`; CONFIRMED has a ticket for each.
 
+    `subtotal` is the sum of the prices; with every fee and tax that is ADDED it is the `total`.
     `explanation` says why these seats were chosen, in the answer to a `best_available` request;
     `channel_id` is the sales channel it was held through.
     """
@@ -114,6 +137,9 @@ class BookingView(msgspec.Struct, frozen=True):
     event_id: int
     state: BookingState
     places: list[Place]
+    subtotal: Money
+    fees: list[FeeView]
+    taxes: list[TaxView]
     total: Money
     created_at: datetime
     expires_at: datetime | None

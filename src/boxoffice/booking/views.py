@@ -2,9 +2,13 @@
 
 from collections import OrderedDict
 
+import msgspec
+
 from boxoffice.booking.queries import BookingRow, get_seat_map_id
-from boxoffice.booking.schemas import BookingView, Place
+from boxoffice.booking.schemas import BookingView, FeeView, Place, TaxView
+from boxoffice.catalog.pricing import Levies, decode_levies
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.tariff import FeeMode
 from boxoffice.inventory.commands import Booking
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
@@ -34,26 +38,59 @@ async def view_of_row(db: Database, row: BookingRow) -> BookingView:
 def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | None = None) -> BookingView:
     currency = booking.currency
     seat_count = len(booking.seat_ids)
+    levies = None if booking.levies is None else decode_levies(booking.levies)
+    places = [
+        *[
+            _seat(seat_map, seat_id, Money(amount, currency))
+            for seat_id, amount in zip(booking.seat_ids, booking.amounts, strict=False)
+        ],
+        *[
+            _admission(seat_map, area_id, Money(amount, currency))
+            for area_id, amount in zip(booking.area_ids, booking.amounts[seat_count:], strict=True)
+        ],
+    ]
+    if levies is not None:
+        places = [
+            msgspec.structs.replace(
+                place, all_in_price=Money(place.price.amount + levies.added_to(index), currency)
+            )
+            for index, place in enumerate(places)
+        ]
     return BookingView(
         id=booking.id,
         event_id=booking.event_id,
         state=booking.state,
-        places=[
-            *[
-                _seat(seat_map, seat_id, Money(amount, currency))
-                for seat_id, amount in zip(booking.seat_ids, booking.amounts, strict=False)
-            ],
-            *[
-                _admission(seat_map, area_id, Money(amount, currency))
-                for area_id, amount in zip(booking.area_ids, booking.amounts[seat_count:], strict=True)
-            ],
-        ],
+        places=places,
+        subtotal=Money(sum(booking.amounts), currency),
+        fees=_fees(levies, currency),
+        taxes=_taxes(levies, currency),
         total=Money(booking.total, currency),
         created_at=booking.created_at,
         expires_at=booking.expires_at,
         explanation=explanation,
         channel_id=booking.channel_id,
     )
+
+
+def _fees(levies: Levies | None, currency: str) -> list[FeeView]:
+    return [
+        FeeView(name=each.fee.name, mode=each.fee.mode, amount=Money(each.sum, currency))
+        for each in (levies.fees if levies else ())
+        # What the organizer bears is no business of the buyer's.
+        if each.fee.mode is FeeMode.ADDED
+    ]
+
+
+def _taxes(levies: Levies | None, currency: str) -> list[TaxView]:
+    return [
+        TaxView(
+            name=each.tax.name,
+            mode=each.tax.mode,
+            basis_points=each.tax.basis_points,
+            amount=Money(each.sum, currency),
+        )
+        for each in (levies.taxes if levies else ())
+    ]
 
 
 def _seat(seat_map: SeatMap, seat_id: int, price: Money) -> Place:

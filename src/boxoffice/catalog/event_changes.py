@@ -13,11 +13,12 @@ from boxoffice.catalog.event_rules import (
     faults_of_sale_window,
     faults_of_start,
 )
-from boxoffice.catalog.events import get_any_event
+from boxoffice.catalog.events import get_any_event, update_tariff
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.rows import EventColumns, LockedEvent
 from boxoffice.catalog.schemas import Event, EventChange, EventState
 from boxoffice.catalog.seat_map_versions import decode_categories
+from boxoffice.catalog.tariff import faults_of_fees, faults_of_tax
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.postgres import Database, Transaction
 
@@ -66,7 +67,14 @@ async def update_event(
         columns = _changed(event, change)
         categories = await _categories_of(tx, event, columns)
         prices = _amounts_of(event) if change.prices is UNSET else change.prices
-        faults = [*faults_of_event(columns), *faults_of_prices(prices, categories)]
+        faults = [
+            *faults_of_event(columns),
+            *faults_of_prices(prices, categories),
+            *faults_of_fees([] if change.fees is UNSET else change.fees),
+            *faults_of_tax(
+                event.tax if change.tax is UNSET else change.tax, [each.name for each in categories]
+            ),
+        ]
         if event.state is EventState.PUBLISHED:
             faults += faults_of_offer(prices, categories)
         elif change.starts_at is not UNSET:
@@ -77,6 +85,7 @@ async def update_event(
         if change.prices is not UNSET:
             await queries.delete_prices(tx, event_id)
             await queries.insert_prices(tx, event_id, prices)
+        await update_tariff(tx, event_id, change.fees, change.tax)
         return await get_any_event(tx, event_id)
 
 

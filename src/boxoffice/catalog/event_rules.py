@@ -6,7 +6,7 @@ from datetime import datetime
 from boxoffice.catalog.codes import CURRENCIES, TIME_ZONES
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.rows import EventColumns
-from boxoffice.catalog.schemas import AMOUNT_MAX
+from boxoffice.catalog.tariff import AMOUNT_MAX
 from boxoffice.kit.errors import FieldError
 
 # Years outside are typing mistakes; the ends of the calendar cannot even be turned into UTC.

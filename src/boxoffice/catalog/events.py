@@ -1,13 +1,14 @@
 """Events: make, see, list."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import queries
+from boxoffice.catalog import price_queries, queries
 from boxoffice.catalog.event_rules import (
     YEAR_MAX,
     YEAR_MIN,
@@ -17,6 +18,7 @@ from boxoffice.catalog.event_rules import (
     is_storable,
 )
 from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.pricing import all_in_amount
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import (
     Event,
@@ -27,6 +29,7 @@ from boxoffice.catalog.schemas import (
     NewEvent,
 )
 from boxoffice.catalog.seat_map_versions import decode_categories
+from boxoffice.catalog.tariff import Fee, FeeMode, Tax, decode_tariff, faults_of_fees, faults_of_tax
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
 from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.money import Money
@@ -49,24 +52,32 @@ async def _create_event(tx: Transaction, user: Identity, event: NewEvent) -> Eve
     if place.categories is None:
         raise invalid("/seat_map_id", "The venue has no such seat map.")
     columns = _columns_of(event, place.time_zone)
+    categories = decode_categories(place.categories)
     faults = [
         *faults_of_event(columns),
         *faults_of_start(columns.starts_at, place.now),
-        *faults_of_prices(event.prices, decode_categories(place.categories)),
+        *faults_of_prices(event.prices, categories),
+        *faults_of_fees(event.fees),
+        *faults_of_tax(event.tax, [category.name for category in categories]),
     ]
     if faults:
         raise InvalidInput(errors=faults)
     event_id = await queries.insert_event(tx, user.user_id, columns)
     await queries.insert_prices(tx, event_id, event.prices)
+    if event.fees or event.tax:
+        await update_tariff(tx, event_id, event.fees, event.tax)
     return await get_any_event(tx, event_id)
 
 
 async def get_event(source: Source, viewer: Identity | None, event_id: int) -> Event:
-    """An event; a draft only for those who may change it. Raises `NotFound`."""
+    """An event; a draft, and fees that are absorbed, only for those who may change it. Raises `NotFound`."""
     event = await get_any_event(source, event_id)
-    if event.state is EventState.DRAFT and (viewer is None or not may_change(viewer, event.organizer_id)):
+    if viewer is not None and may_change(viewer, event.organizer_id):
+        return event
+    if event.state is EventState.DRAFT:
         raise NotFound
-    return event
+    shown = [fee for fee in event.fees if fee.mode is FeeMode.ADDED]
+    return msgspec.structs.replace(event, fees=shown)
 
 
 async def get_any_event(source: Source, event_id: int) -> Event:
@@ -75,6 +86,18 @@ async def get_any_event(source: Source, event_id: int) -> Event:
     if row is None:
         raise NotFound
     return _event(row)
+
+
+async def update_tariff(
+    tx: Transaction, event_id: int, fees: Sequence[Fee] | UnsetType, tax: Tax | UnsetType | None
+) -> None:
+    """Write the fees and the tax, each if it is given; the event's lock must be held, unless it is new."""
+    if fees is not UNSET:
+        await price_queries.update_fees(tx, event_id, msgspec.json.encode(fees).decode())
+    if tax is not UNSET:
+        await price_queries.update_tax(
+            tx, event_id, None if tax is None else msgspec.json.encode(tax).decode()
+        )
 
 
 async def list_events(
@@ -125,6 +148,7 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
 
 def _event(row: EventRow) -> Event:
     prices = msgspec.json.decode(row.prices, type=dict[str, int])
+    tariff = decode_tariff(row.fees, row.tax)
     return Event(
         id=row.id,
         organizer_id=row.organizer_id,
@@ -139,7 +163,13 @@ def _event(row: EventRow) -> Event:
         sale_starts_at=row.sale_starts_at,
         sale_ends_at=row.sale_ends_at,
         currency=row.currency,
+        all_in_prices={
+            name: Money(amount=all_in_amount(tariff, name, amount), currency=row.currency)
+            for name, amount in prices.items()
+        },
         prices={name: Money(amount=amount, currency=row.currency) for name, amount in prices.items()},
+        fees=list(tariff.fees) if tariff else [],
+        tax=tariff.tax if tariff else None,
         places_per_buyer_max=row.places_per_buyer_max,
         hold_seconds=row.hold_seconds,
         orphan_rule=row.orphan_rule,
@@ -151,6 +181,9 @@ def _event(row: EventRow) -> Event:
 
 
 def _summary(row: EventSummaryRow) -> EventSummary:
+    prices = msgspec.json.decode(row.prices, type=dict[str, int])
+    tariff = decode_tariff(row.fees, row.tax)
+    lowest = min([all_in_amount(tariff, name, amount) for name, amount in prices.items()], default=None)
     return EventSummary(
         id=row.id,
         organizer_id=row.organizer_id,
@@ -162,9 +195,7 @@ def _summary(row: EventSummaryRow) -> EventSummary:
         ends_at=row.ends_at,
         sale_starts_at=row.sale_starts_at,
         sale_ends_at=row.sale_ends_at,
-        lowest_price=(
-            None if row.lowest_amount is None else Money(amount=row.lowest_amount, currency=row.currency)
-        ),
+        lowest_price=None if lowest is None else Money(amount=lowest, currency=row.currency),
     )
 
 

@@ -230,7 +230,7 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
+               events.fees, events.tax, events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
                events.accessible_released_at, events.revision, events.created_at, events.published_at
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
@@ -252,7 +252,8 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
                   FROM event_prices WHERE event_id = events.id) AS prices,
                (SELECT coalesce(json_object_agg(encode(key_hash, 'hex'), json_build_object(
                            'id', id, 'sale_starts_at', sale_starts_at, 'sale_ends_at', sale_ends_at)), '{}')
-                  FROM channels WHERE event_id = events.id) AS channels
+                  FROM channels WHERE event_id = events.id) AS channels,
+               fees, tax
           FROM events
          WHERE id = $1
         """,
@@ -295,7 +296,9 @@ async def list_published_events(
                venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
                events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
                events.sale_ends_at, events.currency,
-               (SELECT min(amount) FROM event_prices WHERE event_id = events.id) AS lowest_amount
+               (SELECT coalesce(json_object_agg(category, amount), '{}')
+                  FROM event_prices WHERE event_id = events.id) AS prices,
+               events.fees, events.tax
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -328,7 +331,9 @@ async def list_own_events(
                venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
                events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
                events.sale_ends_at, events.currency,
-               (SELECT min(amount) FROM event_prices WHERE event_id = events.id) AS lowest_amount
+               (SELECT coalesce(json_object_agg(category, amount), '{}')
+                  FROM event_prices WHERE event_id = events.id) AS prices,
+               events.fees, events.tax
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id

@@ -43,7 +43,7 @@ class VenueWithMap(msgspec.Struct, frozen=True):
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """An event with its venue; `prices` is a JSON object of category to amount."""
+    """An event with its venue; `prices` is a JSON object of category to amount, `fees` and `tax` are JSON."""
 
     id: int
     organizer_id: int
@@ -62,6 +62,8 @@ class EventRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     prices: str
+    fees: str
+    tax: str | None
     places_per_buyer_max: int
     hold_seconds: int
     orphan_rule: OrphanRule
@@ -88,7 +90,9 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
     currency: str
-    lowest_amount: int | None
+    prices: str
+    fees: str
+    tax: str | None
 
 
 class EventColumns(msgspec.Struct, frozen=True):
@@ -138,7 +142,7 @@ class SeatMapAccess(msgspec.Struct, frozen=True):
 
 
 class SaleTermsRow(msgspec.Struct, frozen=True):
-    """The columns of `SaleTerms`; `prices` and `channels` are JSON objects."""
+    """The columns of `SaleTerms`; `prices`, `channels`, `fees` and `tax` are JSON."""
 
     id: int
     revision: int
@@ -155,3 +159,5 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     seat_map_id: int
     prices: str
     channels: str
+    fees: str
+    tax: str | None

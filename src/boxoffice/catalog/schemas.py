@@ -8,15 +8,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from boxoffice.catalog.document import CATEGORIES_MAX, CategoryPlaces
+from boxoffice.catalog.tariff import AMOUNT_MAX, Fee, Fees, Tax
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line, Prose
 
 # An envelope has room for this many between the name and the city.
 ADDRESS_LINES_MAX = 5
-
-# A hundred places at this price are still an integer that every JSON reader keeps exact (2**53).
-AMOUNT_MAX = 1_000_000_000_000
 
 # More is a group booking that somebody should talk about; it also bounds what one request can hold.
 PLACES_PER_BUYER_MAX = 100
@@ -147,10 +145,13 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule = OrphanRule.OFF
     accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
+    fees: Fees = []
+    tax: Tax | None = None
 
 
 class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change; a member that is left out stays. `prices` replaces all prices at once.
+    """What to change; a member that is left out stays. `prices` replaces all prices at once,
+    `fees` all fees. What is held already keeps the prices, fees and tax it was held with.
 
     Of a published event, `seat_map_id`, `currency`, `starts_at`, `ends_at` and `time_zone` stay as they
     are: people have bought these places, for this evening, with this money.
@@ -170,6 +171,8 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule | UnsetType = UNSET
     accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
+    fees: Fees | UnsetType = UNSET
+    tax: Tax | UnsetType | None = UNSET
 
 
 class EventVenue(msgspec.Struct, frozen=True):
@@ -182,7 +185,11 @@ class EventVenue(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read."""
+    """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read.
+
+    `all_in_prices` is what a buyer pays for one place of a category, fees and tax included; `prices` is
+    what they are made from. Only its organizer sees the fees that are ABSORBED.
+    """
 
     id: int
     organizer_id: int
@@ -197,7 +204,10 @@ class Event(msgspec.Struct, frozen=True):
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
     currency: str
+    all_in_prices: dict[str, Money]
     prices: dict[str, Money]
+    fees: list[Fee]
+    tax: Tax | None
     places_per_buyer_max: int
     hold_seconds: int
     orphan_rule: OrphanRule
@@ -208,7 +218,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class EventSummary(msgspec.Struct, frozen=True):
-    """A show as a list shows it. `lowest_price` is null while there are no prices."""
+    """A show as a list shows it. `lowest_price` is all-in; null while there are no prices."""
 
     id: int
     organizer_id: int

@@ -7,6 +7,7 @@ import msgspec
 
 from boxoffice.catalog import queries
 from boxoffice.catalog.schemas import EventState, OrphanRule
+from boxoffice.catalog.tariff import Tariff, decode_tariff
 from boxoffice.kit.postgres import Source
 
 
@@ -30,6 +31,7 @@ class SaleTerms(msgspec.Struct, frozen=True):
 
     `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts. Accessible seats
     are kept from general requests until `accessible_released_at`; None: they are sold like all others.
+    `tariff` None: there are no fees and no tax.
     """
 
     event_id: int
@@ -48,6 +50,7 @@ class SaleTerms(msgspec.Struct, frozen=True):
     prices: dict[str, int]
     # By the hash of its key: SHA-256, in hex.
     channels: dict[str, Channel] = {}
+    tariff: Tariff | None = None
 
     def window_of(self, channel_id: int | None) -> Window:
         """When this channel sells; None is everybody."""
@@ -79,6 +82,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         seat_map_id=row.seat_map_id,
         prices=msgspec.json.decode(row.prices, type=dict[str, int]),
         channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
+        tariff=decode_tariff(row.fees, row.tax),
     )
 
 

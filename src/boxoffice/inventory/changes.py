@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.pricing import Levies, total_of
+
 
 class BlockKind(StrEnum):
     """HOUSE: seats the house uses itself. KILL: nobody can sit there. ALLOTMENT: for somebody to sell."""
@@ -21,8 +23,9 @@ class BlockKind(StrEnum):
 class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaults=True):
     """A buyer holds these places until `expires_at`. `area_ids` has one entry an admission.
 
-    `amounts` has the price of each place in minor units, the seats first, then the areas. `channel_id` is
-    the sales channel it was held through, whose blocks it may have its seats from.
+    `amounts` has the price of each place in minor units, the seats first, then the areas; `levies` the fees
+    and taxes on them. `channel_id` is the sales channel it was held through, whose blocks it may have its
+    seats from.
     """
 
     booking_id: UUID
@@ -32,6 +35,12 @@ class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaul
     amounts: tuple[int, ...]
     expires_at: datetime
     channel_id: int | None = None
+    levies: Levies | None = None
+
+    @property
+    def total(self) -> int:
+        """What the booking costs altogether."""
+        return total_of(self.amounts, self.levies)
 
 
 class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", omit_defaults=True):
@@ -73,6 +82,12 @@ class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", o
     taken_seat_ids: tuple[int, ...] = ()
     taken_area_ids: tuple[int, ...] = ()
     blocked_seat_ids: tuple[int, ...] = ()
+    levies: Levies | None = None
+
+    @property
+    def total(self) -> int:
+        """What the booking costs from here on."""
+        return total_of(self.amounts, self.levies)
 
 
 class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_defaults=True):

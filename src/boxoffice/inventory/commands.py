@@ -21,7 +21,8 @@ class BookingState(StrEnum):
 class Booking(msgspec.Struct, frozen=True, gc=False):
     """A booking as its row has it. `amounts` prices each place: the seats first, then the areas.
 
-    Amounts are in minor units of `currency`; `area_ids` has one entry an admission.
+    Amounts are in minor units of `currency`; `area_ids` has one entry an admission. `levies` is the JSON of
+    its fees and taxes, see `catalog.pricing`; None where there are none.
     """
 
     event_id: int
@@ -37,6 +38,7 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     expires_at: datetime | None
     settled_payments: tuple[UUID, ...] = ()
     channel_id: int | None = None
+    levies: str | None = None
 
 
 class Adjacent(StrEnum):

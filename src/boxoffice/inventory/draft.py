@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.pricing import PricedPlace, encode_levies, price_place
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
@@ -134,6 +135,13 @@ class Draft:
             *[prices[seat_map.areas[area_id].category] for area_id in area_ids],
         )
 
+    def places_priced(self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> list[PricedPlace]:
+        """Each place with its price, fees and tax as they are now, the seats first."""
+        seat_map, terms = self.inventory.seat_map, self.inventory.terms
+        names = [seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids]
+        names += [seat_map.areas[area_id].category for area_id in area_ids]
+        return [price_place(terms.tariff, name, terms.prices[name]) for name in names]
+
     def area_deltas(self) -> dict[int, int]:
         """By how much each area's count changes; areas that end where they began are left out."""
         return {area_id: delta for area_id, delta in self._area_deltas.items() if delta}
@@ -160,7 +168,8 @@ class Draft:
                 seat_ids=change.seat_ids,
                 area_ids=change.area_ids,
                 amounts=change.amounts,
-                total=sum(change.amounts),
+                total=change.total,
+                levies=encode_levies(change.levies),
             )
         )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.pricing import encode_levies
 from boxoffice.inventory.commands import Booking, BookingState
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.postgres import Source, Transaction
@@ -130,7 +131,7 @@ async def list_pending_bookings(tx: Transaction, event_id: int) -> list[Booking]
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments, channel_id
+               created_at, expires_at, settled_payments, channel_id, levies
           FROM bookings
          WHERE event_id = $1 AND state = 'PENDING'
         """,
@@ -164,7 +165,7 @@ async def list_bookings_by_id(source: Source, event_id: int, booking_ids: Sequen
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments, channel_id
+               created_at, expires_at, settled_payments, channel_id, levies
           FROM bookings
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
@@ -245,10 +246,11 @@ async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: 
         """
         UPDATE bookings AS booking
            SET seat_ids = edited.seat_ids::integer[], area_ids = edited.area_ids::integer[],
-               amounts = edited.amounts::bigint[], total = edited.total,
+               amounts = edited.amounts::bigint[], total = edited.total, levies = edited.levies::json,
                expires_at = edited.expires_at, changed_at = $2
-          FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
-            AS edited (id, seat_ids, area_ids, amounts, total, expires_at)
+          FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
+                      $9::text[])
+            AS edited (id, seat_ids, area_ids, amounts, total, expires_at, levies)
          WHERE booking.event_id = $1 AND booking.id = edited.id AND booking.id = ANY ($3::uuid[])
            AND booking.state = 'PENDING'
         """,
@@ -260,6 +262,7 @@ async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: 
         [_array(booking.amounts) for booking in bookings],
         [booking.total for booking in bookings],
         [booking.expires_at for booking in bookings],
+        [booking.levies for booking in bookings],
     )
 
 
@@ -293,13 +296,16 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         """
         WITH booked AS (
             INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
-                                  currency, created_at, changed_at, expires_at, ticket_count, channel_id)
+                                  currency, created_at, changed_at, expires_at, ticket_count, channel_id,
+                                  levies)
             SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[],
                    amounts::bigint[], total, $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
-                   CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END, channel_id
+                   CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END, channel_id,
+                   levies::json
               FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $10::bigint[], $11::timestamptz[], $18::integer[])
-                AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id)
+                          $10::bigint[], $11::timestamptz[], $18::integer[], $19::text[])
+                AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id,
+                        levies)
         ), claimed AS (
             INSERT INTO claims (event_id, seat_id, booking_id)
             SELECT $1, seat_id, booking_id
@@ -321,7 +327,7 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         [_array(change.area_ids) for change, _ in held],
         [_array(change.amounts) for change, _ in held],
         draft.inventory.terms.currency,
-        [sum(change.amounts) for change, _ in held],
+        [change.total for change, _ in held],
         [change.expires_at for change, _ in held],
         list(draft.claimed),
         list(draft.claimed.values()),
@@ -330,6 +336,7 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         row.hash,
         row.next_expiry_at,
         [change.channel_id for change, _ in held],
+        [encode_levies(change.levies) for change, _ in held],
     )
 
 

@@ -10,6 +10,16 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.pricing import (
+    PricedPlace,
+    booking_fees_before,
+    booking_fees_of,
+    decode_levies,
+    encode_levies,
+    levy,
+    priced_before,
+    total_of,
+)
 from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.block_rules import decide_block, release_all
 from boxoffice.inventory.changes import (
@@ -143,11 +153,21 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     if refusal is not None:
         return refusal
     amounts = draft.prices_of(seat_ids, command.area_ids)
-    total = sum(amounts)
+    levies = None
+    if terms.tariff is not None:
+        levies = levy(draft.places_priced(seat_ids, command.area_ids), booking_fees_of(terms.tariff))
+    total = total_of(amounts, levies)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
         BookingHeld(
-            command.booking_id, command.buyer_id, seat_ids, command.area_ids, amounts, expires_at, channel_id
+            command.booking_id,
+            command.buyer_id,
+            seat_ids,
+            command.area_ids,
+            amounts,
+            expires_at,
+            channel_id,
+            levies,
         )
     )
     if total == 0:
@@ -165,6 +185,7 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
         created_at=now,
         expires_at=expires_at if total else None,
         channel_id=channel_id,
+        levies=encode_levies(levies),
     )
     return Held(booking, explanation)
 
@@ -183,7 +204,10 @@ def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refus
 
 
 def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking | Refusal:
-    """Give places back and take others in one step; what is taken costs what it costs now."""
+    """Give places back and take others in one step; what is taken costs what it costs now.
+
+    Fees for the whole booking are those it was held with, over what it has afterwards.
+    """
     booking = _pending(draft, command.booking_id, command.buyer_id)
     if isinstance(booking, Refusal):
         return booking
@@ -210,22 +234,25 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         return refusal
     if not kept and not taken.count:
         return NothingLeftToHold()
-    seats = [(seat, amount) for seat, area, amount in kept if area is None and seat is not None]
-    areas = [(area, amount) for _, area, amount in kept if area is not None]
-    prices = draft.prices_of(taken.seat_ids, taken.area_ids)
-    seats += zip(taken.seat_ids, prices, strict=False)
-    areas += zip(taken.area_ids, prices[len(taken.seat_ids) :], strict=True)
+    seats = [(seat, priced) for seat, area, priced in kept if area is None and seat is not None]
+    areas = [(area, priced) for _, area, priced in kept if area is not None]
+    new = draft.places_priced(taken.seat_ids, taken.area_ids)
+    seats += zip(taken.seat_ids, new, strict=False)
+    areas += zip(taken.area_ids, new[len(taken.seat_ids) :], strict=True)
+    places = [priced for _, priced in (*seats, *areas)]
+    levied = None if booking.levies is None else decode_levies(booking.levies)
     change = BookingExchanged(
         booking_id=booking.id,
         buyer_id=booking.buyer_id,
         seat_ids=tuple([seat for seat, _ in seats]),
         area_ids=tuple([area for area, _ in areas]),
-        amounts=tuple([amount for _, amount in (*seats, *areas)]),
+        amounts=tuple([priced.price for priced in places]),
         freed_seat_ids=command.give_seat_ids,
         freed_area_ids=command.give_area_ids,
         taken_seat_ids=command.take_seat_ids,
         taken_area_ids=command.take_area_ids,
         blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
+        levies=levy(places, booking_fees_before(levied)),
     )
     draft.exchange(change)
     return draft.booking(booking.id) or NotFound()
@@ -322,15 +349,14 @@ def _pending(draft: Draft, booking_id: UUID, buyer_id: int) -> Booking | Refusal
 
 def _without(
     booking: Booking, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]
-) -> list[tuple[int | None, int | None, int]] | Refusal:
-    """The booking's places as (seat, area, amount), less these; refused when it does not have them."""
+) -> list[tuple[int | None, int | None, PricedPlace]] | Refusal:
+    """The booking's places as (seat, area, price), less these; refused when it does not have them."""
     seats = len(booking.seat_ids)
-    left: list[tuple[int | None, int | None, int]] = [
-        *[(seat, None, amount) for seat, amount in zip(booking.seat_ids, booking.amounts, strict=False)],
-        *[
-            (None, area, amount)
-            for area, amount in zip(booking.area_ids, booking.amounts[seats:], strict=True)
-        ],
+    levies = None if booking.levies is None else decode_levies(booking.levies)
+    priced = [priced_before(levies, amount, index) for index, amount in enumerate(booking.amounts)]
+    left: list[tuple[int | None, int | None, PricedPlace]] = [
+        *[(seat, None, price) for seat, price in zip(booking.seat_ids, priced, strict=False)],
+        *[(None, area, price) for area, price in zip(booking.area_ids, priced[seats:], strict=True)],
     ]
     missing_seats = [seat for seat in seat_ids if seat not in booking.seat_ids]
     missing_areas = [

@@ -1,5 +1,7 @@
 """Money: integer minor units and a currency, never a float."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 # ISO 4217, the currencies whose minor unit is not a hundredth.
@@ -24,3 +26,35 @@ def in_words(amount: int, currency: str) -> str:
     decimals = 3 if currency in _WITH_THREE_DECIMALS else 2
     whole, part = divmod(abs(amount), 10**decimals)
     return f"{'-' if amount < 0 else ''}{whole:,}.{part:0{decimals}} {currency}"
+
+
+# Rates are counted in these: 1900 basis points are 19 %, and 10,000 are all of it.
+BASIS_POINTS = 10_000
+
+
+def portion(amount: int, basis_points: int) -> int:
+    """So many basis points of an amount, half a minor unit rounded up: 1900 of 105 are 20."""
+    return (amount * basis_points + BASIS_POINTS // 2) // BASIS_POINTS
+
+
+def contained(amount: int, basis_points: int) -> int:
+    """What of an amount was added by a rate, half a minor unit rounded up: 1900 in 119 are 19."""
+    whole = BASIS_POINTS + basis_points
+    return (2 * amount * basis_points + whole) // (2 * whole)
+
+
+def split(amount: int, weights: Sequence[int]) -> list[int]:
+    """An amount in parts in proportion to these weights, of which one must be above 0.
+
+    The parts add up to the amount, each is less than 1 beside its exact share, and no weight is no
+    part. What is no more than the sum of the weights has no part that is more than its weight.
+    """
+    whole = sum(weights)
+    parts: list[int] = []
+    weighed = given = 0
+    for weight in weights:
+        weighed += weight
+        until_here = amount * weighed // whole
+        parts.append(until_here - given)
+        given = until_here
+    return parts

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from boxoffice.catalog.pricing import all_in_amount
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
@@ -29,10 +30,14 @@ _CHANGED = re.compile(rb"[^\0]")
 
 
 class CategoryLeft(msgspec.Struct, frozen=True):
-    """How many places of a category nobody holds or has, seats and admissions, and what one costs."""
+    """How many places of a category nobody holds or has, seats and admissions, and what one costs.
+
+    `all_in_price` is what a buyer pays for one, fees and tax included.
+    """
 
     category: str
     free: int
+    all_in_price: Money
     price: Money
 
 
@@ -161,6 +166,9 @@ def categories_left(picture: Picture, indexes: Iterable[int]) -> list[CategoryLe
         CategoryLeft(
             category=name,
             free=picture.category_left[index],
+            all_in_price=Money(
+                amount=all_in_amount(terms.tariff, name, terms.prices[name]), currency=terms.currency
+            ),
             price=Money(amount=terms.prices[name], currency=terms.currency),
         )
         for index in indexes

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.pricing import encode_levies
 from boxoffice.inventory.changes import Change
 from boxoffice.inventory.commands import BookingState
 from boxoffice.inventory.journal.queries import BookingRow
@@ -19,6 +20,8 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     amounts: tuple[int, ...]
+    total: int
+    levies: str | None
     expires_at: datetime | None
     payments: tuple[UUID, ...]
 
@@ -52,6 +55,10 @@ class Ledger:
         self.touched.add(booking_id)
         before = self.bookings.get(booking_id)
         amounts = getattr(change, "amounts", before.amounts if before else ())
+        total = getattr(change, "total", before.total if before else 0)
+        levies = before.levies if before else None
+        if hasattr(change, "levies"):
+            levies = encode_levies(getattr(change, "levies"))  # noqa: B009  the kinds that price have it
         payments = before.payments if before else ()
         if (payment_id := getattr(change, "payment_id", None)) is not None:
             payments = (*payments, payment_id)
@@ -63,6 +70,8 @@ class Ledger:
                 held.seat_ids,
                 held.area_ids,
                 amounts,
+                total,
+                levies,
                 held.expires_at,
                 payments,
             )
@@ -73,6 +82,8 @@ class Ledger:
                 getattr(change, "seat_ids"),  # noqa: B009
                 getattr(change, "area_ids"),  # noqa: B009
                 amounts,
+                total,
+                levies,
                 None,
                 payments,
             )
@@ -93,6 +104,8 @@ class Ledger:
             ("seats", booked.seat_ids, row.seat_ids),
             ("areas", booked.area_ids, row.area_ids),
             ("amounts", booked.amounts, row.amounts),
+            ("total", booked.total, row.total),
+            ("fees and taxes", booked.levies, row.levies),
             ("end of the hold", booked.expires_at, row.expires_at),
             ("settled payments", sorted(booked.payments), sorted(row.settled_payments)),
             ("valid tickets", tickets, row.valid_tickets),

@@ -46,6 +46,8 @@ class BookingRow(msgspec.Struct, frozen=True):
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     amounts: tuple[int, ...]
+    total: int
+    levies: str | None
     expires_at: datetime | None
     settled_payments: tuple[UUID, ...]
     valid_tickets: int
@@ -165,7 +167,8 @@ async def list_bookings_after(
     return await source.list(
         BookingRow,
         """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, expires_at, settled_payments,
+        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, expires_at,
+               settled_payments,
                (SELECT count(*)
                   FROM tickets
                  WHERE tickets.event_id = bookings.event_id AND tickets.booking_id = bookings.id
@@ -188,7 +191,8 @@ async def list_these_bookings(
     return await source.list(
         BookingRow,
         """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, expires_at, settled_payments,
+        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, expires_at,
+               settled_payments,
                (SELECT count(*)
                   FROM tickets
                  WHERE tickets.event_id = bookings.event_id AND tickets.booking_id = bookings.id

@@ -70,6 +70,8 @@ def upgrade() -> None:
         hold_seconds         integer NOT NULL,
         orphan_rule          text NOT NULL DEFAULT 'OFF',
         accessible_released_at timestamptz,
+        fees                 json NOT NULL DEFAULT '[]',
+        tax                  json,
         revision             integer NOT NULL DEFAULT 1,
         channels_made        integer NOT NULL DEFAULT 0,
         created_at           timestamptz NOT NULL DEFAULT now(),

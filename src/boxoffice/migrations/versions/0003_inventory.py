@@ -29,7 +29,8 @@ def upgrade() -> None:
     ) WITH (fillfactor = 50)
     """)
     # A place is a seat or one admission to an area; `amounts` has the price of each place, the
-    # seats first, then the areas, in the order of the two arrays.
+    # seats first, then the areas, in the order of the two arrays. `levies` has what each place bears
+    # of fees and taxes, in the same order; NULL when there are none.
     op.execute("""
     CREATE TABLE bookings (
         event_id         bigint NOT NULL,
@@ -39,6 +40,7 @@ def upgrade() -> None:
         seat_ids         integer[] NOT NULL,
         area_ids         integer[] NOT NULL,
         amounts          bigint[] NOT NULL,
+        levies           json,
         total            bigint NOT NULL,
         currency         text NOT NULL,
         created_at       timestamptz NOT NULL,
@@ -55,6 +57,7 @@ def upgrade() -> None:
         CONSTRAINT a_booking_has_places_and_each_has_its_price
             CHECK (cardinality(amounts) > 0
                    AND cardinality(amounts) = cardinality(seat_ids) + cardinality(area_ids)),
+        CONSTRAINT a_total_is_not_negative CHECK (total >= 0),
         CONSTRAINT a_confirmed_booking_has_one_ticket_for_every_place
             CHECK (ticket_count = CASE state WHEN 'CONFIRMED' THEN cardinality(amounts) ELSE 0 END)
     ) WITH (fillfactor = 85)

@@ -1,0 +1,13 @@
+"""SQL of what an event charges besides its prices."""
+
+from boxoffice.kit.postgres import Transaction
+
+
+async def update_fees(tx: Transaction, event_id: int, fees: str) -> None:
+    """Replace all fees of an event, as JSON; its revision is counted up by whoever changes it."""
+    await tx.execute("UPDATE events SET fees = $2::json WHERE id = $1", event_id, fees)
+
+
+async def update_tax(tx: Transaction, event_id: int, tax: str | None) -> None:
+    """Replace the tax of an event, as JSON; None takes it away."""
+    await tx.execute("UPDATE events SET tax = $2::json WHERE id = $1", event_id, tax)

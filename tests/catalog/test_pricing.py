@@ -1,0 +1,150 @@
+"""Fees and taxes by the minor unit: the parts always add up to the whole."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxoffice.catalog.pricing import (
+    Levies,
+    all_in_amount,
+    booking_fees_before,
+    booking_fees_of,
+    decode_levies,
+    encode_levies,
+    levy,
+    price_place,
+    priced_before,
+    total_of,
+)
+from boxoffice.catalog.tariff import AMOUNT_MAX, FEES_MAX, Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
+from boxoffice.kit.money import BASIS_POINTS, contained, portion, split
+
+_amounts = st.one_of(st.integers(0, 300), st.integers(0, AMOUNT_MAX))
+_shares = st.integers(1, BASIS_POINTS)
+
+
+@st.composite
+def fees(draw: st.DrawFn) -> Fee:
+    mode = draw(st.sampled_from(FeeMode))
+    is_share = draw(st.booleans())
+    return Fee(
+        name=draw(st.text("abc", min_size=1, max_size=3)),
+        per=draw(st.sampled_from(FeePer)),
+        mode=mode,
+        amount=None if is_share else draw(st.integers(1, AMOUNT_MAX)),
+        basis_points=draw(_shares) if is_share else None,
+        is_taxed=mode is FeeMode.ABSORBED or draw(st.booleans()),
+    )
+
+
+_taxes = st.builds(
+    Tax,
+    name=st.just("VAT"),
+    mode=st.sampled_from(TaxMode),
+    basis_points=st.integers(0, BASIS_POINTS),
+    basis_points_of=st.dictionaries(st.sampled_from(["A", "B"]), st.integers(0, BASIS_POINTS)),
+)
+_tariffs = st.builds(
+    Tariff,
+    fees=st.lists(fees(), max_size=4, unique_by=lambda fee: fee.name),
+    tax=st.none() | _taxes,
+)
+_places = st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), _amounts), min_size=1, max_size=5)
+
+
+def levied(tariff: Tariff, places: list[tuple[str, int]]) -> Levies | None:
+    """What a booking of these places bears."""
+    return levy([price_place(tariff, *place) for place in places], booking_fees_of(tariff))
+
+
+@given(_tariffs, _places)
+def test_what_the_places_bear_adds_up_to_the_total(tariff: Tariff, places: list[tuple[str, int]]):
+    prices = [price for _, price in places]
+    levies = levied(tariff, places)
+    total = total_of(prices, levies)
+
+    if levies is None:
+        assert total == sum(prices)
+        return
+    all_in = [price + levies.added_to(index) for index, price in enumerate(prices)]
+    assert sum(all_in) == total
+    assert total == sum(prices) + sum(each.sum for each in (*levies.fees, *levies.taxes) if each.is_added)
+    assert all(amount is None or amount >= 0 for each in levies.fees for amount in each.amounts)
+    assert all(amount is None or amount >= 0 for each in levies.taxes for amount in each.amounts)
+    absorbed = [
+        sum(each.amounts[index] or 0 for each in levies.fees if not each.is_added)
+        for index in range(len(places))
+    ]
+    assert all(part <= price for part, price in zip(absorbed, prices, strict=True))
+    assert total < 2**63
+
+
+@given(_tariffs, st.lists(st.sampled_from(["A", "B"]), min_size=1, max_size=4))
+def test_what_is_free_stays_free(tariff: Tariff, categories: list[str]):
+    places = [(category, 0) for category in categories]
+
+    assert total_of([0] * len(places), levied(tariff, places)) == 0
+
+
+@given(_tariffs, _places)
+def test_a_row_says_again_what_a_booking_was_priced_at(tariff: Tariff, places: list[tuple[str, int]]):
+    levies = levied(tariff, places)
+    text = encode_levies(levies)
+    if text is None:
+        return
+    read = decode_levies(text)
+
+    assert read == levies
+    again = [priced_before(read, price, index) for index, (_, price) in enumerate(places)]
+    assert levy(again, booking_fees_before(read)) == levies
+
+
+@given(_amounts, st.lists(st.integers(0, AMOUNT_MAX), min_size=1, max_size=8).filter(any))
+def test_a_split_loses_nothing(amount: int, weights: list[int]):
+    parts = split(amount, weights)
+
+    assert sum(parts) == amount
+    assert all(part >= 0 for part in parts)
+    assert all(part == 0 for part, weight in zip(parts, weights, strict=True) if weight == 0)
+    if amount <= sum(weights):
+        assert all(part <= weight for part, weight in zip(parts, weights, strict=True))
+
+
+@given(_amounts, st.integers(0, BASIS_POINTS))
+def test_a_tax_that_is_added_is_found_again_in_the_sum(amount: int, basis_points: int):
+    tax = portion(amount, basis_points)
+
+    assert abs(contained(amount + tax, basis_points) - tax) <= 1
+
+
+@pytest.mark.parametrize(
+    ("tariff", "price", "all_in"),
+    [
+        (Tariff([], None), 1000, 1000),
+        (Tariff([Fee("Service", FeePer.TICKET, FeeMode.ADDED, amount=150)], None), 1000, 1150),
+        (Tariff([Fee("Service", FeePer.TICKET, FeeMode.ADDED, basis_points=250)], None), 1010, 1035),
+        (Tariff([Fee("Service", FeePer.TICKET, FeeMode.ABSORBED, amount=150)], None), 1000, 1000),
+        (Tariff([], Tax("VAT", TaxMode.INCLUDED, 1900)), 1190, 1190),
+        (Tariff([], Tax("VAT", TaxMode.ADDED, 1900)), 1000, 1190),
+        (Tariff([], Tax("VAT", TaxMode.ADDED, 1900, {"A": 700})), 1000, 1070),
+        (
+            Tariff(
+                [Fee("Postage", FeePer.BOOKING, FeeMode.ADDED, amount=100, is_taxed=False)],
+                Tax("VAT", TaxMode.ADDED, 1000),
+            ),
+            1000,
+            1200,
+        ),
+        (Tariff([Fee("Service", FeePer.TICKET, FeeMode.ADDED, amount=150)], None), 0, 0),
+    ],
+)
+def test_known_prices_all_in(tariff: Tariff, price: int, all_in: int):
+    assert all_in_amount(tariff, "A", price) == all_in
+
+
+def test_the_largest_booking_there_can_be_is_still_an_exact_number():
+    """A hundred places at the highest price, all fees at their highest, all of it taxed at 100 %."""
+    fees = [Fee(f"Fee {n}", FeePer.TICKET, FeeMode.ADDED, amount=AMOUNT_MAX) for n in range(FEES_MAX)]
+    tariff = Tariff(fees, Tax("VAT", TaxMode.ADDED, BASIS_POINTS))
+
+    assert total_of([AMOUNT_MAX] * 100, levied(tariff, [("A", AMOUNT_MAX)] * 100)) < 2**53
