@@ -244,3 +244,8 @@ def test_the_doctor_says_what_is_wrong_without_telling_secrets(empty: Path):
 )
 def test_passwords_in_a_database_url_are_masked(url: str, shown: str):
     assert masked("database_url", url) == shown
+
+
+@pytest.mark.parametrize("name", ["stripe_secret_key", "stripe_webhook_secret"])
+def test_the_keys_of_a_provider_are_masked(name: str):
+    assert masked(name, "sk_test_123") == "(11 characters)"

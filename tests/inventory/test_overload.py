@@ -6,7 +6,7 @@ import time
 import pytest
 
 from boxoffice.inventory import group_commit
-from boxoffice.inventory.commands import Expire
+from boxoffice.inventory.commands import Booking, Cancel, Expire
 from boxoffice.inventory.group_commit import (
     BATCH_COMMANDS_MAX,
     DEADLINE_SECONDS,
@@ -47,7 +47,7 @@ async def test_a_line_that_has_stopped_turns_newcomers_away_at_once_and_is_trust
 ):
     monkeypatch.setattr(group_commit, "EXPECTED_SECONDS_MAX", 0.2)
     show = await open_show(db)
-    await hold(sales, show.event_id, 1, seat_ids=[39])
+    first = await hold(sales, show.event_id, 1, seat_ids=[39])
     async with locked_by_somebody_else(db, show.event_id):
         waiting = asyncio.create_task(hold(sales, show.event_id, 1, seat_ids=[0]))
         await asyncio.sleep(0.3)
@@ -56,10 +56,14 @@ async def test_a_line_that_has_stopped_turns_newcomers_away_at_once_and_is_trust
             await hold(sales, show.event_id, 2, seat_ids=[1])
 
         assert sales.is_swamped(show.event_id)
+        leaves = asyncio.create_task(sales.submit(show.event_id, Cancel(first.id, 1)))
+        await asyncio.sleep(0)
+        assert not leaves.done(), "who gives seats up is not turned away"
 
     assert time.monotonic() - started < 0.1
     assert turned_away.value.retry_after > 0
     assert (await waiting).seat_ids == (0,)
+    assert isinstance(await leaves, Booking)
     assert (await hold(sales, show.event_id, 2, seat_ids=[1])).seat_ids == (1,)
     assert await show.count("bookings") == 3
 
@@ -92,3 +96,18 @@ async def test_a_line_that_moves_is_not_swamped(db: Database, sales: GroupCommit
     assert not sales.is_swamped(show.event_id)
     await hold(sales, show.event_id, 1, seat_ids=[0])
     assert not sales.is_swamped(show.event_id)
+
+
+async def test_reports_have_a_limit_of_their_own(
+    db: Database, sales: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(group_commit, "PATIENT_COMMANDS_MAX", 2)
+    show = await open_show(db)
+    first = await hold(sales, show.event_id, 1, seat_ids=[39])
+    async with locked_by_somebody_else(db, show.event_id):
+        cancels = [asyncio.create_task(sales.submit(show.event_id, Cancel(first.id, 1))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await sales.submit(show.event_id, Cancel(first.id, 1))
+
+    assert len(await asyncio.gather(*cancels)) == 2

@@ -58,7 +58,7 @@ async def test_a_stream_tells_of_what_another_process_did_within_a_second(
     assert held.data == {
         "version": 1,
         "held": [3, 7],
-        "categories": [{"category": "Any", "free": 42, "price": price}],
+        "categories": [{"category": "Any", "free": 42, "all_in_price": price, "price": price}],
         "areas": [{"area_id": 0, "places_left": 4}],
     }
     assert (sold.id, states_in(sold)) == ("2", {3: "sold", 7: "sold"})

@@ -12,7 +12,7 @@ from boxoffice.kit.postgres import Database
 PATH = "/api/v1/bookings"
 
 # Which event a body is about, before anybody has the time to read the body.
-_EVENT_ID = re.compile(rb'"event_id"\s*:\s*(\d{1,10})')
+_EVENT_ID = re.compile(rb'"event_id"\s*:\s*(\d{1,10})(?!\d)')
 
 
 def lean_hold(db: Database, sales: GroupCommit) -> LeanRoute:

@@ -85,6 +85,8 @@ def masked(name: str, value: object) -> str:
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     if name == "secret":
         return "the development secret" if text == DEVELOPMENT_SECRET else f"({len(text)} characters)"
+    if name in {"stripe_secret_key", "stripe_webhook_secret"} and text:
+        return f"({len(text)} characters)"
     if name == "database_url" and text:
         # The password ends at the last @ before the path, however it is spelt.
         text = re.sub(r"(?<=//)([^:@/]*):[^/?]*@", r"\1:***@", text)

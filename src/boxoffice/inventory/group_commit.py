@@ -16,7 +16,7 @@ import structlog
 from boxoffice.inventory import batch, repeats
 from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
-from boxoffice.inventory.commands import Command, Expire, Outcome
+from boxoffice.inventory.commands import Cancel, Command, Confirm, Expire, Outcome, Release, Withdraw
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.queries import News
 from boxoffice.inventory.rules import decide
@@ -29,6 +29,9 @@ from boxoffice.kit.postgres import Database, Transaction
 
 # Half a second of work at the rate one process decides: a longer line would only make everybody late.
 QUEUE_COMMANDS_MAX = 5_000
+
+# Reports and cancellations are let in so far: a report for each of four lines of holds, at once.
+PATIENT_COMMANDS_MAX = 20_000
 
 # Who would wait longer than this, as batches go at the moment, is told so at once. Less than the deadline
 # of those who wait already, so that a line that has come to a stop does not fill up behind them.
@@ -59,6 +62,11 @@ INVENTORIES_MAX = 200
 _log = structlog.get_logger()
 
 
+# Money that came, and places that are given up: those who hold seats must not compete with those who would
+# like some, so these are let in beyond the line of the others.
+_PATIENT = (Confirm, Cancel, Withdraw, Release, Expire)
+
+
 class _Waiting:
     """A command in line, and whoever waits for its outcome."""
 
@@ -69,7 +77,8 @@ class _Waiting:
         self.future = future
         self.once = once
         self.since = time.monotonic()
-        self.client = client_gone.get()
+        # What a provider reports counts whether it waits for our answer or not.
+        self.client = None if isinstance(command, _PATIENT) else client_gone.get()
 
 
 class _Line:
@@ -135,7 +144,8 @@ class GroupCommit:
         line = self._lines.get(event_id)
         if line is None:
             line = self._lines[event_id] = _Line()
-        if line.is_too_long():
+        is_patient = isinstance(command, _PATIENT)
+        if len(line.waiting) >= PATIENT_COMMANDS_MAX if is_patient else line.is_too_long():
             metrics.TURNED_AWAY.labels("queue full").inc()
             raise Unavailable("Too many people want this at once. Try again shortly.")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
