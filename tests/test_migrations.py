@@ -33,8 +33,8 @@ async def test_two_processes_may_migrate_one_empty_database_at_once(postgres: Em
 
 
 async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgres, db: Database):
-    await db.find(str, "CREATE DATABASE from_the_future")
-    dsn = postgres.dsn.replace("/boxoffice?", "/from_the_future?")
+    await db.find(str, "CREATE DATABASE from_tomorrow")
+    dsn = postgres.dsn.replace("/boxoffice?", "/from_tomorrow?")
     await asyncio.to_thread(migrate, dsn)
     future = Database(dsn, connections_max=1)
     await future.open()
@@ -44,7 +44,7 @@ async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgr
 
     with pytest.raises(SetupError, match="9999"):
         await asyncio.to_thread(migrate, dsn)
-    await db.find(str, "DROP DATABASE from_the_future")
+    await db.find(str, "DROP DATABASE from_tomorrow")
 
 
 def test_a_dba_can_read_all_of_it_beforehand():

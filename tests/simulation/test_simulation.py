@@ -58,9 +58,13 @@ async def test_a_limit_that_forgets_the_batch_is_found(own_dsn: str, monkeypatch
 
     monkeypatch.setattr(Draft, "places_of", places_before)
 
-    verdict = await run_plan(own_dsn, Plan(3, _STEPS_MAX, processes=1), lambda _: None)
-
-    assert _promise(verdict) == "P9"
+    # Whether a buyer's eight holds meet in one batch is a matter of time, too: one seed in two finds it.
+    for seed in range(3, 9):
+        verdict = await run_plan(own_dsn, Plan(seed, _STEPS_MAX, processes=1), lambda _: None)
+        if verdict.broken is not None:
+            assert _promise(verdict) == "P9"
+            return
+    pytest.fail("nothing was found")
 
 
 async def test_a_key_that_is_forgotten_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):

@@ -64,9 +64,7 @@ async def change_block(
     """Change what is given. Raises `NotFound`, `InvalidInput`."""
     await _get_own_event(db, user, event_id)
     _check_moment(change)
-    now = next((row.places() for row in await list_blocks(db, event_id) if row.id == block_id), None)
-    if now is None:
-        raise NotFound
+    now = await _get_block(db, event_id, block_id)
     return await _ask(
         sales,
         event_id,
@@ -85,6 +83,7 @@ async def release_places(
     """Give places up. Raises `NotFound`, `NotInThisBlock`, `InvalidInput`."""
     await _get_own_event(db, user, event_id)
     _check(given.seat_ids, given.areas)
+    await _get_block(db, event_id, block_id)
     return await _ask(sales, event_id, Release(block_id, tuple(given.seat_ids), _pairs(given.areas)))
 
 
@@ -92,6 +91,14 @@ async def list_own_blocks(db: Database, user: Identity, event_id: int) -> list[B
     """The event's blocks, the oldest first; those whose time is over, too, until they are tidied up."""
     await _get_own_event(db, user, event_id)
     return [_view(row.places()) for row in await list_blocks(db, event_id)]
+
+
+async def _get_block(db: Database, event_id: int, block_id: UUID) -> BlockedPlaces:
+    """The block as it is stored; asked before the event's line, which would open an inventory for nothing."""
+    for row in await list_blocks(db, event_id):
+        if row.id == block_id:
+            return row.places()
+    raise NotFound
 
 
 async def _get_own_event(db: Database, user: Identity, event_id: int) -> None:
