@@ -339,3 +339,14 @@ async def test_a_show_serves_many_events_at_once(db: Database, sales: GroupCommi
 
     for show in shows:
         await show.check_promises()
+
+
+async def test_who_names_a_booking_opens_no_inventory(db: Database, sales: GroupCommit):
+    show = await open_show(db)
+
+    with pytest.raises(NotFound):
+        await sales.submit(show.event_id, Cancel(new_id(show.event_id), 1))
+
+    opened = "SELECT count(*) FROM inventories WHERE event_id = $1"
+    assert await db.get(int, opened, show.event_id) == 0
+    assert (await hold(sales, show.event_id, 1, seat_ids=[0])).seat_ids == (0,)

@@ -54,11 +54,18 @@ class Decided(msgspec.Struct, frozen=True):
 Consequence = Callable[[Transaction, Decided], Awaitable[None]]
 
 
-async def lock_event(tx: Transaction, event_id: int) -> queries.LockedInventory:
-    """Take the event's turn, opening its inventory at its first sale. Raises `NotFound`."""
+async def lock_event(
+    tx: Transaction, event_id: int, opens: Callable[[], bool] = lambda: True
+) -> queries.LockedInventory:
+    """Take the event's turn, opening its inventory at its first sale. Raises `NotFound`.
+
+    `opens` says whether those who ask could begin a sale; whoever names a booking could not.
+    """
     locked = await queries.lock_inventory(tx, event_id)
     if locked is not None:
         return locked
+    if not opens():
+        raise NotFound
     terms = await find_sale_terms(tx, event_id)
     if terms is None or terms.state is EventState.DRAFT:
         raise NotFound

@@ -10,13 +10,25 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
 from boxoffice.inventory import batch, repeats
 from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
-from boxoffice.inventory.commands import Cancel, Command, Confirm, Expire, Outcome, Release, Withdraw
+from boxoffice.inventory.commands import (
+    Block,
+    Cancel,
+    Command,
+    Confirm,
+    Expire,
+    Hold,
+    Outcome,
+    Release,
+    Withdraw,
+)
+from boxoffice.inventory.expectation import expected_wait
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.queries import News
 from boxoffice.inventory.rules import decide
@@ -100,20 +112,14 @@ class _Line:
         if self.running is None:
             return False
         running_for = time.monotonic() - self.batch_since
-        return expected_wait(len(self.waiting), self.batch_seconds, running_for) > EXPECTED_SECONDS_MAX
+        return (
+            expected_wait(len(self.waiting) // BATCH_COMMANDS_MAX, self.batch_seconds, running_for)
+            > EXPECTED_SECONDS_MAX
+        )
 
     def remember(self, seconds: float) -> None:
         """A batch took so long, the wait for the lock included."""
         self.batch_seconds += _LAST_BATCH_COUNTS * (seconds - self.batch_seconds)
-
-
-def expected_wait(waiting: int, batch_seconds: float, running_for: float) -> float:
-    """How long one more command would wait, in seconds.
-
-    Batches take as long as they did lately, or as long as the one in flight has taken already: should
-    that one never end, nobody joins those who wait for it.
-    """
-    return (1 + waiting // BATCH_COMMANDS_MAX) * max(batch_seconds, running_for)
 
 
 class GroupCommit:
@@ -255,7 +261,7 @@ class GroupCommit:
         """Decide and commit `taken`, or, when it is empty, whoever is in line once the lock is ours."""
         started = time.perf_counter()
         async with self._db.transaction() as tx:
-            locked = await batch.lock_event(tx, event_id)
+            locked = await batch.lock_event(tx, event_id, partial(_open, line, taken))
             if not taken:
                 taken += _take(line)
             fresh, repeated = await _tell_repeats_apart(tx, taken)
@@ -323,6 +329,13 @@ async def _tell_repeats_apart(
         waiting: outcome for waiting, outcome in zip(keyed, found, strict=True) if outcome is not None
     }
     return [waiting for waiting in taken if waiting not in repeated], repeated
+
+
+def _open(line: _Line, taken: list[_Waiting]) -> bool:
+    """Whether any of those who are taken, or else of those in line by now, could begin a sale."""
+    if not taken:
+        taken += _take(line)
+    return not taken or any(isinstance(waiting.command, Hold | Block | Expire) for waiting in taken)
 
 
 def _follow(inventory: Inventory, news: Sequence[News]) -> bool:
