@@ -22,6 +22,7 @@ from boxoffice.catalog import channels_api as channels
 from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
+from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import (
@@ -110,7 +111,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
         lambda headers: find_identity(headers, of_accounts["tokens"]),
     )
-    app.asgi_handler = EveryRequest(door, log_requests=settings.log_requests)
+    addresses = ClientAddresses(read_networks(settings.trusted_proxies))
+    app.asgi_handler = EveryRequest(door, addresses=addresses, log_requests=settings.log_requests)
     return app
 
 

@@ -18,6 +18,7 @@ from litestar.typing import FieldDefinition
 
 from boxoffice.kit import metrics
 from boxoffice.kit.client import client_gone, gone_of
+from boxoffice.kit.client_address import ClientAddresses
 from boxoffice.kit.logs import request_id
 from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
 
@@ -116,10 +117,13 @@ def _allow(methods: Iterable[str]) -> Callable[[Scope], Response[None]]:
 
 
 class EveryRequest:
-    """ASGI middleware: gives the request its id, measures it, adds the headers every answer has."""
+    """ASGI middleware: gives the request its id and its client's address, measures it, adds the headers every
+    answer has.
+    """
 
-    def __init__(self, app: ASGIApp, *, log_requests: bool) -> None:
+    def __init__(self, app: ASGIApp, *, addresses: ClientAddresses, log_requests: bool) -> None:
         self.app = app
+        self.addresses = addresses
         self.log_requests = log_requests
         self.prefix = secrets.token_hex(6)
         self.numbers = itertools.count(1)
@@ -128,6 +132,7 @@ class EveryRequest:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        self.addresses.note(scope)
         current = self._id_of(scope)
         token = request_id.set(current)
         client = client_gone.set(gone_of(receive))

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from boxoffice.kit.client_address import read_networks
 from boxoffice.kit.errors import SetupError
 
 # Known to everybody who can read this file: good for a demo, refused in production.
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     public_url: str = "http://localhost:8000"
+    trusted_proxies: str | None = None
     # One process per core is right for CPU-bound work; two is what the smallest machine has.
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_inside: bool = True
@@ -131,6 +133,12 @@ def _check(settings: Settings) -> None:
             f"BOXOFFICE_PUBLIC_URL is {settings.public_url!r}: expected the address buyers use, "
             "without a path, such as https://tickets.example.org."
         )
+    try:
+        read_networks(settings.trusted_proxies)
+    except ValueError as error:
+        raise SetupError(
+            f"BOXOFFICE_TRUSTED_PROXIES: {error}; expected networks such as 10.0.0.0/8,fd00::/8."
+        ) from None
     url = settings.database_url
     if url is not None and not re.match(r"postgres(ql)?://", url):
         raise SetupError(
