@@ -145,8 +145,9 @@ async def open_show(
                   FROM venue RETURNING id
             ), event AS (
                 INSERT INTO events (organizer_id, seat_map_id, title, state, currency, time_zone, starts_at,
-                                    places_per_buyer_max, hold_seconds)
-                SELECT $1, id, 'An evening', $5, 'EUR', 'Europe/Berlin', now() + interval '30 days', $6, $7
+                                    places_per_buyer_max, hold_seconds, cancelled_at)
+                SELECT $1, id, 'An evening', $5::text, 'EUR', 'Europe/Berlin', now() + interval '30 days', $6,
+                       $7, CASE $5::text WHEN 'CANCELLED' THEN now() END
                   FROM map RETURNING id
             ), price AS (
                 INSERT INTO event_prices (event_id, category, amount) SELECT id, 'Any', $8 FROM event

@@ -19,6 +19,7 @@ from boxoffice.booking import api as booking
 from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
+from boxoffice.catalog import event_life_api as event_life
 from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
@@ -38,7 +39,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
-from boxoffice.payments import sandbox_api
+from boxoffice.payments import cancellation_api, sandbox_api
 from boxoffice.payments.lean import lean_payments
 from boxoffice.tickets import api as tickets
 from boxoffice.tickets.parts import ticket_parts
@@ -48,9 +49,11 @@ _ROUTES = [
     *accounts.routes,
     *catalog.routes,
     *channels.routes,
+    *event_life.routes,
     *inventory.routes,
     *booking.routes,
     *payments.routes,
+    *cancellation_api.routes,
     *tickets.routes,
 ]
 

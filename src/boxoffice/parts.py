@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
+from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
@@ -13,6 +14,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import record_decided
 from boxoffice.payments.provider import Providers
+from boxoffice.payments.refunds import owe_refunds
 from boxoffice.payments.sandbox import Sandbox
 from boxoffice.tickets.issue import issue_tickets
 
@@ -28,7 +30,9 @@ class Parts:
         self.dsn = dsn
         self.db = Database(dsn, connections_max=settings.database_connections)
         self.outbound = Outbound()
-        self.sales = GroupCommit(self.db, [_issue_or_void_tickets, record_decided])
+        self.sales = GroupCommit(
+            self.db, [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off]
+        )
         self.availability = LiveAvailability(self.db, self.sales)
         self.desk = Desk(self.db)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None

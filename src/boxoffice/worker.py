@@ -6,14 +6,17 @@ from functools import partial
 
 import structlog
 
+from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
+from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.idempotency import forget_old_keys
 from boxoffice.kit.jobs import Handler, run_jobs
+from boxoffice.kit.pace import Pace
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
-from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
+from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
 
 # Nobody waits for the sweeper: an expired hold is free for the next buyer without it.
@@ -28,7 +31,8 @@ _log = structlog.get_logger()
 async def run_background(parts: Parts) -> None:
     """Work until cancelled; outages are waited out."""
     handlers: dict[str, Handler] = {
-        REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers),
+        REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers, Pace(REFUNDS_PER_SECOND)),
+        CANCEL_EVENT_JOB: partial(call_off, parts.db, parts.sales),
         CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),
     }
     if parts.sandbox is not None:

@@ -28,6 +28,7 @@ EXCEPTIONS = {
     "Refresh": "has its own protection: the same token within ten seconds is the same refresh",
     "LogOut": "twice is the same as once",
     "PublishEvent": "twice is the same as once",
+    "CancelEvent": "twice is the same as once",
     "CreateChannel": "its answer has the channel's key, a secret of which only a hash is stored",
     "RotateChannelKey": "its answer has the channel's key; the last rotation counts",
     "ReleasePlaces": "twice is the same as once: what is released is not in the block any more",

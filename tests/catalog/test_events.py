@@ -150,7 +150,9 @@ async def test_a_cancelled_event_is_seen_and_stays_as_it_is(
     event = await organizer.has_event()
     path = f"/events/{event['id']}"
     async with db.transaction() as tx:
-        await tx.execute("UPDATE events SET state = 'CANCELLED' WHERE id = $1", event["id"])
+        await tx.execute(
+            "UPDATE events SET state = 'CANCELLED', cancelled_at = now() WHERE id = $1", event["id"]
+        )
 
     answers = [
         await organizer.patch(path, {"title": "Back"}),

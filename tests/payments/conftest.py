@@ -1,6 +1,6 @@
 """A buyer with a held booking, over HTTP in process."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from uuid import UUID
 
 import httpx
@@ -11,6 +11,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
 from shows import Show, insert_user, open_show
 
 
@@ -48,3 +49,19 @@ def basket(db: Database, client: httpx.AsyncClient) -> Holder:
         return Basket(show, buyer_id, UUID(answer.json()["id"]), headers)
 
     return hold
+
+
+@pytest.fixture
+async def parts(dsn: str) -> AsyncGenerator[Parts]:
+    """The parts of one process."""
+    made = Parts(Settings(), dsn)
+    async with made.running():
+        yield made
+
+
+@pytest.fixture
+async def rival(dsn: str) -> AsyncGenerator[Parts]:
+    """The parts of another."""
+    made = Parts(Settings(), dsn)
+    async with made.running():
+        yield made

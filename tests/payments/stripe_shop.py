@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from boxoffice.kit.pace import Pace
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.captures import CaptureDue, carry_out_capture
@@ -68,7 +69,7 @@ class Shop:
     async def give_back(self, payment_id: str) -> None:
         """The job that gives back."""
         payload = msgspec.json.encode(RefundDue(payment_id=UUID(payment_id)))
-        await carry_out_refund(self.parts.db, self.parts.providers, payload)
+        await carry_out_refund(self.parts.db, self.parts.providers, Pace(1_000), payload)
 
     async def ask(self, payment_id: str) -> None:
         """Ask Stripe, as if the time for this payment had come."""

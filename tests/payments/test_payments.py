@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from boxoffice.kit.keys import derive_key
+from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
@@ -242,7 +243,7 @@ async def test_money_for_places_that_are_gone_is_refunded_by_the_job(
 
         for _ in range(2):
             job = msgspec.json.encode(RefundDue(payment_id=UUID(payment["id"])))
-            await carry_out_refund(db, parts.providers, job)
+            await carry_out_refund(db, parts.providers, Pace(1_000), job)
 
         assert await state_of(client, held, payment) == ("EXPIRED", "REFUNDED")
         assert (await parts.sandbox.get_checkout(_token(payment))).state == "REFUNDED"

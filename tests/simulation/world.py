@@ -12,6 +12,7 @@ import msgspec
 
 from boxoffice.kit import metrics
 from boxoffice.kit.jobs import run_jobs
+from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
 from simulation.bank import Bank
@@ -70,7 +71,9 @@ async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
     worker_db = Database(dsn, connections_max=2)
     await worker_db.open()
     providers = world.processes[0].providers
-    jobs = asyncio.create_task(run_jobs(dsn, {REFUND_JOB: partial(carry_out_refund, worker_db, providers)}))
+    jobs = asyncio.create_task(
+        run_jobs(dsn, {REFUND_JOB: partial(carry_out_refund, worker_db, providers, Pace(1_000))})
+    )
     try:
         yield world
     finally:

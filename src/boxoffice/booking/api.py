@@ -154,7 +154,7 @@ async def cancel(
     tags=["Bookings"],
     security=[{"access_token": []}],
     status_code=200,
-    responses=documents(NotSignedIn, NotFound, BookingIsOver, HeldLongEnough),
+    responses=documents(NotSignedIn, NotFound, BookingIsOver, HeldLongEnough, EventCancelled),
 )
 async def renew(
     db: NamedDependency[Database],

@@ -14,6 +14,7 @@ from boxoffice.inventory.blocks.queries import delete_block, insert_block, list_
 from boxoffice.inventory.changes import Change, PaymentReturned, encode_changes
 from boxoffice.inventory.commands import (
     Booking,
+    CallOff,
     Cancel,
     Command,
     Confirm,
@@ -144,6 +145,9 @@ async def find_named_bookings(
         for command in commands
         if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw)
     }
+    for command in commands:
+        if isinstance(command, CallOff):
+            named.update(command.booking_ids)
     if not named:
         return {}
     return {booking.id: booking for booking in await queries.list_bookings_by_id(tx, event_id, list(named))}

@@ -3,11 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
+from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.changes import PlacesBlocked, PlacesReleased
 from boxoffice.inventory.commands import Block, BlockedPlaces, ChangeBlock, Release
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.offer import Places, unknown_places
-from boxoffice.inventory.refusals import AreaLeft, AreasFull, NotInThisBlock, SeatsTaken, TooManyBlocks
+from boxoffice.inventory.refusals import (
+    AreaLeft,
+    AreasFull,
+    EventCancelled,
+    NotInThisBlock,
+    SeatsTaken,
+    TooManyBlocks,
+)
 from boxoffice.kit.errors import NotFound, Refusal, invalid
 
 # Enough for a hall whose every row is somebody's; each is a row that a cold load reads.
@@ -102,6 +110,8 @@ def _release(
 
 def _blocking_refusal(draft: Draft, command: Block, now: datetime) -> Refusal | None:
     """Whether the house may keep these places: they are there, free, and kept until some time to come."""
+    if draft.inventory.terms.state is EventState.CANCELLED:
+        return EventCancelled()
     area_ids = tuple([area_id for area_id, _ in command.areas])
     if refusal := unknown_places(draft, Places(command.seat_ids, area_ids, accessible=True)):
         return refusal

@@ -195,7 +195,30 @@ class Expire(msgspec.Struct, frozen=True):
     """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
 
 
-Command = Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Block | ChangeBlock | Release | Expire
+class CallOff(msgspec.Struct, frozen=True, gc=False):
+    """Cancel these bookings of a cancelled event, paid or not, and end its blocks. Answer: `CalledOff`."""
+
+    booking_ids: tuple[UUID, ...]
+
+
+class CalledOff(msgspec.Struct, frozen=True, gc=False):
+    """How many bookings were cancelled, which of them were confirmed, and how many places are still had."""
+
+    count: int
+    confirmed_ids: tuple[UUID, ...]
+    places_left: int
+
+
+Command = (
+    Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Block | ChangeBlock | Release | Expire | CallOff
+)
+
+# What may begin an event's sale; what names a booking could not, there is none.
+OPENING = (Hold, Block, Expire, CallOff)
+
+# Money that came, and places that are given up: those who hold seats must not compete with those who would
+# like some, so these are let in beyond the line of the others.
+PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff)
 
 
 class PaymentOutcome(StrEnum):
@@ -206,4 +229,4 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | None
+Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | None

@@ -122,6 +122,10 @@ class Draft:
         """How many places this buyer holds or has."""
         return self.inventory.places_of.get(buyer_id, 0) + self._places[buyer_id]
 
+    def places_had(self) -> int:
+        """How many places of the event somebody holds or has."""
+        return sum(self.inventory.places_of.values()) + sum(self._places.values())
+
     def booking(self, booking_id: UUID) -> Booking | None:
         """The booking as this batch has left it so far; only those handed in are known."""
         return self._bookings.get(booking_id)

@@ -17,17 +17,7 @@ import structlog
 from boxoffice.inventory import batch, repeats
 from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
-from boxoffice.inventory.commands import (
-    Block,
-    Cancel,
-    Command,
-    Confirm,
-    Expire,
-    Hold,
-    Outcome,
-    Release,
-    Withdraw,
-)
+from boxoffice.inventory.commands import OPENING, PATIENT, Command, Expire, Outcome
 from boxoffice.inventory.expectation import expected_wait
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.queries import News
@@ -74,11 +64,6 @@ INVENTORIES_MAX = 200
 _log = structlog.get_logger()
 
 
-# Money that came, and places that are given up: those who hold seats must not compete with those who would
-# like some, so these are let in beyond the line of the others.
-_PATIENT = (Confirm, Cancel, Withdraw, Release, Expire)
-
-
 class _Waiting:
     """A command in line, and whoever waits for its outcome."""
 
@@ -90,7 +75,7 @@ class _Waiting:
         self.once = once
         self.since = time.monotonic()
         # What a provider reports counts whether it waits for our answer or not.
-        self.client = None if isinstance(command, _PATIENT) else client_gone.get()
+        self.client = None if isinstance(command, PATIENT) else client_gone.get()
 
 
 class _Line:
@@ -150,7 +135,7 @@ class GroupCommit:
         line = self._lines.get(event_id)
         if line is None:
             line = self._lines[event_id] = _Line()
-        is_patient = isinstance(command, _PATIENT)
+        is_patient = isinstance(command, PATIENT)
         if len(line.waiting) >= PATIENT_COMMANDS_MAX if is_patient else line.is_too_long():
             metrics.TURNED_AWAY.labels("queue full").inc()
             raise Unavailable("Too many people want this at once. Try again shortly.")
@@ -335,7 +320,7 @@ def _open(line: _Line, taken: list[_Waiting]) -> bool:
     """Whether any of those who are taken, or else of those in line by now, could begin a sale."""
     if not taken:
         taken += _take(line)
-    return not taken or any(isinstance(waiting.command, Hold | Block | Expire) for waiting in taken)
+    return not taken or any(isinstance(waiting.command, OPENING) for waiting in taken)
 
 
 def _follow(inventory: Inventory, news: Sequence[News]) -> bool:

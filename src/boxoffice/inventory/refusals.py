@@ -123,6 +123,10 @@ class EventCancelled(Refusal, status=409):
     """This event was cancelled; nothing more is sold."""
 
 
+class EventTakesPlace(Refusal, status=409):
+    """This event is not cancelled: its bookings stay."""
+
+
 class BookingIsOver(Refusal, status=409):
     """This booking cannot be changed any more; `state` says why."""
 

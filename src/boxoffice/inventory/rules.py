@@ -22,8 +22,8 @@ from boxoffice.catalog.pricing import (
 )
 from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.block_rules import decide_block, release_all
+from boxoffice.inventory.cancel_rules import decide_call_off, decide_cancel, decide_withdraw
 from boxoffice.inventory.changes import (
-    BookingCancelled,
     BookingConfirmed,
     BookingExchanged,
     BookingExpired,
@@ -35,6 +35,7 @@ from boxoffice.inventory.commands import (
     Block,
     Booking,
     BookingState,
+    CallOff,
     Cancel,
     ChangeBlock,
     Command,
@@ -62,10 +63,10 @@ from boxoffice.inventory.offer import (
 )
 from boxoffice.inventory.refusals import (
     BookingIsOver,
+    EventCancelled,
     HeldLongEnough,
     NothingLeftToHold,
     NotYourPlaces,
-    PaidBookingIsFinal,
 )
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit.errors import NotFound, Refusal
@@ -125,6 +126,8 @@ def _decide_one(  # noqa: PLR0911  one for each command
             return decide_withdraw(draft, command)
         case Block() | ChangeBlock() | Release():
             return decide_block(draft, command, now)
+        case CallOff():
+            return decide_call_off(draft, command)
         case Expire():
             return None
 
@@ -195,6 +198,8 @@ def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refus
     booking = _pending(draft, command.booking_id, command.buyer_id)
     if isinstance(booking, Refusal):
         return booking
+    if draft.inventory.terms.state is EventState.CANCELLED:
+        return EventCancelled()
     duration = timedelta(seconds=draft.inventory.terms.hold_seconds)
     expires_at = min(now + duration, booking.created_at + RENEWED_HOLDS_MAX * duration)
     if booking.expires_at is not None and expires_at <= booking.expires_at:
@@ -273,6 +278,8 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
     reason = None
     if (payment.amount, payment.currency) != (booking.total, booking.currency):
         reason = "The amount is not the booking's."
+    elif draft.inventory.terms.state is EventState.CANCELLED:
+        reason = "The event is cancelled."
     elif booking.state not in (BookingState.PENDING, BookingState.EXPIRED):
         reason = f"The booking is {booking.state}."
     elif booking.state is BookingState.EXPIRED:
@@ -291,45 +298,6 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
         )
     )
     return PaymentOutcome.CONFIRMED
-
-
-def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Refusal:
-    """Free the places of a pending booking, or of a free one until the show begins."""
-    booking = draft.booking(command.booking_id)
-    if booking is None or booking.buyer_id != command.buyer_id:
-        return NotFound()
-    if booking.state is BookingState.CANCELLED:
-        return booking
-    confirmed = booking.state is BookingState.CONFIRMED
-    if confirmed and booking.total > 0:
-        return PaidBookingIsFinal()
-    if booking.state is BookingState.EXPIRED or (confirmed and now >= draft.inventory.terms.starts_at):
-        return BookingIsOver(state=booking.state)
-    draft.release(
-        BookingCancelled(
-            booking.id,
-            booking.buyer_id,
-            booking.seat_ids,
-            booking.area_ids,
-            confirmed,
-            draft.back_in_blocks(booking.seat_ids),
-        )
-    )
-    return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
-
-
-def decide_withdraw(draft: Draft, command: Withdraw) -> Booking | Refusal:
-    """Take the places of a booking back whose money turned out not to be there."""
-    booking = draft.booking(command.booking_id)
-    if booking is None or command.payment_id not in booking.settled_payments:
-        return NotFound()
-    if booking.state is not BookingState.CONFIRMED:
-        return booking
-    back = draft.back_in_blocks(booking.seat_ids)
-    draft.release(
-        BookingCancelled(booking.id, booking.buyer_id, booking.seat_ids, booking.area_ids, True, back)
-    )
-    return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
 def _expire(draft: Draft, booking_id: UUID) -> None:

@@ -5,7 +5,7 @@ tried again for ever, ever more slowly: what must happen in the end does.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -42,6 +42,21 @@ async def enqueue(
     """Have the job done once the transaction has committed, and `delay` after that."""
     queries = Queries(AsyncpgDriver(tx.connection))  # pyright: ignore[reportArgumentType]  a pool's proxy is a connection
     await queries.enqueue(name, msgspec.json.encode(payload), execute_after=delay)
+
+
+async def enqueue_all(
+    tx: Transaction, name: str, jobs: Sequence[tuple[msgspec.Struct, timedelta | None]]
+) -> None:
+    """Have many jobs of one kind done, each with its delay, for the price of one statement."""
+    if not jobs:
+        return
+    queries = Queries(AsyncpgDriver(tx.connection))  # pyright: ignore[reportArgumentType]  see above
+    await queries.enqueue(
+        [name] * len(jobs),
+        [msgspec.json.encode(payload) for payload, _ in jobs],
+        [0] * len(jobs),
+        execute_after=[delay for _, delay in jobs],
+    )
 
 
 async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:

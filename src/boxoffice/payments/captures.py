@@ -37,6 +37,9 @@ async def carry_out_capture(db: Database, sales: GroupCommit, providers: Provide
     try:
         await providers.get_remote(payment.provider).capture(payment)
     except NotCapturable:
+        if await queries.find_due_capture(db, event_id, payment_id) is None:
+            # Its event was cancelled meanwhile, and the refund let the authorisation go.
+            return
         _log.error("authorised money is gone, its booking is cancelled", payment_id=str(payment_id))
         metrics.CAPTURES_LOST.inc()
         await sales.submit(event_id, Withdraw(payment.booking_id, payment_id))

@@ -12,7 +12,7 @@ from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Transaction
-from boxoffice.payments import queries
+from boxoffice.payments import queries, refund_queries
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import Fact, FactKind
@@ -91,7 +91,7 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
     reasons = {
         change.payment_id: change.reason for change in decided.changes if isinstance(change, PaymentReturned)
     }
-    await queries.insert_refunds(
+    await refund_queries.insert_refunds(
         tx,
         decided.event_id,
         [payment.payment_id for payment in returned],

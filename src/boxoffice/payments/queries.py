@@ -41,7 +41,8 @@ class NewPaymentRow(msgspec.Struct, frozen=True):
 
 
 class Payable(msgspec.Struct, frozen=True):
-    """What paying needs to know of a booking; a hold whose time is over shows as EXPIRED.
+    """What paying needs to know of a booking; a hold whose time is over shows as EXPIRED, one of a cancelled
+    event as CANCELLED.
 
     From `payment_id` on it is the payment with this provider, over what the booking costs now, that waits
     for its buyer; None where there is none.
@@ -103,7 +104,8 @@ async def list_payables(
         Payable,
         """
         SELECT booking.event_id, booking.id AS booking_id, asked.provider, booking.buyer_id,
-               CASE WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
+               CASE WHEN booking.state = 'PENDING' AND event.state = 'CANCELLED' THEN 'CANCELLED'
+                    WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
                     ELSE booking.state END AS state,
                booking.total, booking.currency, booking.expires_at, event.title,
                payment.id AS payment_id, payment.state AS payment_state, payment.checkout_url,
@@ -309,50 +311,6 @@ async def insert_payment_events(
     )
 
 
-async def insert_refunds(
-    tx: Transaction,
-    event_id: int,
-    payment_ids: list[UUID],
-    amounts: list[int],
-    currencies: list[str],
-    reasons: list[str],
-) -> None:
-    """Owe money back: all that came, with the reason. A second refund of a payment is refused."""
-    await tx.execute(
-        """
-        WITH due AS (
-            INSERT INTO refunds (event_id, payment_id, amount, currency, reason)
-            SELECT $1, payment_id, amount, currency, reason
-              FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
-                AS refund (payment_id, amount, currency, reason)
-        )
-        UPDATE payments
-           SET state = 'REFUND_DUE', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[])
-        """,
-        event_id,
-        payment_ids,
-        amounts,
-        currencies,
-        reasons,
-    )
-
-
-async def find_due_refund(source: Source, event_id: int, payment_id: UUID) -> Asked | None:
-    """The payment, if it still has to be given back."""
-    return await source.find(
-        Asked,
-        """
-        SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount
-          FROM refunds AS refund
-          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
-         WHERE refund.event_id = $1 AND refund.payment_id = $2 AND refund.state = 'DUE'
-        """,
-        event_id,
-        payment_id,
-    )
-
-
 async def find_due_capture(source: Source, event_id: int, payment_id: UUID) -> DueCapture | None:
     """The payment, if what was authorised still has to be captured."""
     return await source.find(
@@ -361,26 +319,6 @@ async def find_due_capture(source: Source, event_id: int, payment_id: UUID) -> D
         SELECT id AS payment_id, provider, reference, amount, booking_id
           FROM payments
          WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
-        """,
-        event_id,
-        payment_id,
-    )
-
-
-async def update_refunded(tx: Transaction, event_id: int, payment_id: UUID) -> None:
-    """The money is on its way back."""
-    await tx.execute(
-        """
-        WITH done AS (
-            UPDATE refunds
-               SET state = 'DONE', done_at = now()
-             WHERE event_id = $1 AND payment_id = $2 AND state = 'DUE'
-            RETURNING event_id, payment_id
-        )
-        UPDATE payments AS payment
-           SET state = 'REFUNDED', changed_at = now()
-          FROM done
-         WHERE payment.event_id = done.event_id AND payment.id = done.payment_id
         """,
         event_id,
         payment_id,

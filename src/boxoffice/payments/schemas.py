@@ -47,3 +47,28 @@ class PaymentView(msgspec.Struct, frozen=True):
     checkout_url: str | None
     created_at: datetime
     client_secret: str | None = None
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How many there are, and how many of them are done."""
+
+    total: int
+    done: int
+
+
+class RefundProgress(Progress, frozen=True):
+    """`failed` of those that are not done were tried in vain; they are tried again until they are done."""
+
+    failed: int
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """How far a cancellation has come. At `finished_at` the last booking was cancelled.
+
+    Refunds are all those of the event, also for money that comes after it was cancelled.
+    """
+
+    cancelled_at: datetime
+    finished_at: datetime | None
+    bookings: Progress
+    refunds: RefundProgress

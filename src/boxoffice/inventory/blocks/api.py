@@ -15,7 +15,7 @@ from boxoffice.inventory.blocks import keeping
 from boxoffice.inventory.blocks.keeping import EventIsDraft
 from boxoffice.inventory.blocks.schemas import Block, BlockChange, NewBlock, ReleasedPlaces
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.refusals import AreasFull, NotInThisBlock, SeatsTaken, TooManyBlocks
+from boxoffice.inventory.refusals import AreasFull, EventCancelled, NotInThisBlock, SeatsTaken, TooManyBlocks
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.idempotency import Once
@@ -36,7 +36,14 @@ _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
     tags=["Blocks"],
     security=[{"access_token": []}],
     responses=documents(
-        *_ORGANIZER, EventIsDraft, SeatsTaken, AreasFull, TooManyBlocks, *BODY_REFUSALS, *idempotency.REFUSALS
+        *_ORGANIZER,
+        EventIsDraft,
+        EventCancelled,
+        SeatsTaken,
+        AreasFull,
+        TooManyBlocks,
+        *BODY_REFUSALS,
+        *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )

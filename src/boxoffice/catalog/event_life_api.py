@@ -1,0 +1,47 @@
+"""HTTP of an event's life after it was published."""
+
+from typing import Annotated
+
+from litestar import Response, post
+from litestar.di import NamedDependency
+from litestar.params import PathParameter
+from litestar.types import ControllerRouterHandler
+
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import event_tags
+from boxoffice.catalog.cancelling import EventWasNeverOnSale, cancel_event
+from boxoffice.catalog.schemas import Event
+from boxoffice.kit.errors import NotFound
+from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import documents
+
+_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
+
+_ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
+
+
+@post(
+    "/events/{event_id:int}/cancel",
+    guards=[organizer],
+    status_code=200,
+    operation_id="CancelEvent",
+    summary="Cancel an event",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, EventWasNeverOnSale),
+)
+async def cancel(
+    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Response[Event]:
+    """Sell nothing more, at once; then cancel every booking and refund every payment in full.
+
+    That happens in the background; `GET /events/{event_id}/cancellation` says how far it has come.
+    There is no way back. Cancelling twice is the same as once.
+    """
+    event = await cancel_event(db, user, event_id)
+    return Response(event, status_code=200, headers=event_tags.headers_of(event))
+
+
+routes: list[ControllerRouterHandler] = [cancel]
