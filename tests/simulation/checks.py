@@ -70,7 +70,8 @@ async def read_past(db: Database, sale: Sale, until: int = VERSION_MAX) -> Past:
         sale.event_id,
         until,
     )
-    return Past(sale.event_id, sale.hall.areas, sale.hall.places_per_buyer_max).read(rows)
+    hall = sale.hall
+    return Past(sale.event_id, hall.areas, hall.places_per_buyer_max, doomed=hall.doomed).read(rows)
 
 
 async def check_tables(db: Database, sale: Sale, past: Past) -> None:
@@ -222,7 +223,9 @@ def _check_asked(asked: list[Ask], changes: list[Change], sale: Sale, booking_id
         (BookingExchanged, Exchange),
         (BookingCancelled, Cancel),
     ):
-        if sum(isinstance(change, kind) for change in changes) > allowed[command]:
+        # The end of a cancelled event cancels what its buyers did not.
+        unasked = 1 if kind is BookingCancelled and sale.hall.doomed else 0
+        if sum(isinstance(change, kind) for change in changes) > allowed[command] + unasked:
             _broken("P3", f"a {kind.__name__} nobody asked for, or that was refused", sale, booking_id)
     for ask in asked:
         if not isinstance(ask.command, Hold) or ask.is_refused:
@@ -264,6 +267,15 @@ async def check_payments(db: Database, bank: Bank, sale: Sale, past: Past) -> No
     for booking_id, then in past.bookings.items():
         if then.state == "CONFIRMED" and sum(then.amounts) and then.paid_by not in bank.captured:
             _broken("P5", "a booking has tickets and nobody paid for it", sale, booking_id)
+
+
+def check_called_off(sale: Sale, past: Past) -> None:
+    """P5, P6: of a cancelled event nobody has anything any more."""
+    for booking_id, then in past.bookings.items():
+        if sale.hall.doomed and then.state in ("PENDING", "CONFIRMED"):
+            _broken("P6", f"the event is cancelled, and a booking is {then.state}", sale, booking_id)
+    if sale.hall.doomed and (past.blocks or past.owner_of):
+        _broken("P6", f"the event is cancelled, and places are kept: {past.owner_of}", sale)
 
 
 async def check_journal(db: Database, sale: Sale) -> None:

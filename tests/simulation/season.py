@@ -1,6 +1,7 @@
 """A season: a set of shows, a few hundred steps with some kinds of faults, and then every checker."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Coroutine
@@ -8,6 +9,10 @@ from contextvars import Context
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from boxoffice.catalog.cancelling import CancelledEvent
+from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire, Held, Hold
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.idempotency import Once
@@ -18,7 +23,7 @@ from simulation import checks
 from simulation.bank import Report
 from simulation.process import Process
 from simulation.record import Ask, Broken, Unknown
-from simulation.stage import Sale, delete_claims_by_hand, open_sales, wait_for_blocks_to_end
+from simulation.stage import Sale, cancel_event, delete_claims_by_hand, open_sales, wait_for_blocks_to_end
 from simulation.steps import FAULTS, Step, choose_step, do_step
 from simulation.world import World, repairs
 
@@ -171,6 +176,25 @@ class Season:
 
         self._track(process.call(look()))
 
+    async def call_off(self, step: Step, process: Process) -> None:
+        """Cancel the doomed event, and do a part of the job that follows, as long as the process lives."""
+        event_id = next(sale.event_id for sale in self.sales if sale.hall.doomed)
+        self.note(step, f"{process.name} calls event {event_id} off", everywhere=True)
+        await cancel_event(self.world.db, event_id)
+
+        async def work() -> None:
+            with contextlib.suppress(Unavailable):
+                await call_off(process.db, process.sales, msgspec.json.encode(CancelledEvent(event_id)))
+
+        self._track(process.call(work()))
+
+    async def _call_off_at_last(self, process: Process) -> None:
+        for sale in self.sales:
+            if sale.hall.doomed:
+                await cancel_event(self.world.db, sale.event_id)
+                job = msgspec.json.encode(CancelledEvent(sale.event_id))
+                await call_off(process.db, process.sales, job)
+
     async def restart(self, process: Process) -> None:
         """Stop a process in good order and start another."""
         index = self.world.processes.index(process)
@@ -236,6 +260,7 @@ class Season:
         fresh = await self.world.start_process()
         self.world.processes.append(fresh)
         try:
+            await self._call_off_at_last(fresh)
             late = [report for report in self.world.bank.due(10**9) if self._chance.random() < 0.5]
             await self._deliver_all(fresh, late)
             for sale in self.sales:
@@ -245,7 +270,8 @@ class Season:
                 # What is over goes at the next batch, whoever asks for it.
                 await fresh.sales.submit(sale.event_id, Expire())
             for sale in self.sales:
-                await self._probe(sale, fresh)
+                if not sale.hall.doomed:
+                    await self._probe(sale, fresh)
             await self._deliver_all(fresh, self.world.bank.due(10**9))
             await self._wait_for_refunds()
             for sale in self.sales:
@@ -307,6 +333,7 @@ class Season:
         past = await checks.read_past(db, sale)
         checks.check_answers(record, sale, past)
         checks.check_repeats(record, sale, past)
+        checks.check_called_off(sale, past)
         await checks.check_payments(db, self.world.bank, sale, past)
         await checks.check_tables(db, sale, past)
         await checks.check_journal(db, sale)

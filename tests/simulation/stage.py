@@ -11,7 +11,10 @@ CHANNEL_KEYS = ("fans", "agency")
 
 
 class Hall(msgspec.Struct, frozen=True):
-    """What is put on sale. `tampered`: somebody writes claims into its tables by hand."""
+    """What is put on sale. `tampered`: somebody writes claims into its tables by hand.
+
+    `doomed`: it is cancelled during its sale, or at the end of the season.
+    """
 
     name: str
     seats: int
@@ -21,6 +24,7 @@ class Hall(msgspec.Struct, frozen=True):
     price: int = 2500
     orphan_rule: str = "OFF"
     tampered: bool = False
+    doomed: bool = False
 
 
 HALLS = (
@@ -29,6 +33,7 @@ HALLS = (
     Hall("orphans", 40, (), 600, 100, orphan_rule="ENFORCE"),
     Hall("free", 20, (5,), 2, 4, price=0),
     Hall("tampered", 20, (6,), 1, 8, tampered=True),
+    Hall("doomed", 30, (6,), 600, 8, doomed=True),
 )
 
 
@@ -76,6 +81,18 @@ async def change_prices(db: Database, event_id: int, amount: int) -> None:
     async with db.transaction() as tx:
         await tx.execute("UPDATE event_prices SET amount = $2 WHERE event_id = $1", event_id, amount)
         await tx.execute("UPDATE events SET revision = revision + 1 WHERE id = $1", event_id)
+
+
+async def cancel_event(db: Database, event_id: int) -> None:
+    """From the next batch on nothing is sold; what was is called off by whoever does that job."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            UPDATE events SET state = 'CANCELLED', cancelled_at = now(), revision = revision + 1
+             WHERE id = $1 AND state = 'PUBLISHED'
+            """,
+            event_id,
+        )
 
 
 async def insert_claim_by_hand(db: Database, event_id: int, seat_id: int, booking_id: object) -> None:

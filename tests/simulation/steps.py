@@ -79,6 +79,7 @@ _BUYING = {
     "release": 1.2,
     "observe": 4.0,
     "reprice": 0.5,
+    "call off": 0.5,
     "restart": 0.3,
     "rest": 0.7,
 }
@@ -107,7 +108,7 @@ async def do_step(season: "Season", step: Step) -> None:
     match step.kind:
         case "kill" | "cut" | "lose a commit" | "stall" | "cut by the server":
             _harm(season, step)
-        case "lag" | "restart" | "corrupt":
+        case "lag" | "restart" | "corrupt" | "call off":
             await _trouble(season, step, process)
         case "claim by hand" | "reprice" | "rest":
             await _happen(season, step)
@@ -142,6 +143,8 @@ async def _trouble(season: "Season", step: Step, process: Process) -> None:
     """What happens to a process at once, between two of its awaits."""
     if step.kind == "lag":
         season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
+    elif step.kind == "call off":
+        await season.call_off(step, process)
     elif step.kind == "restart":
         season.note(step, f"{process.name} is restarted", everywhere=True)
         await season.restart(process)

@@ -8,6 +8,7 @@ from boxoffice.inventory import repeats, rules
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
+from boxoffice.payments import refund_queries
 from shows import Show
 from simulation.run import Verdict, make_database, run_plan, shrink
 from simulation.stage import HALLS, Sale
@@ -76,6 +77,17 @@ async def test_a_key_that_is_forgotten_is_found(own_dsn: str, monkeypatch: pytes
     verdict = await run_plan(own_dsn, Plan(11, _STEPS_MAX), lambda _: None)
 
     assert _promise(verdict) == "P10"
+
+
+async def test_a_cancelled_event_that_keeps_the_money_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
+    async def keep(_tx: object, _event_id: int, _booking_ids: object, _reason: str) -> list[UUID]:
+        return []
+
+    monkeypatch.setattr(refund_queries, "insert_refunds_of_bookings", keep)
+
+    verdict = await run_plan(own_dsn, Plan(11, _STEPS_MAX), lambda _: None)
+
+    assert _promise(verdict) == "P5"
 
 
 def test_the_seed_fixes_every_choice(db: Database):
