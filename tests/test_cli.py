@@ -246,6 +246,6 @@ def test_passwords_in_a_database_url_are_masked(url: str, shown: str):
     assert masked("database_url", url) == shown
 
 
-@pytest.mark.parametrize("name", ["stripe_secret_key", "stripe_webhook_secret"])
-def test_the_keys_of_a_provider_are_masked(name: str):
+@pytest.mark.parametrize("name", ["other_secrets", "stripe_secret_key", "stripe_webhook_secret", "smtp_url"])
+def test_what_is_or_has_a_secret_is_masked(name: str):
     assert masked(name, "sk_test_123") == "(11 characters)"

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import asyncpg
@@ -54,6 +55,20 @@ def test_it_says_what_it_uses(server: Server, folder: Path):
     assert serving["data_folder"] == str(folder)
     assert serving["workers"] == 2
     assert serving["jobs"] == "inside"
+
+
+def test_a_letter_is_written_to_a_file_and_its_link_works(server: Server, folder: Path):
+    account = {"email": "letters@example.org", "password": "correct horse battery staple", "name": "Ada"}
+    with httpx.Client(base_url=f"{server.url}/api/v1") as client:
+        assert client.post("/auth/register", json=account).status_code == 201
+        wait_until(lambda: any((folder / "mail").glob("*.eml")), 20, server.log)
+        (file,) = (folder / "mail").iterdir()
+        letter = message_from_bytes(file.read_bytes(), policy=policy.default).get_body(("plain",))
+        assert letter is not None
+        token = {"token": letter.get_content().partition("/verify-email#token=")[2][:43]}
+        assert client.post("/auth/verify-email", json=token).status_code == 204
+        credentials = {"email": account["email"], "password": account["password"]}
+        assert client.post("/auth/login", json=credentials).json()["user"]["email_verified"] is True
 
 
 def test_its_figures_are_those_of_all_its_workers(server: Server):

@@ -13,6 +13,8 @@ from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
 from boxoffice import __version__
 from boxoffice.accounts import api as accounts
+from boxoffice.accounts import factor_api, proof_api, session_api, users_api
+from boxoffice.accounts import pages as account_pages
 from boxoffice.accounts.guards import find_identity, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
@@ -23,7 +25,6 @@ from boxoffice.catalog import event_life_api as event_life
 from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
-from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import (
@@ -47,6 +48,10 @@ from boxoffice.worker import run_background
 
 _ROUTES = [
     *accounts.routes,
+    *session_api.routes,
+    *proof_api.routes,
+    *factor_api.routes,
+    *users_api.routes,
     *catalog.routes,
     *channels.routes,
     *event_life.routes,
@@ -88,6 +93,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             get_ready,
             metrics.get_metrics,
             explain_problem,
+            *accounts.well_known_routes,
+            *account_pages.routes,
             *DOCS_ROUTES,
             *(sandbox_api.routes if parts.sandbox else []),
         ],
@@ -96,7 +103,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             "user": Provide(provide_identity, sync_to_thread=False),
         },
         # Guards have no dependencies injected, nor has a process that is told to stop; they look here.
-        state=State({"tokens": of_accounts["tokens"], "availability": parts.availability}),
+        state=State({"tokens": of_accounts["tokens"], "db": parts.db, "availability": parts.availability}),
         dto=StrictBody,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
@@ -114,8 +121,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
         lambda headers: find_identity(headers, of_accounts["tokens"]),
     )
-    addresses = ClientAddresses(read_networks(settings.trusted_proxies))
-    app.asgi_handler = EveryRequest(door, addresses=addresses, log_requests=settings.log_requests)
+    app.asgi_handler = EveryRequest(door, settings)
     return app
 
 

@@ -8,6 +8,7 @@ from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.settings import Settings
@@ -30,6 +31,7 @@ class Parts:
         self.dsn = dsn
         self.db = Database(dsn, connections_max=settings.database_connections)
         self.outbound = Outbound()
+        self.post = open_post(settings)
         self.sales = GroupCommit(
             self.db, [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off]
         )

@@ -6,6 +6,9 @@ from functools import partial
 
 import structlog
 
+from boxoffice.accounts.letter_writing import carry_out_letter
+from boxoffice.accounts.letters import LETTER_JOB
+from boxoffice.accounts.proofs import Proofs
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
@@ -34,6 +37,9 @@ async def run_background(parts: Parts) -> None:
         REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers, Pace(REFUNDS_PER_SECOND)),
         CANCEL_EVENT_JOB: partial(call_off, parts.db, parts.sales),
         CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),
+        LETTER_JOB: partial(
+            carry_out_letter, parts.db, parts.post, Proofs(parts.settings.secret), parts.settings.pages_url
+        ),
     }
     if parts.sandbox is not None:
         handlers[WEBHOOK_JOB] = parts.sandbox.deliver

@@ -33,9 +33,11 @@ class Browser:
         body = {"email": self.email, "password": password, "name": name, **more}
         return await self.send("POST", "/auth/register", json=body)
 
-    async def log_in(self, password: str = PASSWORD, **request: Any) -> httpx.Response:
+    async def log_in(
+        self, password: str = PASSWORD, code: str | None = None, **request: Any
+    ) -> httpx.Response:
         """Log in and keep what was given."""
-        body = {"email": self.email, "password": password}
+        body = {"email": self.email, "password": password} | ({} if code is None else {"code": code})
         return self._kept(await self.send("POST", "/auth/login", json=body, **request))
 
     async def refresh(self, **headers: str) -> httpx.Response:
@@ -49,6 +51,11 @@ class Browser:
     async def me(self) -> httpx.Response:
         """Ask who we are."""
         return await self.send("GET", "/me", headers={"Authorization": f"Bearer {self.access_token}"})
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
+        """Send a request with the access token and the cookie."""
+        signed = self._cookies() | {"Authorization": f"Bearer {self.access_token}"} | headers
+        return await self.send(method, path, headers=signed, **({} if body is None else {"json": body}))
 
     def _cookies(self) -> dict[str, str]:
         return {} if self.cookie is None else {"Cookie": f"theme=dark; {self.cookie}"}

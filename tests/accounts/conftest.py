@@ -8,8 +8,12 @@ import pytest_asyncio
 from litestar import Litestar
 
 from accounts.browser import Browser
+from accounts.mailbox import Mailbox
+from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from web import running
+
+NewBrowser = Callable[[], Browser]
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -35,6 +39,20 @@ async def https_app(dsn: str) -> AsyncGenerator[Litestar]:
         yield application
 
 
+@pytest_asyncio.fixture(scope="session")
+async def proxied_app(dsn: str) -> AsyncGenerator[Litestar]:
+    """The application behind a proxy on the same machine."""
+    async with running(Settings(jobs_inside=False, trusted_proxies="127.0.0.1"), dsn) as application:
+        yield application
+
+
+@pytest_asyncio.fixture(scope="session")
+async def strict_app(dsn: str) -> AsyncGenerator[Litestar]:
+    """The application of an operator who wants second factors."""
+    async with running(Settings(jobs_inside=False, second_factor_required=True), dsn) as application:
+        yield application
+
+
 @pytest.fixture
 def new_browser(quick_app: Litestar) -> Callable[[], Browser]:
     """Browsers of strangers, each with an address of its own."""
@@ -53,3 +71,12 @@ async def ada(browser: Browser) -> Browser:
     assert (await browser.register()).status_code == 201
     assert (await browser.log_in()).status_code == 200
     return browser
+
+
+@pytest_asyncio.fixture(scope="session")
+async def mailbox(db: Database) -> AsyncGenerator[Mailbox]:
+    """A real SMTP server."""
+    box = Mailbox(db)
+    box.controller.start()
+    yield box
+    box.controller.stop()

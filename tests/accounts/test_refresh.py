@@ -8,9 +8,9 @@ import pytest
 from litestar import Litestar
 
 from accounts.browser import Browser, set_cookie
-from boxoffice.accounts import queries
-from boxoffice.accounts.queries import LockedSession
+from boxoffice.accounts import session_queries as queries
 from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
+from boxoffice.accounts.session_queries import LockedSession
 from boxoffice.accounts.sessions import GRACE, Step, decide_refresh
 from boxoffice.kit.postgres import Database
 

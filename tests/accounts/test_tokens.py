@@ -1,6 +1,7 @@
 """Access tokens: ours pass, nothing else does, and nothing breaks."""
 
 import base64
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from litestar import Litestar
 from accounts.browser import Browser
 from boxoffice.accounts import tokens as tokens_module
 from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.signing_keys import SigningKey
 from boxoffice.accounts.tokens import TOKEN_BYTES_MAX, Tokens
 from boxoffice.kit.keys import derive_key
 
 SECRET = "a secret for these tests, long enough"
-KEY = derive_key(SECRET, "access token")
+KEY = SigningKey(SECRET)
+OTHER = SigningKey("another secret of the same length")
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -34,12 +37,18 @@ def claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in (good | changes).items() if value is not ...}
 
 
-def signed(key: Any = KEY, algorithm: str = "HS256", **changes: Any) -> bytes:
-    return jwt.encode(claims(**changes), key, algorithm=algorithm).encode()
+def signed(
+    key: Any = KEY.private_key, algorithm: str = "ES256", *, kid: str = KEY.kid, **changes: Any
+) -> bytes:
+    return jwt.encode(claims(**changes), key, algorithm=algorithm, headers={"kid": kid}).encode()
+
+
+def jwk_of(key: SigningKey) -> dict[str, str]:
+    return {"kty": "EC", "crv": "P-256", "x": key.shown.x, "y": key.shown.y}
 
 
 def unsigned(header: dict[str, Any], signature: bytes = b"") -> bytes:
-    parts = [json.dumps(header).encode(), json.dumps(claims()).encode(), signature]
+    parts = [json.dumps({"kid": KEY.kid} | header).encode(), json.dumps(claims()).encode(), signature]
     return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
 
 
@@ -50,7 +59,9 @@ def test_a_token_says_who_it_was_given_to():
     assert tokens.seconds == 900
     assert tokens.identify(token.encode()) == Identity(2**62, Role.ORGANIZER)
     assert tokens.identify(token.encode()) == Identity(2**62, Role.ORGANIZER)
-    decoded = jwt.decode(token, KEY, algorithms=["HS256"], audience="boxoffice", issuer="boxoffice")
+    decoded = jwt.decode(
+        token, KEY.public_key, algorithms=["ES256"], audience="boxoffice", issuer="boxoffice"
+    )
     assert set(decoded) == {"sub", "role", "iat", "exp", "iss", "aud"}
     assert decoded["exp"] - decoded["iat"] == 900
 
@@ -66,15 +77,34 @@ FORGED: dict[str, Callable[[], bytes]] = {
     "algorithm none": lambda: unsigned({"alg": "none", "typ": "JWT"}),
     "algorithm None": lambda: unsigned({"alg": "None", "typ": "JWT"}),
     "no algorithm": lambda: unsigned({"typ": "JWT"}),
-    "an algorithm that is a list": lambda: unsigned({"alg": ["HS256"]}, b"x"),
+    "an algorithm that is a list": lambda: unsigned({"alg": ["ES256"]}, b"x"),
     "a header that is no object": lambda: b"W10.e30.eA",
-    "wrong key": lambda: signed(key=b"k" * 32),
-    "empty key": lambda: unsigned({"alg": "HS256"}, b""),
-    "the secret itself as key": lambda: signed(key=SECRET),
-    "key of another purpose": lambda: signed(key=derive_key(SECRET, "refresh token successor")),
-    "another algorithm": lambda: signed(key=KEY + KEY, algorithm="HS512"),
-    "an asymmetric algorithm": lambda: signed(key=Ed25519PrivateKey.generate(), algorithm="EdDSA"),
-    "a critical extension": lambda: jwt.encode(claims(), KEY, headers={"crit": ["b64"]}).encode(),
+    "wrong key under the name of ours": lambda: signed(key=OTHER.private_key),
+    "wrong key": lambda: signed(key=OTHER.private_key, kid=OTHER.kid),
+    "no signature": lambda: unsigned({"alg": "ES256"}, b""),
+    "a signature of zeros": lambda: unsigned({"alg": "ES256"}, bytes(64)),
+    "the public key as a shared secret": lambda: signed(key=KEY.shown.x + KEY.shown.y, algorithm="HS256"),
+    "the secret itself as a shared secret": lambda: signed(key=SECRET, algorithm="HS256"),
+    "key of another purpose": lambda: signed(key=derive_key(SECRET, "access token"), algorithm="HS256"),
+    "another algorithm": lambda: signed(key=Ed25519PrivateKey.generate(), algorithm="EdDSA"),
+    "no kid": lambda: jwt.encode(claims(), KEY.private_key, algorithm="ES256").encode(),
+    "an unknown kid": lambda: signed(kid="unknown"),
+    "a kid that is a path": lambda: signed(kid="../../dev/null"),
+    "a kid that is SQL": lambda: signed(kid="' OR 1=1 --"),
+    "a kid that is a list": lambda: unsigned({"alg": "ES256", "kid": [KEY.kid]}, bytes(64)),
+    "a kid that is null": lambda: unsigned({"alg": "ES256", "kid": None}, bytes(64)),
+    "a key of its own": lambda: jwt.encode(
+        claims(), OTHER.private_key, algorithm="ES256", headers={"kid": KEY.kid, "jwk": jwk_of(OTHER)}
+    ).encode(),
+    "an address of a key": lambda: jwt.encode(
+        claims(),
+        OTHER.private_key,
+        algorithm="ES256",
+        headers={"kid": OTHER.kid, "jku": "https://example.org/jwks.json"},
+    ).encode(),
+    "a critical extension": lambda: jwt.encode(
+        claims(), KEY.private_key, algorithm="ES256", headers={"kid": KEY.kid, "crit": ["b64"]}
+    ).encode(),
     "expired": lambda: signed(exp=int(time.time())),
     "expiry in words": lambda: signed(exp="tomorrow"),
     "expiry in fractions": lambda: signed(exp=time.time() + 60),
@@ -166,6 +196,30 @@ def test_the_cache_is_bounded_and_drops_the_oldest(monkeypatch: pytest.MonkeyPat
     assert list(tokens._checked) == issued[2:]  # pyright: ignore[reportPrivateUsage]
     assert tokens.identify(issued[0]) == Identity(0, Role.USER)
     assert len(tokens._checked) == 3  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_change_of_the_secret_logs_nobody_out():
+    before = Tokens(SECRET, 15).issue(7, Role.USER).encode()
+    after = Tokens("another secret of the same length", 15, [SECRET])
+
+    assert after.identify(before) == Identity(7, Role.USER)
+    assert after.identify(after.issue(8, Role.USER).encode()) == Identity(8, Role.USER)
+    assert jwt.get_unverified_header(after.issue(8, Role.USER))["kid"] == OTHER.kid
+    assert Tokens("another secret of the same length", 15).identify(before) is None
+
+
+async def test_the_published_keys_check_a_token(ada: Browser, quick_app: Litestar):
+    (shown,) = (await ada.send("GET", "http://testserver/.well-known/jwks.json")).json()["keys"]
+    decoded = jwt.decode(
+        ada.access_token, jwt.PyJWK(shown), algorithms=["ES256"], audience="boxoffice", issuer="boxoffice"
+    )
+
+    assert decoded["role"] == "USER"
+    assert jwt.get_unverified_header(ada.access_token)["kid"] == shown["kid"]
+    # RFC 7638: whoever has the key can work its name out.
+    members = f'{{"crv":"P-256","kty":"EC","x":"{shown["x"]}","y":"{shown["y"]}"}}'.encode()
+    digest = hashlib.sha256(members).digest()
+    assert shown["kid"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 async def test_a_token_is_believed_by_another_process(ada: Browser, rival_app: Litestar):

@@ -118,7 +118,7 @@ async def house(app: Litestar, db: Database, dsn: str) -> AsyncGenerator[House]:
     transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
     connection = await asyncpg.connect(dsn)
     async with httpx.AsyncClient(transport=transport, base_url=f"{ORIGIN}/api/v1") as client:
-        organizer = await person(app, client, db, Role.ORGANIZER)
+        organizer = await person(app, client, db, Role.ADMIN)
         document = (await client.get(f"{ORIGIN}/schema")).json()
         opened = House(organizer, document, connection)
         await opened.open()

@@ -12,9 +12,11 @@ async def promote(db: Database, email: str, role: Role) -> None:
 
     Raises `SetupError` when there is no such account.
     """
+    user_id = await queries.find_user_id(db, email)
+    if user_id is None:
+        raise SetupError(f"There is no account for {email}: register it first, or check the spelling.")
     async with db.transaction() as tx:
-        if not await queries.update_role(tx, email, role):
-            raise SetupError(f"There is no account for {email}: register it first, or check the spelling.")
+        await queries.update_role(tx, user_id, role)
 
 
 async def create_user(

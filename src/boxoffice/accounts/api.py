@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, Response, get, post
+from litestar.datastructures import CacheControlHeader
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
@@ -10,16 +11,22 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.accounts import queries, sessions
 from boxoffice.accounts.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
 from boxoffice.accounts.guards import NotSignedIn, signed_in
-from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.refresh_tokens import RefreshTokens
 from boxoffice.accounts.register import register as make_account
 from boxoffice.accounts.schemas import Credentials, NewAccount, Registered, SignedIn, User
-from boxoffice.accounts.sessions import Session, SessionEnded, WrongCredentials
+from boxoffice.accounts.second_factor import FACTOR_REFUSALS, SecondFactors
+from boxoffice.accounts.sessions import AccountSuspended, Device, Session, SessionEnded, WrongCredentials
+from boxoffice.accounts.signing_keys import PublicKeySet
 from boxoffice.accounts.tokens import Tokens
+from boxoffice.kit.client_address import client_address
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.kit.settings import Settings
+
+# Enough to recognise a browser by; the rest is version numbers.
+USER_AGENT_CHARACTERS_MAX = 200
 
 
 @post(
@@ -34,7 +41,7 @@ async def register(
 ) -> Registered:
     """Make an account for this address. The answer is the same when it has one already: log in to see.
 
-    An existing account is left as it is, its name and password too.
+    An existing account is left as it is, its name and password too. A letter goes to the address either way.
     """
     return await make_account(db, passwords, data)
 
@@ -45,7 +52,7 @@ async def register(
     operation_id="LogIn",
     summary="Log in",
     tags=["Accounts"],
-    responses=documents(*BODY_REFUSALS, WrongCredentials, WrongOrigin),
+    responses=documents(*BODY_REFUSALS, WrongCredentials, *FACTOR_REFUSALS, AccountSuspended, WrongOrigin),
 )
 async def log_in(
     data: JSONBody[Credentials],
@@ -55,14 +62,17 @@ async def log_in(
     passwords: NamedDependency[Passwords],
     tokens: NamedDependency[Tokens],
     refresh_tokens: NamedDependency[RefreshTokens],
+    second_factors: NamedDependency[SecondFactors],
 ) -> Response[SignedIn]:
     """Answer with an access token, and a refresh token in a cookie that scripts cannot read.
 
     The session lasts for 30 days unless the operator chose otherwise. The 21st session of an account
-    ends its oldest one.
+    ends its oldest one. An account with a second factor also needs a `code`; five wrong ones within a
+    quarter of an hour are the limit.
     """
     refuse_other_origin(settings, request)
-    return _answer(settings, tokens, await sessions.log_in(db, passwords, refresh_tokens, data))
+    session = await sessions.log_in(db, passwords, refresh_tokens, second_factors, data, _device_of(request))
+    return _answer(settings, tokens, session)
 
 
 @post(
@@ -127,16 +137,38 @@ async def get_me(user: NamedDependency[Identity], db: NamedDependency[Database])
     return account
 
 
+@get(
+    "/.well-known/jwks.json",
+    operation_id="ListSigningKeys",
+    summary="Check access tokens yourself",
+    tags=["Accounts"],
+    cache_control=CacheControlHeader(public=True, max_age=300),
+    sync_to_thread=False,
+)
+def list_signing_keys(tokens: NamedDependency[Tokens]) -> PublicKeySet:
+    """Answer with the public keys (RFC 7517) that a good access token may be signed with (ES256)."""
+    return tokens.keys.shown
+
+
+def _device_of(request: Request[Any, Any, Any]) -> Device:
+    agent = request.headers.get("user-agent", "")[:USER_AGENT_CHARACTERS_MAX]
+    printable = "".join(character if character.isprintable() else " " for character in agent)
+    return Device(printable, client_address(request.scope))
+
+
 def _answer(settings: Settings, tokens: Tokens, session: Session) -> Response[SignedIn]:
+    user = session.user
+    held_back = settings.second_factor_required and not user.second_factor
     return Response(
         SignedIn(
-            access_token=tokens.issue(session.user.id, session.user.role),
+            access_token=tokens.issue(user.id, Role.USER if held_back else user.role),
             expires_in=tokens.seconds,
-            user=session.user,
+            user=user,
         ),
         cookies=[make_cookie(settings, session.token.text(), session.seconds)],
         headers={"Cache-Control": "no-store"},
     )
 
 
+well_known_routes: list[ControllerRouterHandler] = [list_signing_keys]
 routes: list[ControllerRouterHandler] = [register, log_in, refresh, log_out, get_me]

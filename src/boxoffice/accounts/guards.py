@@ -11,6 +11,7 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from boxoffice.accounts import queries
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.errors import Refusal
@@ -40,8 +41,12 @@ async def organizer(connection: _Connection, _handler: BaseRouteHandler) -> None
 
 
 async def admin(connection: _Connection, _handler: BaseRouteHandler) -> None:
-    """Let in who runs the house."""
-    if _identify(connection).role is not Role.ADMIN:
+    """Let in who runs the house, and still does: looked up each time, whatever the token says."""
+    identity = _identify(connection)
+    if identity.role is not Role.ADMIN:
+        raise NotAllowed
+    user = await queries.find_user(connection.app.state.db, identity.user_id)
+    if user is None or user.suspended or user.role is not Role.ADMIN:
         raise NotAllowed
 
 

@@ -4,14 +4,17 @@ from typing import Any
 
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.refresh_tokens import RefreshTokens
+from boxoffice.accounts.second_factor import SecondFactors
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.settings import Settings
 
 
 def accounts_parts(settings: Settings) -> dict[str, Any]:
     """Dependencies by name. The guards also need `tokens` in the application's state."""
+    secret, *others = settings.secrets
     return {
-        "tokens": Tokens(settings.secret, settings.access_token_minutes),
-        "refresh_tokens": RefreshTokens(settings.secret, settings.refresh_token_days),
+        "tokens": Tokens(secret, settings.access_token_minutes, others),
+        "refresh_tokens": RefreshTokens(secret, settings.refresh_token_days, others),
+        "second_factors": SecondFactors(settings.secrets),
         "passwords": Passwords(settings.password_threads),
     }

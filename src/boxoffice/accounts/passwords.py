@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from argon2 import Parameters, PasswordHasher
-from argon2.exceptions import VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
-from boxoffice.accounts.schemas import NewAccount
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable, invalid
 
@@ -33,14 +32,14 @@ def normalized(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def refuse_guessable(account: NewAccount) -> None:
+def refuse_guessable(pointer: str, password: str, email: str, name: str) -> None:
     """Refuse what is tried first: the commonest passwords and what the account itself says."""
-    password = normalized(account.password).casefold()
-    address = account.email.casefold()
+    password = normalized(password).casefold()
+    address = email.casefold()
     if password in COMMON_PASSWORDS:
-        raise invalid("/password", "This is one of the commonest passwords; choose another.")
-    if password in (address, address.partition("@")[0], account.name.casefold()):
-        raise invalid("/password", "The password must not be the name or the e-mail address.")
+        raise invalid(pointer, "This is one of the commonest passwords; choose another.")
+    if password in (address, address.partition("@")[0], name.casefold()):
+        raise invalid(pointer, "The password must not be the name or the e-mail address.")
 
 
 class Passwords:
@@ -78,7 +77,8 @@ class Passwords:
     def _verify(self, password_hash: str, password: str) -> bool:
         try:
             return self._hasher.verify(password_hash, password)
-        except VerifyMismatchError:
+        # An account that cannot be logged in to has a hash that is none.
+        except (VerifyMismatchError, InvalidHashError):
             return False
 
     async def _run(self, work: Callable[..., Result], *arguments: str) -> Result:

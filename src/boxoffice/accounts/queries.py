@@ -1,6 +1,4 @@
-"""All SQL over users and sessions."""
-
-from datetime import timedelta
+"""All SQL over users."""
 
 import msgspec
 
@@ -14,16 +12,6 @@ class PasswordRow(msgspec.Struct, frozen=True):
 
     user_id: int
     password_hash: str
-
-
-class LockedSession(msgspec.Struct, frozen=True):
-    """A session while we have its lock. `rotated_ago` is None before the first rotation."""
-
-    user_id: int
-    secret_hash: bytes
-    previous_hash: bytes | None
-    rotated_ago: timedelta | None
-    remaining: timedelta
 
 
 def _key_of(email: str) -> str:
@@ -67,110 +55,117 @@ async def find_password(source: Source, email: str) -> PasswordRow | None:
     )
 
 
+async def find_password_hash(source: Source, user_id: int) -> str | None:
+    return await source.find(str, "SELECT password_hash FROM users WHERE id = $1", user_id)
+
+
 async def find_user(source: Source, user_id: int) -> User | None:
     return await source.find(
-        User, "SELECT id, email, name, role, created_at FROM users WHERE id = $1", user_id
+        User,
+        """
+        SELECT id, email, name, role, created_at,
+               email_verified_at IS NOT NULL AS email_verified,
+               EXISTS (SELECT FROM second_factors f
+                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
+               suspended_at IS NOT NULL AS suspended
+          FROM users
+         WHERE id = $1
+        """,
+        user_id,
     )
 
 
 async def get_user(source: Source, user_id: int) -> User:
     return await source.get(
-        User, "SELECT id, email, name, role, created_at FROM users WHERE id = $1", user_id
-    )
-
-
-async def lock_user(tx: Transaction, user_id: int) -> User:
-    """Take the user's turn: their log-ins then tidy their sessions one after the other."""
-    return await tx.get(
         User,
-        "SELECT id, email, name, role, created_at FROM users WHERE id = $1 FOR NO KEY UPDATE",
-        user_id,
-    )
-
-
-async def update_password_hash(tx: Transaction, user_id: int, old_hash: str, new_hash: str) -> int:
-    """Replace the hash, unless somebody else has replaced it meanwhile."""
-    return await tx.execute(
-        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
-        user_id,
-        old_hash,
-        new_hash,
-    )
-
-
-async def update_role(tx: Transaction, email: str, role: Role) -> int:
-    """Give the account this role; the number of accounts that were there."""
-    return await tx.execute("UPDATE users SET role = $2 WHERE email_key = $1", _key_of(email), role)
-
-
-async def insert_session(
-    tx: Transaction, *, family_hash: bytes, secret_hash: bytes, user_id: int, lifetime: timedelta
-) -> None:
-    await tx.execute(
         """
-        INSERT INTO sessions (family_hash, secret_hash, user_id, expires_at)
-        VALUES ($1, $2, $3, now() + $4::interval)
+        SELECT id, email, name, role, created_at,
+               email_verified_at IS NOT NULL AS email_verified,
+               EXISTS (SELECT FROM second_factors f
+                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
+               suspended_at IS NOT NULL AS suspended
+          FROM users
+         WHERE id = $1
         """,
-        family_hash,
-        secret_hash,
         user_id,
-        lifetime,
     )
 
 
-async def lock_session(tx: Transaction, family_hash: bytes) -> LockedSession | None:
-    """Take the session's turn; a second refresh of it waits here until our commit.
+async def list_users(source: Source, pattern: str, after_id: int, limit: int) -> list[User]:
+    """Accounts whose address or name is like the pattern (in lower case), oldest first."""
+    return await source.list(
+        User,
+        """
+        SELECT id, email, name, role, created_at,
+               email_verified_at IS NOT NULL AS email_verified,
+               EXISTS (SELECT FROM second_factors f
+                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
+               suspended_at IS NOT NULL AS suspended
+          FROM users
+         WHERE id > $2
+           AND (email_key LIKE $1 OR lower(name) LIKE $1)
+         ORDER BY id
+         LIMIT $3
+        """,
+        pattern,
+        after_id,
+        limit,
+    )
 
-    Nothing is joined: a row that was locked by a rival is read again after the wait, what is joined
-    to it is not.
+
+async def lock_user(tx: Transaction, user_id: int) -> str | None:
+    """Take the user's turn; the hash of their password, or None for nobody.
+
+    What changes what an account may do (log-ins, its password, address, second factor, suspension) is then
+    done one after the other.
     """
-    return await tx.find(
-        LockedSession,
-        """
-        SELECT user_id,
-               secret_hash,
-               previous_hash,
-               now() - rotated_at AS rotated_ago,
-               expires_at - now() AS remaining
-          FROM sessions
-         WHERE family_hash = $1
-           FOR UPDATE
-        """,
-        family_hash,
-    )
+    return await tx.find(str, "SELECT password_hash FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
 
 
-async def update_session(tx: Transaction, family_hash: bytes, *, old_hash: bytes, new_hash: bytes) -> None:
-    """Rotate: from now on only `new_hash` is current."""
+async def update_password_hash(tx: Transaction, user_id: int, new_hash: str) -> None:
+    await tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, new_hash)
+
+
+async def update_role(tx: Transaction, user_id: int, role: Role) -> None:
+    await tx.execute("UPDATE users SET role = $2 WHERE id = $1", user_id, role)
+
+
+async def update_suspended(tx: Transaction, user_id: int, *, suspended: bool) -> None:
     await tx.execute(
         """
-        UPDATE sessions
-           SET secret_hash = $3, previous_hash = $2, rotated_at = now()
-         WHERE family_hash = $1
+        UPDATE users
+           SET suspended_at = CASE WHEN $2 THEN coalesce(suspended_at, now()) END
+         WHERE id = $1
         """,
-        family_hash,
-        old_hash,
-        new_hash,
+        user_id,
+        suspended,
     )
 
 
-async def delete_session(tx: Transaction, family_hash: bytes) -> int:
-    return await tx.execute("DELETE FROM sessions WHERE family_hash = $1", family_hash)
-
-
-async def delete_surplus_sessions(tx: Transaction, user_id: int, *, keep: int) -> int:
-    """Delete the user's sessions that are over, and the oldest of the rest beyond `keep`."""
+async def update_email(tx: Transaction, user_id: int, email: str) -> int:
+    """Give the account this address, which is verified; 0 when another account has it."""
     return await tx.execute(
         """
-        DELETE FROM sessions
-         WHERE user_id = $1
-           AND family_hash NOT IN (SELECT family_hash
-                                     FROM sessions
-                                    WHERE user_id = $1
-                                      AND expires_at > now()
-                                    ORDER BY created_at DESC, family_hash
-                                    LIMIT $2)
+        UPDATE users
+           SET email = $2, email_key = $3, email_verified_at = now()
+         WHERE id = $1
+           AND NOT EXISTS (SELECT FROM users other WHERE other.email_key = $3 AND other.id <> $1)
         """,
         user_id,
-        keep,
+        email,
+        _key_of(email),
+    )
+
+
+async def update_email_verified(tx: Transaction, user_id: int, email: str) -> None:
+    """Take down that the account's address is verified, if it is still this one."""
+    await tx.execute(
+        """
+        UPDATE users
+           SET email_verified_at = coalesce(email_verified_at, now())
+         WHERE id = $1
+           AND email_key = $2
+        """,
+        user_id,
+        _key_of(email),
     )

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Self
 
@@ -57,14 +58,22 @@ class RefreshToken(msgspec.Struct, frozen=True):
 class RefreshTokens:
     """Makes tokens. A session lives for `days` from its log-in, however often it is refreshed."""
 
-    def __init__(self, secret: str, days: int) -> None:
+    def __init__(self, secret: str, days: int, other_secrets: Sequence[str] = ()) -> None:
         self.lifetime = timedelta(days=days)
-        self._key = derive_key(secret, "refresh token successor")
+        self._keys = [derive_key(each, "refresh token successor") for each in (secret, *other_secrets)]
 
     def new(self) -> RefreshToken:
         """The first token of a new family."""
         return RefreshToken(secrets.token_bytes(_FAMILY_BYTES), secrets.token_bytes(_SECRET_BYTES))
 
     def successor(self, token: RefreshToken) -> RefreshToken:
-        """The one token that follows this one."""
-        return RefreshToken(token.family, hmac.digest(self._key, token.secret, "sha256"))
+        """The token that follows this one."""
+        return self._successors(token)[0]
+
+    def find_successor(self, token: RefreshToken, secret_hash: bytes) -> RefreshToken | None:
+        """The token that followed this one, whose hash is known, though the secret has changed since."""
+        found = [each for each in self._successors(token) if each.secret_hash == secret_hash]
+        return found[0] if found else None
+
+    def _successors(self, token: RefreshToken) -> list[RefreshToken]:
+        return [RefreshToken(token.family, hmac.digest(key, token.secret, "sha256")) for key in self._keys]

@@ -47,7 +47,7 @@ from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN
+from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN, pattern_of
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
 _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
@@ -198,7 +198,7 @@ async def _provide_filters(
     organizer_id: _IdFilter = None,
 ) -> EventFilter:
     return EventFilter(
-        pattern=None if q is None else events.pattern_of(q),
+        pattern=None if q is None else pattern_of(q),
         since=_moment_of("from", since),
         until=_moment_of("until", until),
         city=city,

@@ -122,12 +122,6 @@ async def list_events(
     return page_of([_summary(row) for row in rows], limit, lambda item: (item.starts_at, item.id))
 
 
-def pattern_of(words: str) -> str:
-    """An ILIKE pattern that finds these words anywhere, with nothing in them taken as a wildcard."""
-    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
-
-
 def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
     return EventColumns(
         seat_map_id=event.seat_map_id,

@@ -29,6 +29,8 @@ def run_demo(settings: Settings, *, reset: bool, then_serve: bool) -> None:
 
     def show() -> None:
         demo.show(console, settings.public_url, offers[0])
+        if settings.smtp_url is None:
+            console.print(f"No mail server is set: letters become files in {settings.data_folder / 'mail'}.")
         if then_serve:
             console.print("Ctrl-C stops everything; the next demo goes on where this one was.")
 

@@ -85,7 +85,7 @@ def masked(name: str, value: object) -> str:
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     if name == "secret":
         return "the development secret" if text == DEVELOPMENT_SECRET else f"({len(text)} characters)"
-    if name in {"stripe_secret_key", "stripe_webhook_secret"} and text:
+    if name in {"other_secrets", "stripe_secret_key", "stripe_webhook_secret", "smtp_url"} and text:
         return f"({len(text)} characters)"
     if name == "database_url" and text:
         # The password ends at the last @ before the path, however it is spelt.

@@ -136,6 +136,7 @@ def _say_what_is_used(settings: Settings, postgres: Postgres) -> None:
         source=postgres.source,
         data_folder=str(settings.data_folder.resolve()) if postgres.is_own else None,
         workers=settings.workers,
+        letters="by SMTP" if settings.smtp_url else str((settings.data_folder / "mail").resolve()),
         jobs="inside" if settings.jobs_inside else "elsewhere: run `boxoffice worker`",
     )
 

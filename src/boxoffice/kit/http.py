@@ -18,9 +18,10 @@ from litestar.typing import FieldDefinition
 
 from boxoffice.kit import metrics
 from boxoffice.kit.client import client_gone, gone_of
-from boxoffice.kit.client_address import ClientAddresses
+from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.logs import request_id
 from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
+from boxoffice.kit.settings import Settings
 
 # Far above any body of ours but a seat map, far below what could hurt.
 BODY_BYTES_MAX = 1_000_000
@@ -121,10 +122,10 @@ class EveryRequest:
     answer has.
     """
 
-    def __init__(self, app: ASGIApp, *, addresses: ClientAddresses, log_requests: bool) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self.addresses = addresses
-        self.log_requests = log_requests
+        self.addresses = ClientAddresses(read_networks(settings.trusted_proxies))
+        self.log_requests = settings.log_requests
         self.prefix = secrets.token_hex(6)
         self.numbers = itertools.count(1)
 

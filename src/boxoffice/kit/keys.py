@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
-def derive_key(secret: str, purpose: str) -> bytes:
-    """32 bytes for this purpose and no other."""
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"boxoffice {purpose}".encode()).derive(
+def derive_key(secret: str, purpose: str, length: int = 32) -> bytes:
+    """`length` bytes for this purpose and no other."""
+    return HKDF(algorithm=SHA256(), length=length, salt=None, info=f"boxoffice {purpose}".encode()).derive(
         secret.encode()
     )

@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     mode: Mode = Mode.DEVELOPMENT
     secret: str = DEVELOPMENT_SECRET
+    other_secrets: str | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     public_url: str = "http://localhost:8000"
@@ -55,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_secret_key: str | None = None
     stripe_webhook_secret: str | None = None
     stripe_api_url: str | None = None
+    shop_url: str | None = None
+    smtp_url: str | None = None
+    mail_from: str = "Boxoffice <boxoffice@localhost>"
+    second_factor_required: bool = False
     access_token_minutes: Annotated[int, Meta(ge=1, le=15)] = 15
     refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30
     # One hash takes 64 MiB and a core for 0.1 s: more at once would starve the sale.
@@ -67,6 +72,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def sandbox_enabled(self) -> bool:
         """The sandbox pays for nothing, so in production it is on only where that is asked for."""
         return self.mode is Mode.DEVELOPMENT if self.sandbox_payments is None else self.sandbox_payments
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secret that signs and seals, then those that what was made before may still rest on."""
+        others = (part.strip() for part in (self.other_secrets or "").split(","))
+        return [self.secret, *(part for part in others if part)]
+
+    @property
+    def pages_url(self) -> str:
+        """Where the links in letters lead: the shop's own pages, or the plain ones we serve."""
+        return (self.shop_url or self.public_url).rstrip("/")
 
     @property
     def secure_cookies(self) -> bool:
@@ -124,14 +140,45 @@ def _in_words(message: str, given: Mapping[str, str]) -> str:
 
 
 def _check(settings: Settings) -> None:
+    _check_secrets(settings)
+    _check_addresses(settings)
+    if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
+        raise SetupError(
+            "BOXOFFICE_STRIPE_SECRET_KEY and BOXOFFICE_STRIPE_WEBHOOK_SECRET belong together: "
+            "set both or none."
+        )
+    if settings.mode is not Mode.PRODUCTION:
+        return
+    if DEVELOPMENT_SECRET in settings.secrets:
+        raise SetupError(
+            "BOXOFFICE_SECRET must be set in production, for example to `openssl rand -base64 48`."
+        )
+    if not settings.secure_cookies:
+        raise SetupError("BOXOFFICE_PUBLIC_URL must start with https:// in production.")
+
+
+def _check_secrets(settings: Settings) -> None:
     if len(settings.secret) < SECRET_CHARACTERS_MIN:
         raise SetupError(
             f"BOXOFFICE_SECRET is too short: at least {SECRET_CHARACTERS_MIN} random characters."
         )
+    if any(len(secret) < SECRET_CHARACTERS_MIN for secret in settings.secrets):
+        raise SetupError(
+            f"BOXOFFICE_OTHER_SECRETS has one that is too short: at least {SECRET_CHARACTERS_MIN} "
+            "characters each, with commas between them."
+        )
+
+
+def _check_addresses(settings: Settings) -> None:
     if not re.match(r"https?://[^/\s]+$", settings.public_url):
         raise SetupError(
             f"BOXOFFICE_PUBLIC_URL is {settings.public_url!r}: expected the address buyers use, "
             "without a path, such as https://tickets.example.org."
+        )
+    if settings.shop_url is not None and not re.match(r"https?://[^\s#?]+$", settings.shop_url):
+        raise SetupError(
+            f"BOXOFFICE_SHOP_URL is {settings.shop_url!r}: expected an address such as "
+            "https://www.example.org/tickets."
         )
     try:
         read_networks(settings.trusted_proxies)
@@ -144,16 +191,3 @@ def _check(settings: Settings) -> None:
         raise SetupError(
             "DATABASE_URL must start with postgresql://, as in postgresql://user:password@host/name."
         )
-    if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
-        raise SetupError(
-            "BOXOFFICE_STRIPE_SECRET_KEY and BOXOFFICE_STRIPE_WEBHOOK_SECRET belong together: "
-            "set both or none."
-        )
-    if settings.mode is not Mode.PRODUCTION:
-        return
-    if settings.secret == DEVELOPMENT_SECRET:
-        raise SetupError(
-            "BOXOFFICE_SECRET must be set in production, for example to `openssl rand -base64 48`."
-        )
-    if not settings.secure_cookies:
-        raise SetupError("BOXOFFICE_PUBLIC_URL must start with https:// in production.")

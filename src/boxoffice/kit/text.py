@@ -18,3 +18,9 @@ _PROSE = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$"
 
 Line = Annotated[str, Meta(max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN)]
 Prose = Annotated[str, Meta(max_length=PROSE_CHARACTERS_MAX, pattern=_PROSE)]
+
+
+def pattern_of(words: str) -> str:
+    """A LIKE pattern that finds these words anywhere, with nothing in them taken as a wildcard."""
+    escaped = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"

@@ -1,0 +1,46 @@
+"""What admins see and change of accounts."""
+
+from msgspec import UNSET
+
+from boxoffice.accounts import queries, session_queries
+from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.schemas import User, UserChange
+from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.paging import Page, decode_cursor, page_of
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.text import pattern_of
+
+
+class NotYourself(Refusal, status=409):
+    """Nobody changes the role of their own account or suspends it; ask another admin."""
+
+
+async def list_users(db: Database, words: str | None, *, cursor: str | None, limit: int) -> Page[User]:
+    """Accounts with these words in the address or the name, oldest first. Raises `UnknownCursor`."""
+    after = 0 if cursor is None else decode_cursor(cursor, int)
+    pattern = "%" if words is None else pattern_of(words.lower())
+    return page_of(await queries.list_users(db, pattern, after, limit + 1), limit, lambda user: user.id)
+
+
+async def get_user(db: Database, user_id: int) -> User:
+    """The account. Raises `NotFound`."""
+    user = await queries.find_user(db, user_id)
+    if user is None:
+        raise NotFound
+    return user
+
+
+async def change_user(db: Database, admin: Identity, user_id: int, change: UserChange) -> User:
+    """Change the account's role, suspend it or let it in again. Raises `NotFound` or `NotYourself`."""
+    if admin.user_id == user_id:
+        raise NotYourself
+    async with db.transaction() as tx:
+        if await queries.lock_user(tx, user_id) is None:
+            raise NotFound
+        if change.role is not UNSET:
+            await queries.update_role(tx, user_id, change.role)
+        if change.suspended is not UNSET:
+            await queries.update_suspended(tx, user_id, suspended=change.suspended)
+            if change.suspended:
+                await session_queries.delete_sessions(tx, user_id)
+        return await queries.get_user(tx, user_id)
