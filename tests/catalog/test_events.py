@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from boxoffice.catalog.event_rules import YEAR_MAX
 from boxoffice.catalog.schemas import (
-    AMOUNT_MAX,
     HOLD_SECONDS_MAX,
     HOLD_SECONDS_MIN,
     PLACES_PER_BUYER_MAX,
     ROW_ID_MAX,
     EventState,
 )
+from boxoffice.catalog.tariff import AMOUNT_MAX
 from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.years import YEAR_MAX
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.text import LINE_CHARACTERS_MAX, PROSE_CHARACTERS_MAX

@@ -54,7 +54,10 @@ class Block:
 
 @dataclass
 class Naive:
-    """A hall with one area, where every place costs `price`."""
+    """A hall with one area, where every place costs the same: `price`, until it changes.
+
+    `price_changes` are moments and what a place costs from then on; `channel_prices` are those of channels.
+    """
 
     seat_count: int
     capacity: int
@@ -63,6 +66,8 @@ class Naive:
     hold: timedelta
     starts_at: datetime
     channels: Mapping[str, int]
+    channel_prices: Mapping[int, int] = field(default_factory=dict[int, int])
+    price_changes: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]])
     bookings: dict[UUID, Booking] = field(default_factory=dict[UUID, Booking])
     blocks: dict[UUID, Block] = field(default_factory=dict[UUID, Block])
 
@@ -111,7 +116,7 @@ class Naive:
             case Renew():
                 return self._renew(command, now)
             case Exchange():
-                return self._exchange(command)
+                return self._exchange(command, now)
             case Cancel():
                 return self._cancel(command, now)
             case Confirm():
@@ -131,6 +136,13 @@ class Naive:
             case _:
                 return type(None)
 
+    def _price(self, now: datetime, channel_id: int | None) -> int:
+        """What a place costs."""
+        if channel_id is not None and channel_id in self.channel_prices:
+            return self.channel_prices[channel_id]
+        begun = [price for moment, price in self.price_changes if not now < moment]
+        return begun[-1] if begun else self.price
+
     def _hold(self, command: Hold, now: datetime) -> type:
         channel_id = None
         if command.channel_key_hash is not None:
@@ -149,8 +161,8 @@ class Naive:
             state=BookingState.PENDING,
             seat_ids=command.seat_ids,
             area_ids=command.area_ids,
-            amounts=(self.price,) * places,
-            total=self.price * places,
+            amounts=(self._price(now, channel_id),) * places,
+            total=self._price(now, channel_id) * places,
             currency="EUR",
             created_at=now,
             expires_at=now + self.hold,
@@ -179,7 +191,7 @@ class Naive:
         self._put(booking, expires_at=end)
         return Booking
 
-    def _exchange(self, command: Exchange) -> type:  # noqa: PLR0911  one for each refusal
+    def _exchange(self, command: Exchange, now: datetime) -> type:  # noqa: PLR0911  one for each refusal
         booking = self._pending(command.booking_id, command.buyer_id)
         if isinstance(booking, type):
             return booking
@@ -199,13 +211,15 @@ class Naive:
             return TooManyPlaces
         if not places:
             return NothingLeftToHold
-        self._put(
-            booking,
-            seat_ids=seats,
-            area_ids=areas,
-            amounts=(self.price,) * places,
-            total=self.price * places,
-        )
+        price = self._price(now, booking.channel_id)
+        count = len(booking.seat_ids)
+        amounts = [
+            *[paid for seat, paid in zip(booking.seat_ids, booking.amounts, strict=False) if seat in seats],
+            *[price] * len(command.take_seat_ids),
+            *booking.amounts[count : count + kept],
+            *[price] * len(command.take_area_ids),
+        ]
+        self._put(booking, seat_ids=seats, area_ids=areas, amounts=tuple(amounts), total=sum(amounts))
         return Booking
 
     def _cancel(self, command: Cancel, now: datetime) -> type:

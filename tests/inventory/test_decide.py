@@ -13,16 +13,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from boxoffice.catalog.price_changes import PriceChange, periods_of
 from boxoffice.catalog.terms import Channel
 from boxoffice.inventory.changes import BlockKind, decode_changes, encode_changes
 from boxoffice.inventory.commands import (
     Block,
+    Booking,
     BookingState,
     Cancel,
     ChangeBlock,
     Command,
     Confirm,
     Exchange,
+    Held,
     Hold,
     Payment,
     Release,
@@ -35,6 +38,7 @@ from inventory.test_choosing import hall, on_sale
 
 SEATS, CAPACITY, LIMIT, PRICE, HOLD = 6, 5, 6, 1000, timedelta(minutes=10)
 CHANNELS = {"a": 1, "b": 2}
+CHANNEL_PRICES = {2: 700}
 
 _seats = st.lists(st.integers(0, SEATS - 1), max_size=3, unique=True).map(tuple)
 _areas = st.integers(0, 2).map(lambda count: (0,) * count)
@@ -61,6 +65,7 @@ class Selling(RuleBasedStateMachine):
             hold=HOLD,
             starts_at=self.inventory.terms.starts_at,
             channels=CHANNELS,
+            channel_prices=CHANNEL_PRICES,
         )
         self.batch: list[Command] = []
         self.asked: list[UUID] = []
@@ -74,7 +79,10 @@ class Selling(RuleBasedStateMachine):
             inventory.terms,
             places_per_buyer_max=LIMIT,
             hold_seconds=int(HOLD.total_seconds()),
-            channels={key: Channel(id_, None, None) for key, id_ in CHANNELS.items()},
+            channels={
+                key: Channel(id_, None, None, {"A": CHANNEL_PRICES[id_]} if id_ in CHANNEL_PRICES else {})
+                for key, id_ in CHANNELS.items()
+            },
         )
         return inventory
 
@@ -98,11 +106,24 @@ class Selling(RuleBasedStateMachine):
     def cancel(self, which: int, buyer: int) -> None:
         self.batch.append(Cancel(self._booking(which), buyer))
 
-    @rule(which=_which, places=st.integers(1, 4), again=st.booleans())
-    def pay(self, which: int, places: int, again: bool) -> None:  # noqa: FBT001  Hypothesis draws it
+    @rule(which=_which, too_much=st.sampled_from((0, 0, 0, PRICE)), again=st.booleans())
+    def pay(self, which: int, too_much: int, again: bool) -> None:  # noqa: FBT001  Hypothesis draws it
         booking_id = self._booking(which)
         payment_id = UUID(int=booking_id.int ^ (1 if again else len(self.asked) + 2))
-        self.batch.append(Confirm(booking_id, Payment(payment_id, PRICE * places, "EUR", "sandbox", "x")))
+        asked = self.naive.bookings[booking_id].total if booking_id in self.naive.bookings else PRICE
+        payment = Payment(payment_id, asked + too_much, "EUR", "sandbox", "x")
+        self.batch.append(Confirm(booking_id, payment))
+
+    @rule(minutes=st.lists(st.integers(-1, 20), max_size=2, unique=True).map(sorted))
+    def change_terms(self, minutes: list[int]) -> None:
+        """The organizer has other prices, at other times, while the sale goes on."""
+        moments = [self.now + timedelta(minutes=each) for each in minutes]
+        self.naive.price_changes = [(at, PRICE + 100 * (nth + 1)) for nth, at in enumerate(moments)]
+        changes = [PriceChange(at, {"A": price}) for at, price in self.naive.price_changes]
+        for inventory in (self.inventory, self.follower):
+            inventory.terms = msgspec.structs.replace(
+                inventory.terms, periods=periods_of(inventory.terms.prices, changes)
+            )
 
     @rule(seats=_seats, kept=_kept, minutes=st.sampled_from((None, 1, 15)), channel=_channels)
     def block(self, seats: Any, kept: Any, minutes: int | None, channel: int | None) -> None:
@@ -133,6 +154,7 @@ class Selling(RuleBasedStateMachine):
         self.naive.tidy(self.now)
         for command, outcome in zip(batch, decision.outcomes, strict=True):
             assert type(outcome) is self.naive.decide(command, self.now), (command, outcome)
+            self._costs_the_same(outcome)
         draft = decision.draft
         for seat in draft.freed:
             del self.claims[seat]
@@ -170,6 +192,12 @@ class Selling(RuleBasedStateMachine):
                 for id_, each in naive.bookings.items()
                 if each.state is BookingState.PENDING
             }
+
+    def _costs_the_same(self, outcome: object) -> None:
+        booking = outcome.booking if isinstance(outcome, Held) else outcome
+        if isinstance(booking, Booking):
+            expected = self.naive.bookings[booking.id]
+            assert (booking.amounts, booking.total) == (expected.amounts, expected.total)
 
     def _code(self, seat: int) -> int:
         holder = self.naive.holder(seat)

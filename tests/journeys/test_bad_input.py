@@ -233,7 +233,7 @@ async def test_an_unknown_member_is_pointed_at(house: House, with_body: list[Ope
     before = await house.state()
     for operation in with_body:
         for pointer, body in with_unknown_members(house.examples(operation)[0]):
-            if pointer.startswith(("/prices", "/tax/basis_points_of")):
+            if "/prices/" in pointer or pointer.startswith("/tax/basis_points_of"):
                 continue
             answer = await house.send(operation, house.address(operation), content=body)
 

@@ -267,7 +267,7 @@ async def get_event(
 ) -> Response[Event | None]:
     """Show an event; a draft only to its organizer."""
     event = await events.get_event(db, viewer, event_id)
-    if if_none_match is not None and event_tags.names(if_none_match, event.revision):
+    if if_none_match is not None and event_tags.shows(if_none_match, event):
         return Response(None, status_code=304, headers=event_tags.headers_of(event))
     return Response(event, headers=event_tags.headers_of(event))
 

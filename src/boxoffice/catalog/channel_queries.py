@@ -8,12 +8,13 @@ from boxoffice.kit.postgres import Source, Transaction
 
 
 class ChannelRow(msgspec.Struct, frozen=True):
-    """A channel, without its key, which nobody can read."""
+    """A channel, without its key, which nobody can read; `prices` is JSON."""
 
     id: int
     name: str
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
+    prices: str
     created_at: datetime
 
 
@@ -22,7 +23,7 @@ async def list_channels(source: Source, event_id: int) -> list[ChannelRow]:
     return await source.list(
         ChannelRow,
         """
-        SELECT id, name, sale_starts_at, sale_ends_at, created_at
+        SELECT id, name, sale_starts_at, sale_ends_at, prices, created_at
           FROM channels
          WHERE event_id = $1
          ORDER BY id
@@ -38,22 +39,24 @@ async def insert_channel(
     key_hash: bytes,
     sale_starts_at: datetime | None,
     sale_ends_at: datetime | None,
+    prices: str,
 ) -> ChannelRow:
     """Make a channel; its number is the event's count of channels ever made, so none comes again."""
     return await tx.get(
         ChannelRow,
         """
-        INSERT INTO channels (event_id, id, name, key_hash, sale_starts_at, sale_ends_at)
-        SELECT event.id, event.channels_made, $2, $3, $4, $5
+        INSERT INTO channels (event_id, id, name, key_hash, sale_starts_at, sale_ends_at, prices)
+        SELECT event.id, event.channels_made, $2, $3, $4, $5, $6::json
           FROM events AS event
          WHERE event.id = $1
-        RETURNING id, name, sale_starts_at, sale_ends_at, created_at
+        RETURNING id, name, sale_starts_at, sale_ends_at, prices, created_at
         """,
         event_id,
         name,
         key_hash,
         sale_starts_at,
         sale_ends_at,
+        prices,
     )
 
 
@@ -74,6 +77,29 @@ async def update_key(tx: Transaction, event_id: int, channel_id: int, key_hash: 
     """Give the channel another key; 0 when there is no such channel."""
     return await tx.execute(
         "UPDATE channels SET key_hash = $3 WHERE event_id = $1 AND id = $2", event_id, channel_id, key_hash
+    )
+
+
+async def update_channel(
+    tx: Transaction,
+    event_id: int,
+    channel_id: int,
+    sale_starts_at: datetime | None,
+    sale_ends_at: datetime | None,
+    prices: str,
+) -> None:
+    """Give the channel another window and other prices, as JSON."""
+    await tx.execute(
+        """
+        UPDATE channels
+           SET sale_starts_at = $3, sale_ends_at = $4, prices = $5::json
+         WHERE event_id = $1 AND id = $2
+        """,
+        event_id,
+        channel_id,
+        sale_starts_at,
+        sale_ends_at,
+        prices,
     )
 
 

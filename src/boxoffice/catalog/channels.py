@@ -2,19 +2,23 @@
 
 import hashlib
 import secrets
+from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries
 from boxoffice.catalog.channel_queries import ChannelRow
-from boxoffice.catalog.event_changes import lock_own_event
-from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
+from boxoffice.catalog.event_changes import lock_own_event, names_of_prices
+from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.schemas import Channel, ChannelWithKey, NewChannel
+from boxoffice.catalog.price_changes import faults_of_prices
+from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.catalog.terms import find_event_owner
-from boxoffice.kit.errors import NotFound, Refusal, invalid
-from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
+from boxoffice.kit.errors import InvalidInput, NotFound, Refusal, invalid
+from boxoffice.kit.postgres import Database, Source, Transaction
 
 # Each travels with the event's terms to every process that sells it.
 CHANNELS_MAX = 100
@@ -40,12 +44,8 @@ async def create_channel(db: Database, user: Identity, event_id: int, new: NewCh
 
     Raises `NotFound`, `InvalidInput`, `ChannelNameTaken`, `TooManyChannels`.
     """
-    for name in ("sale_starts_at", "sale_ends_at"):
-        if not is_storable(getattr(new, name)):
-            raise invalid(f"/{name}", f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
     starts_at, ends_at = new.sale_starts_at, new.sale_ends_at
-    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
-        raise invalid("/sale_ends_at", "The sale must end after it starts.")
+    _check_window(starts_at, ends_at)
     key, key_hash = _new_key()
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
@@ -54,9 +54,33 @@ async def create_channel(db: Database, user: Identity, event_id: int, new: NewCh
             raise TooManyChannels(limit=CHANNELS_MAX)
         if any(channel.name == new.name for channel in there):
             raise ChannelNameTaken
+        await _check_prices(tx, event_id, new.prices)
         await channel_queries.update_revision(tx, event_id, channels_more=1)
-        row = await channel_queries.insert_channel(tx, event_id, new.name, key_hash, starts_at, ends_at)
-    return _with_key(row, key)
+        row = await channel_queries.insert_channel(
+            tx, event_id, new.name, key_hash, starts_at, ends_at, _encoded(new.prices)
+        )
+    return ChannelWithKey(**msgspec.structs.asdict(_channel(row)), key=key)
+
+
+async def change_channel(
+    db: Database, user: Identity, event_id: int, channel_id: int, change: ChannelChange
+) -> Channel:
+    """Change what is given and leave the rest. Raises `NotFound`, `InvalidInput`."""
+    async with db.transaction() as tx:
+        await lock_own_event(tx, user, event_id)
+        before = await _find_channel(tx, event_id, channel_id)
+        if before is None:
+            raise NotFound
+        given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
+        after = msgspec.structs.replace(_channel(before), **given)
+        _check_window(after.sale_starts_at, after.sale_ends_at)
+        if change.prices is not UNSET:
+            await _check_prices(tx, event_id, change.prices)
+        await channel_queries.update_channel(
+            tx, event_id, channel_id, after.sale_starts_at, after.sale_ends_at, _encoded(after.prices)
+        )
+        await channel_queries.update_revision(tx, event_id, channels_more=0)
+    return after
 
 
 async def list_channels(db: Database, user: Identity, event_id: int) -> list[Channel]:
@@ -75,8 +99,10 @@ async def rotate_key(db: Database, user: Identity, event_id: int, channel_id: in
         if not await channel_queries.update_key(tx, event_id, channel_id, key_hash):
             raise NotFound
         await channel_queries.update_revision(tx, event_id, channels_more=0)
-        row = await _get_channel(tx, event_id, channel_id)
-    return _with_key(row, key)
+        row = await _find_channel(tx, event_id, channel_id)
+    if row is None:
+        raise NotFound
+    return ChannelWithKey(**msgspec.structs.asdict(_channel(row)), key=key)
 
 
 async def withdraw_channel(db: Database, user: Identity, event_id: int, channel_id: int) -> None:
@@ -93,8 +119,29 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def _get_channel(tx: Transaction, event_id: int, channel_id: int) -> ChannelRow:
-    return next(row for row in await channel_queries.list_channels(tx, event_id) if row.id == channel_id)
+async def _find_channel(source: Source, event_id: int, channel_id: int) -> ChannelRow | None:
+    rows = await channel_queries.list_channels(source, event_id)
+    return next((row for row in rows if row.id == channel_id), None)
+
+
+def _check_window(starts_at: datetime | None, ends_at: datetime | None) -> None:
+    for name, moment in (("sale_starts_at", starts_at), ("sale_ends_at", ends_at)):
+        if not is_storable(moment):
+            raise invalid(f"/{name}", f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
+    if starts_at is not None and ends_at is not None and ends_at <= starts_at:
+        raise invalid("/sale_ends_at", "The sale must end after it starts.")
+
+
+async def _check_prices(tx: Transaction, event_id: int, prices: dict[str, int]) -> None:
+    if not prices:
+        return
+    names = await names_of_prices(tx, await get_any_event(tx, event_id))
+    if faults := list(faults_of_prices(prices, names)):
+        raise InvalidInput(errors=faults)
+
+
+def _encoded(prices: dict[str, int]) -> str:
+    return msgspec.json.encode(prices).decode()
 
 
 def _new_key() -> tuple[str, bytes]:
@@ -103,8 +150,11 @@ def _new_key() -> tuple[str, bytes]:
 
 
 def _channel(row: ChannelRow) -> Channel:
-    return Channel(**msgspec.structs.asdict(row))
-
-
-def _with_key(row: ChannelRow, key: str) -> ChannelWithKey:
-    return ChannelWithKey(**msgspec.structs.asdict(row), key=key)
+    return Channel(
+        id=row.id,
+        name=row.name,
+        sale_starts_at=row.sale_starts_at,
+        sale_ends_at=row.sale_ends_at,
+        prices=msgspec.json.decode(row.prices, type=dict[str, int]),
+        created_at=row.created_at,
+    )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.types import ControllerRouterHandler
@@ -11,7 +11,7 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channels
 from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels
-from boxoffice.catalog.schemas import Channel, ChannelWithKey, NewChannel
+from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
@@ -61,6 +61,26 @@ async def list_all(
     return await channels.list_channels(db, user, event_id)
 
 
+@patch(
+    "/events/{event_id:int}/channels/{channel_id:int}",
+    guards=[organizer],
+    operation_id="UpdateChannel",
+    summary="Change a sales channel",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, *BODY_REFUSALS),
+)
+async def change(
+    data: JSONBody[ChannelChange],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    event_id: _EventId,
+    channel_id: _ChannelId,
+) -> Channel:
+    """Change its sale window and its prices; what is left out stays, and so does its key."""
+    return await channels.change_channel(db, user, event_id, channel_id, data)
+
+
 @post(
     "/events/{event_id:int}/channels/{channel_id:int}/rotate",
     guards=[organizer],
@@ -101,4 +121,4 @@ async def withdraw(
     await channels.withdraw_channel(db, user, event_id, channel_id)
 
 
-routes: list[ControllerRouterHandler] = [create, list_all, rotate, withdraw]
+routes: list[ControllerRouterHandler] = [create, list_all, change, rotate, withdraw]

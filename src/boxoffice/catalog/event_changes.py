@@ -9,12 +9,12 @@ from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.event_rules import (
     faults_of_event,
     faults_of_offer,
-    faults_of_prices,
     faults_of_sale_window,
     faults_of_start,
 )
 from boxoffice.catalog.events import get_any_event, update_tariff
 from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices
 from boxoffice.catalog.rows import EventColumns, LockedEvent
 from boxoffice.catalog.schemas import Event, EventChange, EventState
 from boxoffice.catalog.seat_map_versions import decode_categories
@@ -66,14 +66,16 @@ async def update_event(
             _refuse_frozen(event, change)
         columns = _changed(event, change)
         categories = await _categories_of(tx, event, columns)
+        names = {category.name: category for category in categories}
         prices = _amounts_of(event) if change.prices is UNSET else change.prices
         faults = [
             *faults_of_event(columns),
-            *faults_of_prices(prices, categories),
-            *faults_of_fees([] if change.fees is UNSET else change.fees),
-            *faults_of_tax(
-                event.tax if change.tax is UNSET else change.tax, [each.name for each in categories]
+            *faults_of_prices(prices, names),
+            *faults_of_price_changes(
+                event.price_changes if change.price_changes is UNSET else change.price_changes, names
             ),
+            *faults_of_fees([] if change.fees is UNSET else change.fees),
+            *faults_of_tax(event.tax if change.tax is UNSET else change.tax, names),
         ]
         if event.state is EventState.PUBLISHED:
             faults += faults_of_offer(prices, categories)
@@ -85,7 +87,7 @@ async def update_event(
         if change.prices is not UNSET:
             await queries.delete_prices(tx, event_id)
             await queries.insert_prices(tx, event_id, prices)
-        await update_tariff(tx, event_id, change.fees, change.tax)
+        await update_tariff(tx, event_id, change.price_changes, change.fees, change.tax)
         return await get_any_event(tx, event_id)
 
 
@@ -130,6 +132,12 @@ async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Lock
     if locked is None or not may_change(user, locked.organizer_id):
         raise NotFound
     return locked
+
+
+async def names_of_prices(tx: Transaction, event: Event) -> dict[str, CategoryPlaces]:
+    """What an event can have a price for: the categories of its seat map, by name."""
+    categories = await _categories_of(tx, event, _changed(event, EventChange()))
+    return {category.name: category for category in categories}
 
 
 async def _categories_of(tx: Transaction, event: Event, columns: EventColumns) -> list[CategoryPlaces]:

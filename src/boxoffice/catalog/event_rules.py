@@ -5,12 +5,10 @@ from datetime import datetime
 
 from boxoffice.catalog.codes import CURRENCIES, TIME_ZONES
 from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog.price_changes import pointer_to_price
 from boxoffice.catalog.rows import EventColumns
-from boxoffice.catalog.tariff import AMOUNT_MAX
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError
-
-# Years outside are typing mistakes; the ends of the calendar cannot even be turned into UTC.
-YEAR_MIN, YEAR_MAX = 2000, 2199
 
 _MOMENTS = ("starts_at", "ends_at", "sale_starts_at", "sale_ends_at", "accessible_released_at")
 
@@ -36,26 +34,10 @@ def faults_of_event(columns: EventColumns) -> Iterator[FieldError]:
         yield FieldError(pointer="/sale_starts_at", detail=detail)
 
 
-def is_storable(moment: datetime | None) -> bool:
-    """Whether a moment is absent or in the years we keep."""
-    return moment is None or YEAR_MIN <= moment.year <= YEAR_MAX
-
-
 def faults_of_start(starts_at: datetime, now: datetime) -> Iterator[FieldError]:
     """An event in the past cannot be made or published."""
     if is_storable(starts_at) and starts_at <= now:
         yield FieldError(pointer="/starts_at", detail="This is in the past.")
-
-
-def faults_of_prices(prices: Mapping[str, int], categories: Sequence[CategoryPlaces]) -> Iterator[FieldError]:
-    """A price must be of a category of the seat map, and in range."""
-    known = {category.name for category in categories}
-    for name, amount in prices.items():
-        if name not in known:
-            yield FieldError(pointer=_pointer_to_price(name), detail="The seat map has no such category.")
-        if not 0 <= amount <= AMOUNT_MAX:
-            detail = f"A price is from 0 to {AMOUNT_MAX} minor units."
-            yield FieldError(pointer=_pointer_to_price(name), detail=detail)
 
 
 def faults_of_offer(prices: Mapping[str, int], categories: Sequence[CategoryPlaces]) -> Iterator[FieldError]:
@@ -63,14 +45,10 @@ def faults_of_offer(prices: Mapping[str, int], categories: Sequence[CategoryPlac
     for category in categories:
         if category.places and category.name not in prices:
             detail = f"This category has {category.places} places and no price."
-            yield FieldError(pointer=_pointer_to_price(category.name), detail=detail)
+            yield FieldError(pointer=pointer_to_price(category.name), detail=detail)
 
 
 def faults_of_sale_window(columns: EventColumns, now: datetime) -> Iterator[FieldError]:
     """The sale must not be over before it begins."""
     if columns.sale_ends_at is not None and columns.sale_ends_at <= now:
         yield FieldError(pointer="/sale_ends_at", detail="This is in the past: nobody could buy.")
-
-
-def _pointer_to_price(category: str) -> str:
-    return "/prices/" + category.replace("~", "~0").replace("/", "~1")

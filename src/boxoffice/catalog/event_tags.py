@@ -1,5 +1,10 @@
-"""The ETag of an event: its revision. Whoever sends it back changes only what it has seen."""
+"""The ETag of an event: its revision, and how many of its changes of prices have begun.
 
+Whoever sends it back changes only what it has seen. That a price has changed with the time is nobody's
+change: `If-Match` asks for the revision alone.
+"""
+
+import re
 from typing import Annotated
 
 from litestar.params import HeaderParameter
@@ -22,17 +27,27 @@ IfNoneMatch = Annotated[
 def headers_of(event: Event) -> dict[str, str]:
     """Of an answer that shows the event. Whoever keeps it asks before showing it; a draft is a secret."""
     caching = "private, no-cache" if event.state is EventState.DRAFT else "no-cache"
-    return {"ETag": _tag_of(event.revision), "Cache-Control": caching}
+    return {"ETag": _tag_of(event), "Cache-Control": caching}
 
 
 def names(header: str, revision: int) -> bool:
-    """Whether this list of tags has the revision's, or is a star.
+    """Whether this list of tags has one of the revision's, or is a star.
 
     A proxy that packs an answer makes its tag weak (`W/"3"`). To us it is as good: a revision is exact.
     """
-    known = [tag.strip().removeprefix("W/") for tag in header.split(",")]
-    return "*" in known or _tag_of(revision) in known
+    return any(tag == "*" or re.sub(r"\.\d+\"$", '"', tag) == f'"{revision}"' for tag in _tags(header))
 
 
-def _tag_of(revision: int) -> str:
-    return f'"{revision}"'
+def shows(header: str, event: Event) -> bool:
+    """Whether whoever has one of these tags has seen the event just as it is."""
+    return not {"*", _tag_of(event)}.isdisjoint(_tags(header))
+
+
+def _tags(header: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]
+
+
+def _tag_of(event: Event) -> str:
+    coming = event.next_price_change
+    begun = sum(coming is None or change.starts_at < coming.starts_at for change in event.price_changes)
+    return f'"{event.revision}.{begun}"' if begun else f'"{event.revision}"'

@@ -9,16 +9,15 @@ from msgspec import UNSET, Meta, UnsetType
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import price_queries, queries
-from boxoffice.catalog.event_rules import (
-    YEAR_MAX,
-    YEAR_MIN,
-    faults_of_event,
-    faults_of_prices,
-    faults_of_start,
-    is_storable,
-)
+from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.pricing import all_in_amount
+from boxoffice.catalog.price_changes import (
+    PriceChange,
+    encode_price_changes,
+    faults_of_price_changes,
+    faults_of_prices,
+)
+from boxoffice.catalog.price_views import Priced, money_of
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import (
     Event,
@@ -29,10 +28,10 @@ from boxoffice.catalog.schemas import (
     NewEvent,
 )
 from boxoffice.catalog.seat_map_versions import decode_categories
-from boxoffice.catalog.tariff import Fee, FeeMode, Tax, decode_tariff, faults_of_fees, faults_of_tax
+from boxoffice.catalog.tariff import Fee, FeeMode, Tax, faults_of_fees, faults_of_tax
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
 from boxoffice.kit.idempotency import Once, do_once
-from boxoffice.kit.money import Money
 from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of
 from boxoffice.kit.postgres import Database, Source, Transaction
 
@@ -52,20 +51,21 @@ async def _create_event(tx: Transaction, user: Identity, event: NewEvent) -> Eve
     if place.categories is None:
         raise invalid("/seat_map_id", "The venue has no such seat map.")
     columns = _columns_of(event, place.time_zone)
-    categories = decode_categories(place.categories)
+    names = {category.name: category for category in decode_categories(place.categories)}
     faults = [
         *faults_of_event(columns),
         *faults_of_start(columns.starts_at, place.now),
-        *faults_of_prices(event.prices, categories),
+        *faults_of_prices(event.prices, names),
+        *faults_of_price_changes(event.price_changes, names),
         *faults_of_fees(event.fees),
-        *faults_of_tax(event.tax, [category.name for category in categories]),
+        *faults_of_tax(event.tax, names),
     ]
     if faults:
         raise InvalidInput(errors=faults)
     event_id = await queries.insert_event(tx, user.user_id, columns)
     await queries.insert_prices(tx, event_id, event.prices)
-    if event.fees or event.tax:
-        await update_tariff(tx, event_id, event.fees, event.tax)
+    if event.fees or event.tax or event.price_changes:
+        await update_tariff(tx, event_id, event.price_changes, event.fees, event.tax)
     return await get_any_event(tx, event_id)
 
 
@@ -89,9 +89,17 @@ async def get_any_event(source: Source, event_id: int) -> Event:
 
 
 async def update_tariff(
-    tx: Transaction, event_id: int, fees: Sequence[Fee] | UnsetType, tax: Tax | UnsetType | None
+    tx: Transaction,
+    event_id: int,
+    price_changes: Sequence[PriceChange] | UnsetType,
+    fees: Sequence[Fee] | UnsetType,
+    tax: Tax | UnsetType | None,
 ) -> None:
-    """Write the fees and the tax, each if it is given; the event's lock must be held, unless it is new."""
+    """Write changes of prices, fees and tax, each if it is given; the event's lock must be held, unless it
+    is new.
+    """
+    if price_changes is not UNSET:
+        await price_queries.update_price_changes(tx, event_id, encode_price_changes(price_changes))
     if fees is not UNSET:
         await price_queries.update_fees(tx, event_id, msgspec.json.encode(fees).decode())
     if tax is not UNSET:
@@ -141,8 +149,8 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
 
 
 def _event(row: EventRow) -> Event:
-    prices = msgspec.json.decode(row.prices, type=dict[str, int])
-    tariff = decode_tariff(row.fees, row.tax)
+    priced = Priced(row)
+    tariff = priced.tariff
     return Event(
         id=row.id,
         organizer_id=row.organizer_id,
@@ -157,11 +165,11 @@ def _event(row: EventRow) -> Event:
         sale_starts_at=row.sale_starts_at,
         sale_ends_at=row.sale_ends_at,
         currency=row.currency,
-        all_in_prices={
-            name: Money(amount=all_in_amount(tariff, name, amount), currency=row.currency)
-            for name, amount in prices.items()
-        },
-        prices={name: Money(amount=amount, currency=row.currency) for name, amount in prices.items()},
+        all_in_prices=priced.all_in(priced.current),
+        current_prices=money_of(priced.current, row.currency),
+        next_price_change=priced.next_change(),
+        prices=money_of(priced.prices, row.currency),
+        price_changes=priced.changes,
         fees=list(tariff.fees) if tariff else [],
         tax=tariff.tax if tariff else None,
         places_per_buyer_max=row.places_per_buyer_max,
@@ -175,9 +183,8 @@ def _event(row: EventRow) -> Event:
 
 
 def _summary(row: EventSummaryRow) -> EventSummary:
-    prices = msgspec.json.decode(row.prices, type=dict[str, int])
-    tariff = decode_tariff(row.fees, row.tax)
-    lowest = min([all_in_amount(tariff, name, amount) for name, amount in prices.items()], default=None)
+    priced = Priced(row)
+    all_in = priced.all_in(priced.current).values()
     return EventSummary(
         id=row.id,
         organizer_id=row.organizer_id,
@@ -189,7 +196,7 @@ def _summary(row: EventSummaryRow) -> EventSummary:
         ends_at=row.ends_at,
         sale_starts_at=row.sale_starts_at,
         sale_ends_at=row.sale_ends_at,
-        lowest_price=None if lowest is None else Money(amount=lowest, currency=row.currency),
+        lowest_price=min(all_in, key=lambda price: price.amount, default=None),
     )
 
 

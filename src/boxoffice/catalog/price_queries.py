@@ -1,6 +1,11 @@
-"""SQL of what an event charges besides its prices."""
+"""SQL of what an event charges, besides the prices it begins with."""
 
 from boxoffice.kit.postgres import Transaction
+
+
+async def update_price_changes(tx: Transaction, event_id: int, changes: str) -> None:
+    """Replace all changes of prices, as JSON; the event's revision is counted up by whoever changes it."""
+    await tx.execute("UPDATE events SET price_changes = $2::json WHERE id = $1", event_id, changes)
 
 
 async def update_fees(tx: Transaction, event_id: int, fees: str) -> None:

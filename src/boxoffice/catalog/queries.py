@@ -230,8 +230,9 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.fees, events.tax, events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
-               events.accessible_released_at, events.revision, events.created_at, events.published_at
+               events.price_changes, events.fees, events.tax, now() AS now, events.places_per_buyer_max,
+               events.hold_seconds, events.orphan_rule, events.accessible_released_at, events.revision,
+               events.created_at, events.published_at
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -250,8 +251,10 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
                places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at, seat_map_id,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
+               price_changes,
                (SELECT coalesce(json_object_agg(encode(key_hash, 'hex'), json_build_object(
-                           'id', id, 'sale_starts_at', sale_starts_at, 'sale_ends_at', sale_ends_at)), '{}')
+                           'id', id, 'sale_starts_at', sale_starts_at, 'sale_ends_at', sale_ends_at,
+                           'prices', prices)), '{}')
                   FROM channels WHERE event_id = events.id) AS channels,
                fees, tax
           FROM events
@@ -298,7 +301,7 @@ async def list_published_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.fees, events.tax
+               events.price_changes, events.fees, events.tax, now() AS now
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -333,7 +336,7 @@ async def list_own_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.fees, events.tax
+               events.price_changes, events.fees, events.tax, now() AS now
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id

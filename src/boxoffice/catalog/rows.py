@@ -43,7 +43,10 @@ class VenueWithMap(msgspec.Struct, frozen=True):
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """An event with its venue; `prices` is a JSON object of category to amount, `fees` and `tax` are JSON."""
+    """An event with its venue; `prices` is a JSON object of category to amount.
+
+    `price_changes`, `fees` and `tax` are JSON. `now` is the clock: which prices hold depends on it.
+    """
 
     id: int
     organizer_id: int
@@ -62,8 +65,10 @@ class EventRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     prices: str
+    price_changes: str
     fees: str
     tax: str | None
+    now: datetime
     places_per_buyer_max: int
     hold_seconds: int
     orphan_rule: OrphanRule
@@ -91,8 +96,10 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     prices: str
+    price_changes: str
     fees: str
     tax: str | None
+    now: datetime
 
 
 class EventColumns(msgspec.Struct, frozen=True):
@@ -142,7 +149,7 @@ class SeatMapAccess(msgspec.Struct, frozen=True):
 
 
 class SaleTermsRow(msgspec.Struct, frozen=True):
-    """The columns of `SaleTerms`; `prices`, `channels`, `fees` and `tax` are JSON."""
+    """The columns of `SaleTerms`; `prices`, `price_changes`, `channels`, `fees` and `tax` are JSON."""
 
     id: int
     revision: int
@@ -158,6 +165,7 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     accessible_released_at: datetime | None
     seat_map_id: int
     prices: str
+    price_changes: str
     channels: str
     fees: str
     tax: str | None

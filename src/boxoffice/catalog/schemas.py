@@ -7,8 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from boxoffice.catalog.document import CATEGORIES_MAX, CategoryPlaces
-from boxoffice.catalog.tariff import AMOUNT_MAX, Fee, Fees, Tax
+from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog.price_changes import PriceChange, PriceChanges, Prices
+from boxoffice.catalog.tariff import Fee, Fees, Tax
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line, Prose
@@ -51,17 +52,11 @@ CurrencyCode = Annotated[
 CountryCode = Annotated[
     str, Meta(pattern="^[A-Z]{2}$", max_length=2, description="ISO 3166-1 alpha-2.", examples=["DE"])
 ]
-# The bounds of an amount are checked by hand: msgspec cannot name the member of an object.
-Prices = Annotated[
-    dict[Line, int],
-    Meta(
-        max_length=CATEGORIES_MAX,
-        description=f"Category name to price in minor units, 0 to {AMOUNT_MAX}. 0 is free.",
-        examples=[{"Stalls": 4500, "Balcony": 2900}],
-    ),
-]
 PlacesPerBuyer = Annotated[int, Meta(ge=1, le=PLACES_PER_BUYER_MAX, examples=[PLACES_PER_BUYER])]
 HoldSeconds = Annotated[int, Meta(ge=HOLD_SECONDS_MIN, le=HOLD_SECONDS_MAX, examples=[HOLD_SECONDS])]
+
+
+ChannelPrices = Annotated[Prices, Meta(examples=[{"Stalls": 3900}])]
 
 
 class EventState(StrEnum):
@@ -126,6 +121,8 @@ class SeatMapSummary(msgspec.Struct, frozen=True):
 class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A show to be sold. It starts as a draft that only its organizer sees.
 
+    `prices` hold from the beginning, until one of the `price_changes` says otherwise.
+
     Without `sale_starts_at` the sale starts with publishing; without `sale_ends_at` it ends when the
     event starts.
     """
@@ -145,13 +142,15 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule = OrphanRule.OFF
     accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
+    price_changes: PriceChanges = []
     fees: Fees = []
     tax: Tax | None = None
 
 
 class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to change; a member that is left out stays. `prices` replaces all prices at once,
-    `fees` all fees. What is held already keeps the prices, fees and tax it was held with.
+    `price_changes` all of these, `fees` all fees. What is held already keeps the prices, fees and tax it
+    was held with.
 
     Of a published event, `seat_map_id`, `currency`, `starts_at`, `ends_at` and `time_zone` stay as they
     are: people have bought these places, for this evening, with this money.
@@ -171,6 +170,7 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule | UnsetType = UNSET
     accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
+    price_changes: PriceChanges | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     tax: Tax | UnsetType | None = UNSET
 
@@ -184,11 +184,19 @@ class EventVenue(msgspec.Struct, frozen=True):
     country: str
 
 
+class ComingPrices(msgspec.Struct, frozen=True):
+    """The next change of prices: from `starts_at` on a buyer pays this, fees and tax included."""
+
+    starts_at: datetime
+    all_in_prices: dict[str, Money]
+
+
 class Event(msgspec.Struct, frozen=True):
     """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read.
 
-    `all_in_prices` is what a buyer pays for one place of a category, fees and tax included; `prices` is
-    what they are made from. Only its organizer sees the fees that are ABSORBED.
+    `all_in_prices` is what a buyer pays now for one place of a category, fees and tax included;
+    `current_prices` is what they are made from. `prices` and `price_changes` are as the organizer wrote them:
+    what the sale begins with, and what changes when. Only its organizer sees the fees that are ABSORBED.
     """
 
     id: int
@@ -205,7 +213,10 @@ class Event(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     all_in_prices: dict[str, Money]
+    current_prices: dict[str, Money]
+    next_price_change: ComingPrices | None
     prices: dict[str, Money]
+    price_changes: list[PriceChange]
     fees: list[Fee]
     tax: Tax | None
     places_per_buyer_max: int
@@ -218,7 +229,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class EventSummary(msgspec.Struct, frozen=True):
-    """A show as a list shows it. `lowest_price` is all-in; null while there are no prices."""
+    """A show as a list shows it. `lowest_price` is all-in and of now; null while there are no prices."""
 
     id: int
     organizer_id: int
@@ -234,11 +245,26 @@ class EventSummary(msgspec.Struct, frozen=True):
 
 
 class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A sales channel. Its window replaces the event's where it says something: a presale begins earlier."""
+    """A sales channel. Its window replaces the event's where it says something: a presale begins earlier.
+
+    So do its prices, for the categories that it names, whatever the event's cost at the time.
+    """
 
     name: Annotated[Line, Meta(examples=["Fan club"])]
     sale_starts_at: Annotated[Moment, Meta(examples=["2027-01-04T09:00:00Z"])] | None = None
     sale_ends_at: Annotated[Moment, Meta(examples=["2027-01-11T09:00:00Z"])] | None = None
+    prices: ChannelPrices = {}
+
+
+class ChannelChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What to change; a member that is left out stays. `prices` replaces all prices of the channel.
+
+    What is held already keeps the prices it was held with.
+    """
+
+    sale_starts_at: Annotated[Moment, Meta(examples=["2027-01-04T09:00:00Z"])] | UnsetType | None = UNSET
+    sale_ends_at: Annotated[Moment, Meta(examples=["2027-01-11T09:00:00Z"])] | UnsetType | None = UNSET
+    prices: ChannelPrices | UnsetType = UNSET
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -248,6 +274,7 @@ class Channel(msgspec.Struct, frozen=True):
     name: str
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
+    prices: dict[str, int]
     created_at: datetime
 
 

@@ -1,22 +1,25 @@
 """What the sale of an event has to know about it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from boxoffice.catalog import queries
+from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.tariff import Tariff, decode_tariff
 from boxoffice.kit.postgres import Source
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """A sales channel; its window replaces the event's where it says something."""
+    """A sales channel; its window and its prices replace the event's where they say something."""
 
     id: int
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
+    prices: dict[str, int] = {}
 
 
 class Window(NamedTuple):
@@ -31,7 +34,7 @@ class SaleTerms(msgspec.Struct, frozen=True):
 
     `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts. Accessible seats
     are kept from general requests until `accessible_released_at`; None: they are sold like all others.
-    `tariff` None: there are no fees and no tax.
+    `tariff` None: there are no fees and no tax. `periods` are those after the one that `prices` begin.
     """
 
     event_id: int
@@ -51,14 +54,30 @@ class SaleTerms(msgspec.Struct, frozen=True):
     # By the hash of its key: SHA-256, in hex.
     channels: dict[str, Channel] = {}
     tariff: Tariff | None = None
+    periods: tuple[PricePeriod, ...] = ()
 
     def window_of(self, channel_id: int | None) -> Window:
         """When this channel sells; None is everybody."""
         starts_at, ends_at = self.sale_starts_at, self.sale_ends_at or self.starts_at
-        for channel in self.channels.values() if channel_id is not None else ():
-            if channel.id == channel_id:
-                starts_at, ends_at = channel.sale_starts_at or starts_at, channel.sale_ends_at or ends_at
+        if channel := self._channel(channel_id):
+            starts_at, ends_at = channel.sale_starts_at or starts_at, channel.sale_ends_at or ends_at
         return Window(starts_at, ends_at)
+
+    def prices_at(self, now: datetime, channel_id: int | None = None) -> Mapping[str, int]:
+        """What each category costs at this moment through this channel; a change holds from its moment on."""
+        prices = self.prices_in(period_at(self.periods, now)) if self.periods else self.prices
+        channel = self._channel(channel_id)
+        return prices | channel.prices if channel and channel.prices else prices
+
+    def prices_in(self, period: int) -> dict[str, int]:
+        """What each category costs to everybody once so many changes have begun."""
+        return self.periods[period - 1].prices if period else self.prices
+
+    def _channel(self, channel_id: int | None) -> Channel | None:
+        """The channel, unless it was withdrawn."""
+        if channel_id is None:
+            return None
+        return next((channel for channel in self.channels.values() if channel.id == channel_id), None)
 
 
 async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
@@ -66,6 +85,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
     row = await queries.find_sale_terms(source, event_id)
     if row is None:
         return None
+    prices = msgspec.json.decode(row.prices, type=dict[str, int])
     return SaleTerms(
         event_id=row.id,
         revision=row.revision,
@@ -80,7 +100,8 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         orphan_rule=row.orphan_rule,
         accessible_released_at=row.accessible_released_at,
         seat_map_id=row.seat_map_id,
-        prices=msgspec.json.decode(row.prices, type=dict[str, int]),
+        prices=prices,
+        periods=periods_of(prices, decode_price_changes(row.price_changes)),
         channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
         tariff=decode_tariff(row.fees, row.tax),
     )

@@ -86,6 +86,7 @@ async def bring_level(
     """The inventory as of the locked version: ours with the journal's news, or loaded from the tables."""
     if inventory is None:
         return await load(tx, event_id, locked, reason="cold")
+    inventory.looked_at = max(inventory.looked_at, locked.now)
     if locked.version - inventory.version > JOURNAL_ROWS_MAX:
         return await load(tx, event_id, locked, reason="far behind")
     news = await queries.list_news(tx, event_id, inventory.version)
@@ -104,6 +105,7 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
         raise NotFound
     seat_map = await get_seat_map(tx, terms.seat_map_id)
     inventory = Inventory(terms, seat_map, locked.version, locked.chain_hash)
+    inventory.looked_at = locked.now
     for seat_id in await queries.list_claimed_seats(tx, event_id):
         inventory.seats[seat_id] = SOLD
     for booking in await queries.list_pending_bookings(tx, event_id):

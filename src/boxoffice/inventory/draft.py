@@ -130,21 +130,25 @@ class Draft:
         """The booking as this batch has left it so far; only those handed in are known."""
         return self._bookings.get(booking_id)
 
-    def prices_of(self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> tuple[int, ...]:
-        """The price of each place in minor units, the seats first."""
-        seat_map, prices = self.inventory.seat_map, self.inventory.terms.prices
+    def prices_of(
+        self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], prices: Mapping[str, int]
+    ) -> tuple[int, ...]:
+        """The price of each place in minor units, by these prices of its category, the seats first."""
+        seat_map = self.inventory.seat_map
         categories = seat_map.categories
         return (
             *[prices[categories[seat_map.category_of[seat_id]].name] for seat_id in seat_ids],
             *[prices[seat_map.areas[area_id].category] for area_id in area_ids],
         )
 
-    def places_priced(self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]) -> list[PricedPlace]:
-        """Each place with its price, fees and tax as they are now, the seats first."""
+    def places_priced(
+        self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], prices: Mapping[str, int]
+    ) -> list[PricedPlace]:
+        """Each place with its price among these, and its fees and tax as they are now, the seats first."""
         seat_map, terms = self.inventory.seat_map, self.inventory.terms
         names = [seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids]
         names += [seat_map.areas[area_id].category for area_id in area_ids]
-        return [price_place(terms.tariff, name, terms.prices[name]) for name in names]
+        return [price_place(terms.tariff, name, prices[name]) for name in names]
 
     def area_deltas(self) -> dict[int, int]:
         """By how much each area's count changes; areas that end where they began are left out."""

@@ -15,12 +15,11 @@ from functools import partial
 import structlog
 
 from boxoffice.inventory import batch, repeats
-from boxoffice.inventory.availability.queries import list_glances
+from boxoffice.inventory.availability.queries import Glance, list_glances
 from boxoffice.inventory.batch import Consequence
 from boxoffice.inventory.commands import OPENING, PATIENT, Command, Expire, Outcome
 from boxoffice.inventory.expectation import expected_wait
 from boxoffice.inventory.following import follow, follow_terms
-from boxoffice.inventory.queries import News
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit import metrics
@@ -323,8 +322,9 @@ def _open(line: _Line, taken: list[_Waiting]) -> bool:
     return not taken or any(isinstance(waiting.command, OPENING) for waiting in taken)
 
 
-def _follow(inventory: Inventory, news: Sequence[News]) -> bool:
+def _follow(inventory: Inventory, news: Sequence[Glance]) -> bool:
     """Take in what is new; a row that cannot be taken in is dealt with like one that is missing."""
+    inventory.looked_at = max(inventory.looked_at, news[0].now)
     try:
         return follow(inventory, news)
     except Exception:  # noqa: BLE001  whatever it is, the inventory is dropped and loaded from the tables

@@ -155,10 +155,11 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
         refusal = orphan_refusal(draft, places, now)
     if refusal is not None:
         return refusal
-    amounts = draft.prices_of(seat_ids, command.area_ids)
+    prices = terms.prices_at(now, channel_id)
+    amounts = draft.prices_of(seat_ids, command.area_ids, prices)
     levies = None
     if terms.tariff is not None:
-        levies = levy(draft.places_priced(seat_ids, command.area_ids), booking_fees_of(terms.tariff))
+        levies = levy(draft.places_priced(seat_ids, command.area_ids, prices), booking_fees_of(terms.tariff))
     total = total_of(amounts, levies)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
@@ -241,7 +242,8 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         return NothingLeftToHold()
     seats = [(seat, priced) for seat, area, priced in kept if area is None and seat is not None]
     areas = [(area, priced) for _, area, priced in kept if area is not None]
-    new = draft.places_priced(taken.seat_ids, taken.area_ids)
+    prices = draft.inventory.terms.prices_at(now, booking.channel_id)
+    new = draft.places_priced(taken.seat_ids, taken.area_ids, prices)
     seats += zip(taken.seat_ids, new, strict=False)
     areas += zip(taken.area_ids, new[len(taken.seat_ids) :], strict=True)
     places = [priced for _, priced in (*seats, *areas)]

@@ -2,11 +2,12 @@
 
 import heapq
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.price_changes import period_at
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
 from boxoffice.inventory.changes import (
@@ -45,7 +46,7 @@ class Inventory:
     `seats[seat_id]` is FREE, HELD, SOLD or BLOCKED; `area_taken[area_id]` counts places that are not free.
     A held place whose time is over still counts as held here: expiring it is a decision, made in a batch,
     and so is releasing a block. `block_of[seat_id]` is the block a seat belongs to, also while its channel
-    has sold it.
+    has sold it. `looked_at` is PostgreSQL's clock when it was last brought level.
     """
 
     __slots__ = (
@@ -57,6 +58,7 @@ class Inventory:
         "event_id",
         "expiries",
         "frontier",
+        "looked_at",
         "pending",
         "places_of",
         "seat_map",
@@ -71,6 +73,7 @@ class Inventory:
         self.seat_map = seat_map
         self.version = version
         self.chain_hash = chain_hash
+        self.looked_at = datetime.min.replace(tzinfo=UTC)
         self.seats = bytearray(seat_map.seat_count)
         self.area_taken = [0] * len(seat_map.areas)
         self.places_of: dict[int, int] = {}
@@ -81,6 +84,11 @@ class Inventory:
         # By kind of request: before this rank of its windows none is free.
         self.frontier: dict[WindowKind, int] = {}
         self._seating: Seating | None = None
+
+    @property
+    def period(self) -> int:
+        """How many changes of prices had begun when it was last brought level."""
+        return period_at(self.terms.periods, self.looked_at)
 
     @property
     def seating(self) -> Seating:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.schemas import ComingPrices, EventState
 from boxoffice.inventory.availability.document import (
     CategoryLeft,
     Picture,
@@ -31,7 +31,7 @@ HEARTBEAT = b":\n\n"
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """`event: terms`, at the beginning and when the event was changed: its state, window and prices."""
+    """`event: terms`, at the beginning and when the event or a price was changed: state, window, prices."""
 
     version: int
     revision: int
@@ -41,6 +41,7 @@ class Terms(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     accessible_released_at: datetime | None
     categories: list[CategoryLeft]
+    next_price_change: ComingPrices | None
 
 
 class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -79,6 +80,7 @@ def render_terms(picture: Picture) -> bytes:
             sale_ends_at=terms.sale_ends_at,
             accessible_released_at=terms.accessible_released_at,
             categories=categories_left(picture, range(len(picture.category_left))),
+            next_price_change=picture.next_price_change,
         ),
     )
 

@@ -11,8 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from boxoffice.catalog.price_views import coming_prices
 from boxoffice.catalog.pricing import all_in_amount
-from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.schemas import ComingPrices, EventState
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
 from boxoffice.inventory.refusals import AreaLeft
@@ -71,12 +72,14 @@ class Availability(msgspec.Struct, frozen=True):
     ]
     categories: list[CategoryLeft]
     areas: list[AreaLeft]
+    next_price_change: ComingPrices | None
 
 
 class Picture(msgspec.Struct, frozen=True, gc=False):
     """An inventory at one version, for those who look: it stays as it is while the inventory moves on.
 
     `codes[seat_id]` is the seat's state; `category_left` and `area_left` count places nobody has.
+    `period` says how many changes of prices have begun.
     """
 
     version: int
@@ -85,6 +88,13 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     codes: bytes
     category_left: tuple[int, ...]
     area_left: tuple[int, ...]
+    period: int = 0
+
+    @property
+    def next_price_change(self) -> ComingPrices | None:
+        """What changes next, and when."""
+        terms, current = self.terms, self.terms.prices_in(self.period)
+        return coming_prices(current, terms.periods[self.period :], terms.tariff, terms.currency)
 
 
 def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
@@ -110,7 +120,9 @@ def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
     for area_id, more in more_places:
         left[index_of[seat_map.areas[area_id].category]] += more
     category_left = tuple(left[index] for index in range(len(seat_map.categories)))
-    return Picture(inventory.version, inventory.terms, seat_map, codes, category_left, area_left)
+    return Picture(
+        inventory.version, inventory.terms, seat_map, codes, category_left, area_left, inventory.period
+    )
 
 
 def changed_seats(before: bytes, after: bytes) -> list[int]:
@@ -144,10 +156,11 @@ def render_document(picture: Picture) -> Prerendered:
         seats=base64.b64encode(pack_codes(picture.codes)).decode(),
         categories=categories_left(picture, range(len(picture.category_left))),
         areas=areas_left(picture, range(len(picture.area_left))),
+        next_price_change=picture.next_price_change,
     )
     return Prerendered(
         msgspec.json.encode(document),
-        tag=f"v{picture.version}-r{terms.revision}",
+        tag=f"v{picture.version}-r{terms.revision}" + (f"-p{picture.period}" if picture.period else ""),
         cache_control=_CACHE_CONTROL,
     )
 
@@ -162,17 +175,18 @@ def pack_codes(codes: bytes) -> bytes:
 def categories_left(picture: Picture, indexes: Iterable[int]) -> list[CategoryLeft]:
     """These categories, by their index in the map; one that has no price has no places either."""
     terms, categories = picture.terms, picture.seat_map.categories
+    prices = terms.prices_in(picture.period)
     return [
         CategoryLeft(
             category=name,
             free=picture.category_left[index],
             all_in_price=Money(
-                amount=all_in_amount(terms.tariff, name, terms.prices[name]), currency=terms.currency
+                amount=all_in_amount(terms.tariff, name, prices[name]), currency=terms.currency
             ),
-            price=Money(amount=terms.prices[name], currency=terms.currency),
+            price=Money(amount=prices[name], currency=terms.currency),
         )
         for index in indexes
-        if (name := categories[index].name) in terms.prices
+        if (name := categories[index].name) in prices
     ]
 
 

@@ -155,9 +155,10 @@ class LiveAvailability:
         if shown is None:
             shown = self._shown[event_id] = _Shown(picture_of(inventory))
             self._make_room()
-        elif (inventory.version, inventory.terms.revision) != (
+        elif (inventory.version, inventory.terms.revision, inventory.period) != (
             shown.picture.version,
             shown.picture.terms.revision,
+            shown.picture.period,
         ):
             shown.picture = picture_of(inventory, shown.picture)
             shown.document = None

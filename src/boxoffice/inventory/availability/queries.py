@@ -1,13 +1,16 @@
 """SQL of those who only look: the journal, read without a lock."""
 
+from datetime import datetime
+
 from boxoffice.inventory.queries import News
 from boxoffice.kit.postgres import Source
 
 
 class Glance(News, frozen=True):
-    """News, and whether a hold is over that nobody has tidied up."""
+    """News, whether a hold is over that nobody has tidied up, and the clock."""
 
     holds_over: bool
+    now: datetime
 
 
 async def list_glances(source: Source, event_id: int, version: int, rows_max: int) -> list[Glance]:
@@ -20,7 +23,8 @@ async def list_glances(source: Source, event_id: int, version: int, rows_max: in
         Glance,
         """
         SELECT event.revision, journal.version, journal.changes, journal.hash,
-               coalesce(inventory.next_expiry_at <= now(), false) AS holds_over
+               coalesce(inventory.next_expiry_at <= now(), false) AS holds_over,
+               now() AS now
           FROM events AS event
           JOIN inventories AS inventory ON inventory.event_id = event.id
           LEFT JOIN LATERAL (

@@ -125,7 +125,7 @@ class Audience:
             self.recent.add(step)
             self._missed.clear()
             news = self._render(step)
-        if picture.terms.revision != before.terms.revision:
+        if (picture.terms.revision, picture.period) != (before.terms.revision, before.period):
             news += render_terms(picture)
         return news
 

@@ -6,10 +6,10 @@ from uuid import UUID
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory import commands
 from boxoffice.inventory.blocks.queries import list_blocks
 from boxoffice.inventory.blocks.schemas import AreaPlaces, Block, BlockChange, NewBlock, ReleasedPlaces

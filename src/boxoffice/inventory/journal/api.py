@@ -11,11 +11,11 @@ from msgspec import Struct, ValidationError, convert
 
 from boxoffice.accounts.guards import NotSignedIn, signed_in
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.schemas import Moment
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory.journal import seat_history
 from boxoffice.inventory.journal.feed import JournalEntry, list_entries
 from boxoffice.inventory.journal.replay import VERSION_MAX

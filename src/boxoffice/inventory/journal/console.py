@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.schemas import Moment
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory.journal.queries import find_head, list_events_with_journal
 from boxoffice.inventory.journal.replay import Impossible, UnknownVersion
 from boxoffice.inventory.journal.seat_changes import in_words

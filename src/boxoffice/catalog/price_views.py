@@ -1,0 +1,53 @@
+"""What an event costs, as buyers are shown it: now, and what changes next, all-in."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
+from boxoffice.catalog.pricing import all_in_amount
+from boxoffice.catalog.rows import EventRow, EventSummaryRow
+from boxoffice.catalog.schemas import ComingPrices
+from boxoffice.catalog.tariff import Tariff, decode_tariff
+from boxoffice.kit.money import Money
+
+
+class Priced:
+    """The prices of an event's row: those it begins with, and those that hold at the row's `now`."""
+
+    def __init__(self, row: EventRow | EventSummaryRow) -> None:
+        self.prices = msgspec.json.decode(row.prices, type=dict[str, int])
+        self.changes = decode_price_changes(row.price_changes)
+        self.tariff = decode_tariff(row.fees, row.tax)
+        self._currency = row.currency
+        self._periods = periods_of(self.prices, self.changes)
+        self._period = period_at(self._periods, row.now)
+        self.current = self._periods[self._period - 1].prices if self._period else self.prices
+
+    def all_in(self, prices: Mapping[str, int]) -> dict[str, Money]:
+        """What a buyer pays at these prices for one place of each category."""
+        return money_of(all_in_amounts(self.tariff, prices), self._currency)
+
+    def next_change(self) -> ComingPrices | None:
+        """What changes next, and when."""
+        return coming_prices(self.current, self._periods[self._period :], self.tariff, self._currency)
+
+
+def coming_prices(
+    current: Mapping[str, int], later: Sequence[PricePeriod], tariff: Tariff | None, currency: str
+) -> ComingPrices | None:
+    """What the first of these periods changes of the prices that hold now; None when there is none."""
+    if not later:
+        return None
+    coming = {name: amount for name, amount in later[0].prices.items() if current.get(name) != amount}
+    return ComingPrices(later[0].starts_at, money_of(all_in_amounts(tariff, coming), currency))
+
+
+def all_in_amounts(tariff: Tariff | None, prices: Mapping[str, int]) -> dict[str, int]:
+    """What a buyer pays altogether for one place of each category, booked alone."""
+    return {name: all_in_amount(tariff, name, amount) for name, amount in prices.items()}
+
+
+def money_of(amounts: Mapping[str, int], currency: str) -> dict[str, Money]:
+    """Amounts with their currency."""
+    return {name: Money(amount=amount, currency=currency) for name, amount in amounts.items()}
