@@ -85,9 +85,13 @@ async def test_a_cancelled_event_that_keeps_the_money_is_found(own_dsn: str, mon
 
     monkeypatch.setattr(refund_queries, "insert_refunds_of_bookings", keep)
 
-    verdict = await run_plan(own_dsn, Plan(11, _STEPS_MAX), lambda _: None)
-
-    assert _promise(verdict) == "P5"
+    # Where it is cancelled before anybody has paid, nothing is wrong.
+    for seed in range(3, 13):
+        verdict = await run_plan(own_dsn, Plan(seed, _STEPS_MAX, processes=1), lambda _: None)
+        if verdict.broken is not None:
+            assert _promise(verdict) == "P5"
+            return
+    pytest.fail("nothing was found")
 
 
 def test_the_seed_fixes_every_choice(db: Database):
