@@ -11,9 +11,11 @@ from argon2 import Parameters
 from argon2.low_level import Type
 from litestar import Litestar
 
+from accounts.mailbox import Mailbox
 from boxoffice.accounts import parts
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.app import create_app
+from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 
 CHEAP = Parameters(
@@ -61,3 +63,12 @@ async def client(app: Litestar) -> AsyncGenerator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="session")
+async def mailbox(db: Database) -> AsyncGenerator[Mailbox]:
+    """A real SMTP server."""
+    box = Mailbox(db)
+    box.controller.start()
+    yield box
+    box.controller.stop()

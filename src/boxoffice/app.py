@@ -22,6 +22,9 @@ from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
 from boxoffice.catalog import event_life_api as event_life
+from boxoffice.catalog.team import api as team
+from boxoffice.catalog.team import keys_api as team_keys
+from boxoffice.catalog.team.members import Invitations
 from boxoffice.inventory import api as inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
@@ -42,9 +45,12 @@ from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
 from boxoffice.payments import cancellation_api, sandbox_api
 from boxoffice.payments.lean import lean_payments
+from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
+
+API_PATH = "/api/v1"
 
 _ROUTES = [
     *accounts.routes,
@@ -54,6 +60,8 @@ _ROUTES = [
     *users_api.routes,
     *catalog.routes,
     *channels.routes,
+    *team.routes,
+    *team_keys.routes,
     *event_life.routes,
     *inventory.routes,
     *booking.routes,
@@ -85,10 +93,11 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         **parts.dependencies(),
         **of_accounts,
         **ticket_parts(settings),
+        "invitations": Invitations(settings.secret),
     }
     app = Litestar(
         route_handlers=[
-            Router(path="/api/v1", route_handlers=_ROUTES),
+            Router(path=API_PATH, route_handlers=_ROUTES, guards=[permitted]),
             get_live,
             get_ready,
             metrics.get_metrics,
@@ -113,6 +122,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         # Ours follow RFC 9457 and are set above; Litestar's own logging would print each refusal.
         logging_config=None,
     )
+    check_permissions(app, API_PATH)
     resolve_in_turn(app)
     allow_all_methods_of_a_path(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
@@ -150,6 +160,7 @@ def _openapi() -> OpenAPIConfig:
         ),
         tags=[
             Tag(name="Accounts", description="Register, log in, stay logged in."),
+            Tag(name="Team", description="Let others work on your events: people, programs, devices."),
             Tag(name="Catalog", description="Venues, seat maps and events."),
             Tag(name="Channels", description="Sell with a key: presales, resellers."),
             Tag(name="Blocks", description="Keep places: house seats, kills, allotments."),

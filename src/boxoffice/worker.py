@@ -10,6 +10,7 @@ from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs import Proofs
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
+from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, carry_out_invitation
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
 from boxoffice.kit.errors import Unavailable
@@ -33,13 +34,13 @@ _log = structlog.get_logger()
 
 async def run_background(parts: Parts) -> None:
     """Work until cancelled; outages are waited out."""
+    secret, pages_url = parts.settings.secret, parts.settings.pages_url
     handlers: dict[str, Handler] = {
         REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers, Pace(REFUNDS_PER_SECOND)),
         CANCEL_EVENT_JOB: partial(call_off, parts.db, parts.sales),
         CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),
-        LETTER_JOB: partial(
-            carry_out_letter, parts.db, parts.post, Proofs(parts.settings.secret), parts.settings.pages_url
-        ),
+        LETTER_JOB: partial(carry_out_letter, parts.db, parts.post, Proofs(secret), pages_url),
+        INVITATION_JOB: partial(carry_out_invitation, parts.db, parts.post, Invitations(secret), pages_url),
     }
     if parts.sandbox is not None:
         handlers[WEBHOOK_JOB] = parts.sandbox.deliver

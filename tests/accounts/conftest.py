@@ -8,8 +8,6 @@ import pytest_asyncio
 from litestar import Litestar
 
 from accounts.browser import Browser
-from accounts.mailbox import Mailbox
-from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from web import running
 
@@ -71,12 +69,3 @@ async def ada(browser: Browser) -> Browser:
     assert (await browser.register()).status_code == 201
     assert (await browser.log_in()).status_code == 200
     return browser
-
-
-@pytest_asyncio.fixture(scope="session")
-async def mailbox(db: Database) -> AsyncGenerator[Mailbox]:
-    """A real SMTP server."""
-    box = Mailbox(db)
-    box.controller.start()
-    yield box
-    box.controller.stop()

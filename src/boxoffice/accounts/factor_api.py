@@ -7,7 +7,7 @@ from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts import factor_use
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS, WrongPassword
-from boxoffice.accounts.guards import NotSignedIn, signed_in
+from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation, FactorCode, NewFactor, RecoveryCodes
@@ -18,7 +18,6 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
 
 @post(
     "/me/second-factor",
-    guards=[signed_in],
     operation_id="SetUpSecondFactor",
     summary="Set up a second factor",
     tags=["Accounts"],
@@ -38,7 +37,6 @@ async def set_up_factor(
 
 @post(
     "/me/second-factor/confirm",
-    guards=[signed_in],
     status_code=200,
     operation_id="ConfirmSecondFactor",
     summary="Have the second factor count",
@@ -58,7 +56,6 @@ async def confirm_factor(
 
 @post(
     "/me/second-factor/recovery-codes",
-    guards=[signed_in],
     status_code=200,
     operation_id="RenewRecoveryCodes",
     summary="Make new recovery codes",
@@ -78,7 +75,6 @@ async def renew_codes(
 
 @post(
     "/me/second-factor/remove",
-    guards=[signed_in],
     status_code=204,
     operation_id="RemoveSecondFactor",
     summary="Remove the second factor",

@@ -1,22 +1,13 @@
-"""Who may call a handler: `guards=[signed_in]`, `[organizer]` or `[admin]`.
-
-A guarded handler asks for `user: Identity` and gets who is asking. The guards are coroutines because
-Litestar runs a plain function as a guard in a thread, at ten times the cost.
-"""
+"""Who is asking, by the Authorization header. What they may do is said in `permissions.py`."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 
-from boxoffice.accounts import queries
-from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.errors import Refusal
-
-_Connection = ASGIConnection[Any, Any, Any, Any]
 
 _SCHEME = b"bearer "
 
@@ -26,47 +17,24 @@ class NotSignedIn(Refusal, status=401):
 
 
 class NotAllowed(Refusal, status=403):
-    """Your role does not allow this."""
-
-
-async def signed_in(connection: _Connection, _handler: BaseRouteHandler) -> None:
-    """Let everybody in who has an account."""
-    _identify(connection)
-
-
-async def organizer(connection: _Connection, _handler: BaseRouteHandler) -> None:
-    """Let in who may sell events."""
-    if _identify(connection).role is Role.USER:
-        raise NotAllowed
-
-
-async def admin(connection: _Connection, _handler: BaseRouteHandler) -> None:
-    """Let in who runs the house, and still does: looked up each time, whatever the token says."""
-    identity = _identify(connection)
-    if identity.role is not Role.ADMIN:
-        raise NotAllowed
-    user = await queries.find_user(connection.app.state.db, identity.user_id)
-    if user is None or user.suspended or user.role is not Role.ADMIN:
-        raise NotAllowed
+    """Your role, or your API key, does not allow this."""
 
 
 def provide_identity(request: Request[Identity, Any, Any]) -> Identity:
-    """Who is asking. A handler without a guard must not ask: that is a bug and answers 500."""
+    """Who is asking. A handler for anybody must not ask: that is a bug and answers 500."""
     return request.user
 
 
-def find_identity(headers: Iterable[tuple[bytes, bytes]], tokens: Tokens) -> Identity | None:
-    """Who is asking, by the Authorization header; None for nobody, and for a token that is not valid."""
+def bearer_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """What the Authorization header shows: empty if it is of another scheme, None without the header."""
     for name, value in headers:
         if name == b"authorization":
             # The scheme's name is case-insensitive (RFC 9110, section 11.1).
-            return tokens.identify(value[7:]) if value[:7].lower() == _SCHEME else None
+            return value[7:] if value[:7].lower() == _SCHEME else b""
     return None
 
 
-def _identify(connection: _Connection) -> Identity:
-    identity = find_identity(connection.scope["headers"], connection.app.state.tokens)
-    if identity is None:
-        raise NotSignedIn
-    connection.scope["user"] = identity
-    return identity
+def find_identity(headers: Iterable[tuple[bytes, bytes]], tokens: Tokens) -> Identity | None:
+    """Who is asking with an access token; None for nobody, and for a token that is not valid."""
+    bearer = bearer_of(headers)
+    return None if bearer is None else tokens.identify(bearer)

@@ -8,8 +8,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from boxoffice.accounts import proof_queries, queries
 from boxoffice.accounts.letters import LETTER_AGE_MAX, LetterKind, LetterWanted
-from boxoffice.accounts.proofs import Proofs, Purpose, hash_of
+from boxoffice.accounts.proofs import Proofs, Purpose
 from boxoffice.kit.mail import Letter, Post, Undeliverable
+from boxoffice.kit.mailed_tokens import hash_of
 from boxoffice.kit.postgres import Database, Transaction
 
 _log = structlog.get_logger()

@@ -43,13 +43,23 @@ const said = document.getElementById("said");
 form.addEventListener("submit", async (submitted) => {
   submitted.preventDefault();
   const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
-  const body = { token, ...Object.fromEntries(new FormData(form)) };
+  const fields = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
+  const send = (path, body, more) => fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...more },
+    body: JSON.stringify(body),
+  });
   try {
-    const answer = await fetch(form.dataset.path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    let answer;
+    if (fields.email) {
+      answer = await send("/api/v1/auth/login", fields);
+      if (answer.ok) {
+        const bearer = `Bearer ${(await answer.json()).access_token}`;
+        answer = await send(form.dataset.path, { token }, { Authorization: bearer });
+      }
+    } else {
+      answer = await send(form.dataset.path, { token, ...fields });
+    }
     if (answer.ok) {
       form.hidden = true;
       said.textContent = form.dataset.done;
@@ -88,6 +98,21 @@ def reset_password() -> Response[str]:
     )
 
 
+@get("/join-team", include_in_schema=False, sync_to_thread=False)
+def join_team() -> Response[str]:
+    """Log in and join a team."""
+    return _page(
+        "Join a team",
+        path="/api/v1/team/invitations/accept",
+        button="Log in and join",
+        done="Welcome to the team.",
+        fields='<label>E-mail <input name="email" type="email" autocomplete="username" required></label>'
+        '<label>Password <input name="password" type="password" autocomplete="current-password" required>'
+        '</label><label>Code, if you have a second factor <input name="code" autocomplete="one-time-code">'
+        "</label>",
+    )
+
+
 @get("/account-pages.js", include_in_schema=False, sync_to_thread=False)
 def get_script() -> Response[str]:
     """Serve the pages' script."""
@@ -99,4 +124,4 @@ def _page(title: str, *, path: str, button: str, done: str, fields: str = "") ->
     return Response(content, media_type=MediaType.HTML, headers=_HEADERS)
 
 
-routes: list[HTTPRouteHandler] = [verify_email, reset_password, get_script]
+routes: list[HTTPRouteHandler] = [verify_email, reset_password, join_team, get_script]

@@ -1,9 +1,5 @@
 """What a mailed token opens: verifying an address, changing it, a new password. Each works once."""
 
-import base64
-import hashlib
-import hmac
-import secrets
 from datetime import timedelta
 from enum import StrEnum
 
@@ -14,11 +10,9 @@ from boxoffice.accounts.proof_queries import ProofRow
 from boxoffice.accounts.schemas import Address, EmailChange, PasswordReset, Proof
 from boxoffice.accounts.second_factor import SecondFactors
 from boxoffice.kit.errors import Refusal, invalid
-from boxoffice.kit.keys import derive_key
 from boxoffice.kit.mail import is_mail_address
+from boxoffice.kit.mailed_tokens import MailedTokens, hash_of
 from boxoffice.kit.postgres import Database, Transaction
-
-_NONCE_BYTES = 16
 
 # Whoever asks again sooner gets no second letter: nobody's mailbox is filled through us.
 LETTER_PAUSE = timedelta(minutes=1)
@@ -48,31 +42,22 @@ LIFE = {
 }
 
 
-class Proofs:
-    """Makes tokens of 256 bits from a random nonce and the operator's secret."""
+class Proofs(MailedTokens):
+    """The tokens that prove who reads an address."""
 
     def __init__(self, secret: str) -> None:
-        self._key = derive_key(secret, "mailed token")
+        super().__init__(secret, "mailed token")
 
     async def issue(self, tx: Transaction, user_id: int, purpose: Purpose, email: str) -> str | None:
         """The token to mail, the same for as long as it is good; None when it was mailed just now."""
         sent = await proof_queries.find_sent(tx, user_id, purpose, email)
-        if sent is not None and hash_of(token := self._token(sent.nonce)) == sent.token_hash:
+        if sent is not None and hash_of(token := self.token_of(sent.nonce)) == sent.token_hash:
             return None if sent.sent_ago is not None and sent.sent_ago < LETTER_PAUSE else token
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        token = self._token(nonce)
+        nonce, token = self.new()
         await proof_queries.insert_proof(
             tx, user_id, purpose, email, nonce=nonce, token_hash=hash_of(token), life=LIFE[purpose]
         )
         return token
-
-    def _token(self, nonce: bytes) -> str:
-        return base64.urlsafe_b64encode(hmac.digest(self._key, nonce, "sha256")).decode().rstrip("=")
-
-
-def hash_of(token: str) -> bytes:
-    """What of a token is stored."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 async def want_letter(db: Database, kind: letters.LetterKind, address: Address) -> None:

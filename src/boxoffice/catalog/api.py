@@ -4,16 +4,14 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.di import NamedDependency, Provide
-from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 from msgspec import ValidationError, convert, structs
 
-from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import event_changes, event_tags, events, queries, seat_map_versions, venues
@@ -63,14 +61,6 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_NOW = "private, no-cache"
 
 
-async def _perhaps_signed_in(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
-) -> None:
-    """Let everybody in; whoever sends a token must send a good one."""
-    if "authorization" in connection.headers:
-        await signed_in(connection, handler)
-
-
 def _provide_viewer(request: Request[Any, Any, Any]) -> Identity | None:
     return request.scope.get("user")
 
@@ -80,7 +70,6 @@ _VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
 
 @post(
     "/venues",
-    guards=[organizer],
     operation_id="CreateVenue",
     summary="Make a venue",
     tags=["Catalog"],
@@ -112,7 +101,6 @@ async def get_venue(venue_id: _VenueId, db: NamedDependency[Database]) -> Venue:
 
 @post(
     "/venues/{venue_id:int}/seat-maps",
-    guards=[organizer],
     dto=SeatMapBody,
     request_max_body_size=SEAT_MAP_BODY_BYTES_MAX,
     operation_id="ImportSeatMap",
@@ -140,7 +128,6 @@ async def import_seat_map(
 
 @get(
     "/venues/{venue_id:int}/seat-maps",
-    guards=[organizer],
     operation_id="ListSeatMaps",
     summary="List the versions of a venue's seat map",
     tags=["Catalog"],
@@ -162,7 +149,6 @@ async def list_seat_maps(
 
 @post(
     "/events",
-    guards=[organizer],
     operation_id="CreateEvent",
     summary="Make an event",
     tags=["Catalog"],
@@ -218,7 +204,6 @@ def _moment_of(parameter: str, text: str | None) -> datetime | None:
 
 @get(
     "/events",
-    guards=[_perhaps_signed_in],
     operation_id="ListEvents",
     summary="Find events",
     tags=["Catalog"],
@@ -248,7 +233,6 @@ async def list_events(
 
 @get(
     "/events/{event_id:int}",
-    guards=[_perhaps_signed_in],
     operation_id="GetEvent",
     summary="See an event",
     tags=["Catalog"],
@@ -274,7 +258,6 @@ async def get_event(
 
 @patch(
     "/events/{event_id:int}",
-    guards=[organizer],
     operation_id="UpdateEvent",
     summary="Change an event",
     tags=["Catalog"],
@@ -300,7 +283,6 @@ async def update_event(
 
 @delete(
     "/events/{event_id:int}",
-    guards=[organizer],
     operation_id="DeleteEvent",
     summary="Delete a draft",
     tags=["Catalog"],
@@ -316,7 +298,6 @@ async def delete_event(
 
 @post(
     "/events/{event_id:int}/publish",
-    guards=[organizer],
     status_code=200,
     operation_id="PublishEvent",
     summary="Put an event on sale",
@@ -336,7 +317,6 @@ async def publish_event(
 
 @get(
     "/events/{event_id:int}/seat-map",
-    guards=[_perhaps_signed_in],
     operation_id="GetSeatMap",
     summary="Get the seats and areas of an event",
     tags=["Catalog"],

@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from litestar.typing import FieldDefinition
 
 from boxoffice.kit import metrics
+from boxoffice.kit.actor import current_actor
 from boxoffice.kit.client import client_gone, gone_of
 from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.logs import request_id
@@ -137,6 +138,7 @@ class EveryRequest:
         current = self._id_of(scope)
         token = request_id.set(current)
         client = client_gone.set(gone_of(receive))
+        actor = current_actor.set(None)
         started = time.perf_counter()
         status, answered = 0, started
         extra = (
@@ -165,6 +167,7 @@ class EveryRequest:
                     status=status,
                     milliseconds=round(seconds * 1000, 1),
                 )
+            current_actor.reset(actor)
             client_gone.reset(client)
             request_id.reset(token)
 

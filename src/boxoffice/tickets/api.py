@@ -11,7 +11,7 @@ from litestar.openapi.spec import OpenAPIResponse, Operation
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
-from boxoffice.accounts.guards import NotAllowed, NotSignedIn, organizer, signed_in
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.ids import EVENT_ID_MAX
@@ -37,7 +37,6 @@ _KEYS_CACHE_CONTROL = "public, max-age=3600"
     operation_id="ListBookingTickets",
     summary="The tickets of a booking",
     tags=["Tickets"],
-    guards=[signed_in],
     security=[{"access_token": []}],
     responses=documents(NotSignedIn, NotFound),
 )
@@ -56,7 +55,6 @@ async def list_booking_tickets(
     operation_id="GetTicket",
     summary="One ticket",
     tags=["Tickets"],
-    guards=[signed_in],
     security=[{"access_token": []}],
     responses=documents(NotSignedIn, NotFound),
 )
@@ -88,7 +86,6 @@ class _ShowsTwoPictures(Operation):
     operation_class=_ShowsTwoPictures,
     summary="A ticket's QR code",
     tags=["Tickets"],
-    guards=[signed_in],
     security=[{"access_token": []}],
     responses={
         200: ResponseSpec(
@@ -155,7 +152,6 @@ async def list_ticket_keys(
     operation_id="CheckIn",
     summary="Scan a ticket at the gate",
     tags=["Tickets"],
-    guards=[organizer],
     security=[{"access_token": []}],
     responses=documents(NotSignedIn, NotAllowed, NotFound, *BODY_REFUSALS),
 )

@@ -1,0 +1,1 @@
+"""Who else may work on an organizer's events: team members, invitations, API keys."""
