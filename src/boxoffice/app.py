@@ -70,6 +70,17 @@ _ROUTES = [
     *tickets.routes,
 ]
 
+# Beside the API: for operators, for browsers, for programs that look around.
+_FOR_EVERYBODY = [
+    get_live,
+    get_ready,
+    metrics.get_metrics,
+    explain_problem,
+    *accounts.well_known_routes,
+    *account_pages.routes,
+    *DOCS_ROUTES,
+]
+
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
@@ -98,13 +109,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     app = Litestar(
         route_handlers=[
             Router(path=API_PATH, route_handlers=_ROUTES, guards=[permitted]),
-            get_live,
-            get_ready,
-            metrics.get_metrics,
-            explain_problem,
-            *accounts.well_known_routes,
-            *account_pages.routes,
-            *DOCS_ROUTES,
+            *_FOR_EVERYBODY,
             *(sandbox_api.routes if parts.sandbox else []),
         ],
         dependencies={

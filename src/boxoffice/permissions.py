@@ -97,6 +97,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "GetSeatMap": Who.VIEWER,
     "CreateChannel": Right.MANAGE,
     "ListChannels": Right.MANAGE,
+    "UpdateChannel": Right.MANAGE,
     "RotateChannelKey": Right.MANAGE,
     "WithdrawChannel": Right.MANAGE,
     # Inventory

@@ -13,6 +13,7 @@ import re
 import secrets
 
 from boxoffice.accounts.identity import Identity
+from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.team import key_queries, queries
 from boxoffice.catalog.team.key_queries import KeyRow
 from boxoffice.catalog.team.schemas import ApiKeys, CreatedApiKey, NewApiKey
@@ -34,6 +35,8 @@ class TooManyApiKeys(Refusal, status=409):
 
 async def create_key(db: Database, user: Identity, new: NewApiKey) -> CreatedApiKey:
     """Make a key for the user's events, or for one. Raises `InvalidInput` or `TooManyApiKeys`."""
+    if not is_storable(new.expires_at):
+        raise invalid("/expires_at", f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
     prefix = base64.b32encode(secrets.token_bytes(_PREFIX_BYTES)).decode().lower()
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     async with db.transaction() as tx:
