@@ -69,6 +69,9 @@ class House:
         assert answer.status_code == 201, answer.text
         booking_id = answer.json()["id"]
         payment = await self.organizer.post(f"/bookings/{booking_id}/payments", {})
+        night = new_event(venue_id, seat_map_id)
+        del night["starts_at"]
+        series = await self.organizer.post("/series", night | {"starts": ["2030-01-31T20:00:00"]})
         self.ids |= {
             "venue_id": venue_id,
             "event_id": self.draft["id"],
@@ -77,6 +80,7 @@ class House:
             "ticket_id": str(new_id(self.event["id"])),
             "block_id": str(new_id(self.event["id"])),
             "seat_map_id": seat_map_id,
+            "series_id": series.json()["id"],
         }
 
     def address(self, operation: Operation, **ids: Any) -> str:
@@ -90,6 +94,12 @@ class House:
         bodies = [operation.example(shape) for shape in operation.body.get("oneOf", [operation.body])]
         fitting: dict[str, dict[str, Any]] = {
             "CreateEvent": {**new_event(self.ids["venue_id"], self.ids["seat_map_id"])},
+            "CreateSeries": {
+                "venue_id": self.ids["venue_id"],
+                "seat_map_id": self.ids["seat_map_id"],
+                "prices": {"Stalls": 1, "Floor": 2},
+            },
+            "UpdateSeries": {"prices": {"Stalls": 1, "Floor": 2}},
             "UpdateEvent": {"seat_map_id": self.ids["seat_map_id"], "prices": {"Stalls": 1, "Floor": 2}},
             "HoldPlaces": {"event_id": self.event["id"], "seat_ids": [1, 2]},
         }

@@ -1,6 +1,5 @@
 """HTTP of the catalog."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
@@ -9,7 +8,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
-from msgspec import ValidationError, convert, structs
+from msgspec import structs
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
@@ -22,6 +21,7 @@ from boxoffice.catalog.event_changes import (
     EventIsPublished,
     FrozenOncePublished,
 )
+from boxoffice.catalog.event_lists import VIEWER, provide_filters
 from boxoffice.catalog.event_tags import IfMatch, IfNoneMatch
 from boxoffice.catalog.rows import EventFilter
 from boxoffice.catalog.schemas import (
@@ -30,7 +30,6 @@ from boxoffice.catalog.schemas import (
     EventChange,
     EventState,
     EventSummary,
-    Moment,
     NewEvent,
     NewVenue,
     SeatMapSummary,
@@ -45,12 +44,10 @@ from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN, pattern_of
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
 _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
-_IdFilter = Annotated[int | None, QueryParameter(ge=1, le=ROW_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed)
 
@@ -59,13 +56,6 @@ _ORGANIZER = (NotSignedIn, NotAllowed)
 _FOR_EVER = "public, max-age=31536000, immutable"
 # A draft is its organizer's secret, and may get another map.
 _FOR_NOW = "private, no-cache"
-
-
-def _provide_viewer(request: Request[Any, Any, Any]) -> Identity | None:
-    return request.scope.get("user")
-
-
-_VIEWER = {"viewer": Provide(_provide_viewer, sync_to_thread=False)}
 
 
 @post(
@@ -166,48 +156,12 @@ async def create_event(
     return idempotency.respond(await events.create_event(db, user, data, once), once)
 
 
-async def _provide_filters(
-    q: Annotated[
-        str | None,
-        QueryParameter(
-            max_length=LINE_CHARACTERS_MAX,
-            pattern=LINE_PATTERN,
-            description="Words in the title, the venue's name or its city.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None, QueryParameter(name="from", description="Starting then or later. Left out: from now on.")
-    ] = None,
-    until: Annotated[str | None, QueryParameter(description="Starting before then.")] = None,
-    city: Annotated[str | None, QueryParameter(max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN)] = None,
-    venue_id: _IdFilter = None,
-    organizer_id: _IdFilter = None,
-) -> EventFilter:
-    return EventFilter(
-        pattern=None if q is None else pattern_of(q),
-        since=_moment_of("from", since),
-        until=_moment_of("until", until),
-        city=city,
-        venue_id=venue_id,
-        organizer_id=organizer_id,
-    )
-
-
-def _moment_of(parameter: str, text: str | None) -> datetime | None:
-    try:
-        # A plus sign in a query is a space unless it is escaped, which few people know.
-        return None if text is None else convert(text.replace(" ", "+"), Moment)
-    except ValidationError:
-        detail = "This is no RFC 3339 time with an offset, such as 2027-06-12T18:30:00Z."
-        raise InvalidInput(errors=[FieldError(parameter=parameter, detail=detail)]) from None
-
-
 @get(
     "/events",
     operation_id="ListEvents",
     summary="Find events",
     tags=["Catalog"],
-    dependencies={**_VIEWER, "filters": Provide(_provide_filters)},
+    dependencies={**VIEWER, "filters": Provide(provide_filters)},
     responses=documents(InvalidInput, UnknownCursor, NotSignedIn),
 )
 async def list_events(
@@ -219,6 +173,9 @@ async def list_events(
     mine: Annotated[
         bool, QueryParameter(description="Your own events in every state, past ones too.")
     ] = False,
+    archived: Annotated[
+        bool, QueryParameter(description="With `mine`: those that are archived instead of the others.")
+    ] = False,
     cursor: Cursor = None,
     limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[EventSummary]]:
@@ -226,7 +183,10 @@ async def list_events(
     if mine:
         if viewer is None:
             raise NotSignedIn
-        filters = structs.replace(filters, organizer_id=viewer.user_id)
+        filters = structs.replace(filters, organizer_id=viewer.user_id, archived=archived)
+    elif archived:
+        detail = "Only your own events can be listed once they are archived: add `mine=true`."
+        raise InvalidInput(errors=[FieldError(parameter="archived", detail=detail)])
     page = await events.list_events(db, filters, own=mine, cursor=cursor, limit=limit)
     return Response(page, headers=link_headers(request, page))
 
@@ -236,7 +196,7 @@ async def list_events(
     operation_id="GetEvent",
     summary="See an event",
     tags=["Catalog"],
-    dependencies=_VIEWER,
+    dependencies=VIEWER,
     responses={
         200: ResponseSpec(Event, description="The event; its `ETag` is for `If-Match` when you change it."),
         304: ResponseSpec(None, description="You have it already."),
@@ -320,7 +280,7 @@ async def publish_event(
     operation_id="GetSeatMap",
     summary="Get the seats and areas of an event",
     tags=["Catalog"],
-    dependencies=_VIEWER,
+    dependencies=VIEWER,
     responses={
         200: ResponseSpec(SeatMapDocument, description="The map; seats are known by their `id`."),
         304: ResponseSpec(None, description="You have it already."),

@@ -46,7 +46,7 @@ async def create_channel(db: Database, user: Identity, event_id: int, new: NewCh
     """
     starts_at, ends_at = new.sale_starts_at, new.sale_ends_at
     _check_window(starts_at, ends_at)
-    key, key_hash = _new_key()
+    key, key_hash = new_key()
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
         there = await channel_queries.list_channels(tx, event_id)
@@ -93,7 +93,7 @@ async def list_channels(db: Database, user: Identity, event_id: int) -> list[Cha
 
 async def rotate_key(db: Database, user: Identity, event_id: int, channel_id: int) -> ChannelWithKey:
     """Give the channel another key; the one before is refused from the next batch on. Raises `NotFound`."""
-    key, key_hash = _new_key()
+    key, key_hash = new_key()
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
         if not await channel_queries.update_key(tx, event_id, channel_id, key_hash):
@@ -144,7 +144,8 @@ def _encoded(prices: dict[str, int]) -> str:
     return msgspec.json.encode(prices).decode()
 
 
-def _new_key() -> tuple[str, bytes]:
+def new_key() -> tuple[str, bytes]:
+    """A key that nobody has, and its hash."""
     key = _KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
     return key, bytes.fromhex(hash_key(key))
 

@@ -1,5 +1,7 @@
 """Events: change, publish, delete. Every change counts `revision` up in its own transaction."""
 
+from datetime import datetime
+
 import msgspec
 from msgspec import UNSET
 
@@ -62,33 +64,41 @@ async def update_event(
         event = await get_any_event(tx, event_id)
         if if_match is not None and not event_tags.names(if_match, event.revision):
             raise EventHasChanged(revision=event.revision)
-        if event.state is EventState.PUBLISHED:
-            _refuse_frozen(event, change)
-        columns = _changed(event, change)
-        categories = await _categories_of(tx, event, columns)
-        names = {category.name: category for category in categories}
-        prices = _amounts_of(event) if change.prices is UNSET else change.prices
-        faults = [
-            *faults_of_event(columns),
-            *faults_of_prices(prices, names),
-            *faults_of_price_changes(
-                event.price_changes if change.price_changes is UNSET else change.price_changes, names
-            ),
-            *faults_of_fees([] if change.fees is UNSET else change.fees),
-            *faults_of_tax(event.tax if change.tax is UNSET else change.tax, names),
-        ]
-        if event.state is EventState.PUBLISHED:
-            faults += faults_of_offer(prices, categories)
-        elif change.starts_at is not UNSET:
-            faults += faults_of_start(change.starts_at, locked.now)
-        if faults:
-            raise InvalidInput(errors=faults)
-        await queries.update_event(tx, event_id, columns)
-        if change.prices is not UNSET:
-            await queries.delete_prices(tx, event_id)
-            await queries.insert_prices(tx, event_id, prices)
-        await update_tariff(tx, event_id, change.price_changes, change.fees, change.tax)
-        return await get_any_event(tx, event_id)
+        return await change_event(tx, event, change, locked.now)
+
+
+async def change_event(tx: Transaction, event: Event, change: EventChange, now: datetime) -> Event:
+    """Write a change of an event that is not cancelled; its lock must be held.
+
+    Raises `InvalidInput`, `FrozenOncePublished`.
+    """
+    if event.state is EventState.PUBLISHED:
+        _refuse_frozen(event, change)
+    columns = columns_of(event, change)
+    categories = await _categories_of(tx, event, columns)
+    names = {category.name: category for category in categories}
+    prices = amounts_of(event) if change.prices is UNSET else change.prices
+    faults = [
+        *faults_of_event(columns),
+        *faults_of_prices(prices, names),
+        *faults_of_price_changes(
+            event.price_changes if change.price_changes is UNSET else change.price_changes, names
+        ),
+        *faults_of_fees([] if change.fees is UNSET else change.fees),
+        *faults_of_tax(event.tax if change.tax is UNSET else change.tax, names),
+    ]
+    if event.state is EventState.PUBLISHED:
+        faults += faults_of_offer(prices, categories)
+    elif change.starts_at is not UNSET:
+        faults += faults_of_start(change.starts_at, now)
+    if faults:
+        raise InvalidInput(errors=faults)
+    await queries.update_event(tx, event.id, columns)
+    if change.prices is not UNSET:
+        await queries.delete_prices(tx, event.id)
+        await queries.insert_prices(tx, event.id, prices)
+    await update_tariff(tx, event.id, change.price_changes, change.fees, change.tax)
+    return await get_any_event(tx, event.id)
 
 
 async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
@@ -102,17 +112,22 @@ async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
         event = await get_any_event(tx, event_id)
         if event.state is EventState.PUBLISHED:
             return event
-        columns = _changed(event, EventChange())
-        categories = await _categories_of(tx, event, columns)
-        faults = [
-            *faults_of_start(columns.starts_at, locked.now),
-            *faults_of_sale_window(columns, locked.now),
-            *faults_of_offer(_amounts_of(event), categories),
-        ]
-        if faults:
-            raise InvalidInput(errors=faults)
-        await queries.update_to_published(tx, event_id)
-        return await get_any_event(tx, event_id)
+        return await put_on_sale(tx, event, locked.now)
+
+
+async def put_on_sale(tx: Transaction, event: Event, now: datetime) -> Event:
+    """Publish a draft; its lock must be held. Raises `InvalidInput`."""
+    columns = columns_of(event, EventChange())
+    categories = await _categories_of(tx, event, columns)
+    faults = [
+        *faults_of_start(columns.starts_at, now),
+        *faults_of_sale_window(columns, now),
+        *faults_of_offer(amounts_of(event), categories),
+    ]
+    if faults:
+        raise InvalidInput(errors=faults)
+    await queries.update_to_published(tx, event.id)
+    return await get_any_event(tx, event.id)
 
 
 async def delete_event(db: Database, user: Identity, event_id: int) -> None:
@@ -136,7 +151,7 @@ async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Lock
 
 async def names_of_prices(tx: Transaction, event: Event) -> dict[str, CategoryPlaces]:
     """What an event can have a price for: the categories of its seat map, by name."""
-    categories = await _categories_of(tx, event, _changed(event, EventChange()))
+    categories = await _categories_of(tx, event, columns_of(event, EventChange()))
     return {category.name: category for category in categories}
 
 
@@ -157,12 +172,14 @@ def _refuse_frozen(event: Event, change: EventChange) -> None:
         raise FrozenOncePublished(errors=errors)
 
 
-def _changed(event: Event, change: EventChange) -> EventColumns:
+def columns_of(event: Event, change: EventChange) -> EventColumns:
+    """What an event's row has once this is changed."""
     given = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
     return EventColumns(
         **{name: given.get(name, getattr(event, name)) for name in EventColumns.__struct_fields__}
     )
 
 
-def _amounts_of(event: Event) -> dict[str, int]:
+def amounts_of(event: Event) -> dict[str, int]:
+    """The prices as numbers."""
     return {name: price.amount for name, price in event.prices.items()}

@@ -41,10 +41,11 @@ _Position = tuple[Annotated[datetime, Meta(tz=True)], EventId]
 async def create_event(db: Database, user: Identity, event: NewEvent, once: Once | None = None) -> Event:
     """Make a draft at a venue of the user's. Raises `InvalidInput`."""
     async with db.transaction() as tx:
-        return await do_once(tx, once, Event, lambda: _create_event(tx, user, event))
+        return await do_once(tx, once, Event, lambda: insert_event(tx, user, event))
 
 
-async def _create_event(tx: Transaction, user: Identity, event: NewEvent) -> Event:
+async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Event:
+    """Make a draft, in a transaction of the caller's. Raises `InvalidInput`."""
     place = await queries.find_venue_with_map(tx, event.venue_id, event.seat_map_id)
     if place is None or not may_change(user, place.organizer_id):
         raise invalid("/venue_id", "You have no such venue.")
@@ -127,7 +128,7 @@ async def list_events(
         raise UnknownCursor
     list_rows = queries.list_own_events if own else queries.list_published_events
     rows = await list_rows(source, filters, after, limit + 1)
-    return page_of([_summary(row) for row in rows], limit, lambda item: (item.starts_at, item.id))
+    return page_of([summary_of(row) for row in rows], limit, lambda item: (item.starts_at, item.id))
 
 
 def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
@@ -176,13 +177,17 @@ def _event(row: EventRow) -> Event:
         hold_seconds=row.hold_seconds,
         orphan_rule=row.orphan_rule,
         accessible_released_at=row.accessible_released_at,
+        series_id=row.series_id,
         revision=row.revision,
         created_at=row.created_at,
         published_at=row.published_at,
+        cancelled_at=row.cancelled_at,
+        archived_at=row.archived_at,
     )
 
 
-def _summary(row: EventSummaryRow) -> EventSummary:
+def summary_of(row: EventSummaryRow) -> EventSummary:
+    """The event as a list shows it."""
     priced = Priced(row)
     all_in = priced.all_in(priced.current).values()
     return EventSummary(
@@ -197,6 +202,7 @@ def _summary(row: EventSummaryRow) -> EventSummary:
         sale_starts_at=row.sale_starts_at,
         sale_ends_at=row.sale_ends_at,
         lowest_price=min(all_in, key=lambda price: price.amount, default=None),
+        series_id=row.series_id,
     )
 
 

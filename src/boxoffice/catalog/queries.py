@@ -231,8 +231,9 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
                events.price_changes, events.fees, events.tax, now() AS now, events.places_per_buyer_max,
-               events.hold_seconds, events.orphan_rule, events.accessible_released_at, events.revision,
-               events.created_at, events.published_at
+               events.hold_seconds, events.orphan_rule, events.accessible_released_at, events.series_id,
+               events.revision, events.created_at, events.published_at, events.cancelled_at,
+               events.archived_at
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -301,7 +302,7 @@ async def list_published_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.price_changes, events.fees, events.tax, now() AS now
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -313,9 +314,11 @@ async def list_published_events(
            AND ($4::text IS NULL OR lower(venues.city) = lower($4))
            AND ($5::bigint IS NULL OR venues.id = $5)
            AND ($6::bigint IS NULL OR events.organizer_id = $6)
-           AND ($7::timestamptz IS NULL OR (events.starts_at, events.id) > ($7, $8::bigint))
+           AND ($7::bigint IS NULL OR events.series_id = $7)
+           AND (events.archived_at IS NOT NULL) = $8::boolean
+           AND ($9::timestamptz IS NULL OR (events.starts_at, events.id) > ($9, $10::bigint))
          ORDER BY events.starts_at, events.id
-         LIMIT $9
+         LIMIT $11
         """,
         *msgspec.structs.astuple(filters),
         *(after or (None, None)),
@@ -326,7 +329,7 @@ async def list_published_events(
 async def list_own_events(
     source: Source, filters: EventFilter, after: tuple[datetime, int] | None, limit: int
 ) -> list[EventSummaryRow]:
-    """What the organizer of the filter has, in every state, by start."""
+    """What the organizer of the filter has, in every state, by start; what is archived, or the rest."""
     return await source.list(
         EventSummaryRow,
         """
@@ -336,7 +339,7 @@ async def list_own_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.price_changes, events.fees, events.tax, now() AS now
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -347,9 +350,11 @@ async def list_own_events(
            AND ($3::timestamptz IS NULL OR events.starts_at < $3)
            AND ($4::text IS NULL OR lower(venues.city) = lower($4))
            AND ($5::bigint IS NULL OR venues.id = $5)
-           AND ($7::timestamptz IS NULL OR (events.starts_at, events.id) > ($7, $8::bigint))
+           AND ($7::bigint IS NULL OR events.series_id = $7)
+           AND (events.archived_at IS NOT NULL) = $8::boolean
+           AND ($9::timestamptz IS NULL OR (events.starts_at, events.id) > ($9, $10::bigint))
          ORDER BY events.starts_at, events.id
-         LIMIT $9
+         LIMIT $11
         """,
         *msgspec.structs.astuple(filters),
         *(after or (None, None)),

@@ -73,9 +73,12 @@ class EventRow(msgspec.Struct, frozen=True):
     hold_seconds: int
     orphan_rule: OrphanRule
     accessible_released_at: datetime | None
+    series_id: int | None
     revision: int
     created_at: datetime
     published_at: datetime | None
+    cancelled_at: datetime | None
+    archived_at: datetime | None
 
 
 class EventSummaryRow(msgspec.Struct, frozen=True):
@@ -100,6 +103,7 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     fees: str
     tax: str | None
     now: datetime
+    series_id: int | None
 
 
 class EventColumns(msgspec.Struct, frozen=True):
@@ -137,6 +141,8 @@ class EventFilter(msgspec.Struct, frozen=True):
     city: str | None = None
     venue_id: int | None = None
     organizer_id: int | None = None
+    series_id: int | None = None
+    archived: bool = False
 
 
 class SeatMapAccess(msgspec.Struct, frozen=True):

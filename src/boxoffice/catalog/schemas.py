@@ -223,9 +223,12 @@ class Event(msgspec.Struct, frozen=True):
     hold_seconds: int
     orphan_rule: OrphanRule
     accessible_released_at: datetime | None
+    series_id: int | None
     revision: int
     created_at: datetime
     published_at: datetime | None
+    cancelled_at: datetime | None
+    archived_at: datetime | None
 
 
 class EventSummary(msgspec.Struct, frozen=True):
@@ -242,6 +245,7 @@ class EventSummary(msgspec.Struct, frozen=True):
     sale_starts_at: datetime | None
     sale_ends_at: datetime | None
     lowest_price: Money | None
+    series_id: int | None
 
 
 class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,177 @@
+"""Series: one show on many nights, made, changed and published at once. Each night is an event of its own."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog import event_tags, queries, series_queries
+from boxoffice.catalog.codes import TIME_ZONES
+from boxoffice.catalog.event_changes import change_event, put_on_sale
+from boxoffice.catalog.events import get_any_event, insert_event, summary_of
+from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.schemas import Event, EventChange, EventState, NewEvent
+from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange
+from boxoffice.catalog.wall_clock import moment_of
+from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
+from boxoffice.kit.idempotency import Once, do_once
+from boxoffice.kit.postgres import Database, Source, Transaction
+
+# Members of a series that each of its events has as they are.
+_SHARED = tuple(name for name in NewSeries.__struct_fields__ if name in NewEvent.__struct_fields__)
+
+
+class SeriesHasChanged(Refusal, status=412):
+    """The series or one of its events has changed since you saw it, and nothing was done. Get it again, look
+    at what is different, and send your change with the new ETag in If-Match.
+    """
+
+
+class ShownSeries(msgspec.Struct, frozen=True):
+    """A series, and the ETag of all of it."""
+
+    series: Series
+    etag: str
+
+
+async def create_series(db: Database, user: Identity, new: NewSeries, once: Once | None = None) -> Series:
+    """Make a draft for every night: all or none. Raises `InvalidInput`."""
+    async with db.transaction() as tx:
+        return await do_once(tx, once, Series, lambda: _create_series(tx, user, new))
+
+
+async def _create_series(tx: Transaction, user: Identity, new: NewSeries) -> Series:
+    place = await queries.find_venue_with_map(tx, new.venue_id, new.seat_map_id)
+    if place is None or not may_change(user, place.organizer_id):
+        raise invalid("/venue_id", "You have no such venue.")
+    starts = _moments_of(new, new.time_zone or place.time_zone)
+    shared = {name: getattr(new, name) for name in _SHARED}
+    event_ids: list[int] = []
+    for index, start in enumerate(starts):
+        end = None if new.minutes is None else start + timedelta(minutes=new.minutes)
+        try:
+            event = await insert_event(tx, user, NewEvent(**shared, starts_at=start, ends_at=end))
+        except InvalidInput as error:
+            raise InvalidInput(errors=[_of_night(fault, index) for fault in error.errors]) from None
+        event_ids.append(event.id)
+    series_id = await series_queries.insert_series(tx, user.user_id, new.title)
+    await series_queries.update_series_of(tx, event_ids, series_id)
+    return (await _shown(tx, user, series_id)).series
+
+
+async def get_series(source: Source, viewer: Identity | None, series_id: int) -> ShownSeries:
+    """A series and its events; drafts and what is cancelled or put away only for those who may change it.
+
+    Raises `NotFound`, also while there is nothing to be seen.
+    """
+    shown = await _shown(source, viewer, series_id)
+    if not shown.series.events:
+        raise NotFound
+    return shown
+
+
+async def update_series(
+    db: Database, user: Identity, series_id: int, change: SeriesChange, *, if_match: str | None = None
+) -> ShownSeries:
+    """Change every event that is neither cancelled nor begun: all of them or none.
+
+    Raises `NotFound`, `InvalidInput`, `SeriesHasChanged`.
+    """
+    given = EventChange(**msgspec.structs.asdict(change))
+    async with db.transaction() as tx:
+        events, now = await _lock_own_series(tx, user, series_id)
+        known = await series_queries.find_series(tx, series_id)
+        if known is not None and if_match is not None and not event_tags.names(if_match, known.changes):
+            raise SeriesHasChanged
+        title = change.title if isinstance(change.title, str) else None
+        await series_queries.update_series(tx, series_id, title)
+        for event in events:
+            if event.state is EventState.CANCELLED or event.starts_at <= now:
+                continue
+            try:
+                await change_event(tx, event, given, now)
+            except InvalidInput as error:
+                raise InvalidInput(errors=[_of_event(fault, event) for fault in error.errors]) from None
+        return await _shown(tx, user, series_id)
+
+
+async def publish_series(db: Database, user: Identity, series_id: int) -> ShownSeries:
+    """Put every draft on sale, or none; the others stay as they are. Raises `NotFound`, `InvalidInput`."""
+    async with db.transaction() as tx:
+        events, now = await _lock_own_series(tx, user, series_id)
+        for event in events:
+            if event.state is not EventState.DRAFT:
+                continue
+            try:
+                await put_on_sale(tx, event, now)
+            except InvalidInput as error:
+                raise InvalidInput(errors=[_of_event(fault, event) for fault in error.errors]) from None
+        return await _shown(tx, user, series_id)
+
+
+async def _lock_own_series(tx: Transaction, user: Identity, series_id: int) -> tuple[list[Event], datetime]:
+    """Its events, which nobody else changes until we commit, and the clock of this transaction.
+
+    The series first, then its events by id, each in a statement of its own: those who change one of them
+    wait for nothing else meanwhile. An event may have been deleted while we waited.
+    """
+    locked = await series_queries.lock_series(tx, series_id)
+    if locked is None or not may_change(user, locked.organizer_id):
+        raise NotFound
+    events = [
+        await get_any_event(tx, event_id)
+        for event_id in await series_queries.list_event_ids(tx, series_id)
+        if await queries.lock_event(tx, event_id) is not None
+    ]
+    return events, locked.now
+
+
+async def _shown(source: Source, viewer: Identity | None, series_id: int) -> ShownSeries:
+    row = await series_queries.find_series(source, series_id)
+    if row is None:
+        raise NotFound
+    own = viewer is not None and may_change(viewer, row.organizer_id)
+    events = [summary_of(event) for event in await series_queries.list_events_of_series(source, series_id)]
+    series = Series(
+        id=row.id,
+        organizer_id=row.organizer_id,
+        title=row.title,
+        created_at=row.created_at,
+        events=[event for event in events if own or event.state is EventState.PUBLISHED],
+    )
+    return ShownSeries(series, f'"{row.changes}"')
+
+
+def _moments_of(new: NewSeries, zone: str) -> list[datetime]:
+    if zone not in TIME_ZONES:
+        raise invalid("/time_zone", "This is no IANA time zone name.")
+    moments: list[datetime] = []
+    faults: list[FieldError] = []
+    for index, local in enumerate(new.starts):
+        pointer = f"/starts/{index}"
+        if not is_storable(local):
+            detail = f"The year must be from {YEAR_MIN} to {YEAR_MAX}."
+            faults.append(FieldError(pointer=pointer, detail=detail))
+        elif (moment := moment_of(local, zone)) is None:
+            detail = f"The clocks of {zone} skip this time when they are put forward."
+            faults.append(FieldError(pointer=pointer, detail=detail))
+        elif moment in moments:
+            faults.append(FieldError(pointer=pointer, detail="This night is named twice."))
+        else:
+            moments.append(moment)
+    if faults:
+        raise InvalidInput(errors=faults)
+    return moments
+
+
+def _of_night(fault: FieldError, index: int) -> FieldError:
+    """Where in a series' body a fault of one of its events is."""
+    is_start = fault.pointer in ("/starts_at", "/ends_at")
+    return FieldError(pointer=f"/starts/{index}", detail=fault.detail) if is_start else fault
+
+
+def _of_event(fault: FieldError, event: Event) -> FieldError:
+    """Say which of the events it is that this cannot be done with."""
+    detail = f"{fault.detail} (Event {event.id}, {event.starts_at:%Y-%m-%d}.)"
+    return FieldError(pointer=fault.pointer, parameter=fault.parameter, detail=detail)

@@ -1,0 +1,120 @@
+"""HTTP of series of events."""
+
+from typing import Annotated
+
+from litestar import Response, get, patch, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, JSONBody, PathParameter
+from litestar.types import ControllerRouterHandler
+
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn
+from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.once import ONCE
+from boxoffice.catalog import series
+from boxoffice.catalog.event_lists import VIEWER
+from boxoffice.catalog.schemas import ROW_ID_MAX
+from boxoffice.catalog.series import SeriesHasChanged, ShownSeries
+from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange
+from boxoffice.kit import idempotency
+from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.idempotency import Once
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BODY_REFUSALS, documents
+
+_SeriesId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
+
+_IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        description="The `ETag` of the series as you know it: change that one, or answer 412.",
+    ),
+]
+
+_ORGANIZER = (NotSignedIn, NotAllowed)
+
+
+@post(
+    "/series",
+    operation_id="CreateSeries",
+    summary="Make an event for each of many nights",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, *idempotency.REFUSALS),
+    dependencies=ONCE,
+)
+async def create(
+    data: JSONBody[NewSeries],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    once: NamedDependency[Once | None],
+) -> Response[Series]:
+    """Make a draft for each of `starts`, all or none, at the time the clock there shows."""
+    return idempotency.respond(await series.create_series(db, user, data, once), once)
+
+
+@get(
+    "/series/{series_id:int}",
+    operation_id="GetSeries",
+    summary="See a series",
+    tags=["Catalog"],
+    dependencies=VIEWER,
+    responses={
+        200: ResponseSpec(Series, description="The series; its `ETag` is for `If-Match` when you change it."),
+        **documents(NotFound, NotSignedIn),
+    },
+)
+async def show(
+    series_id: _SeriesId,
+    viewer: NamedDependency[Identity | None],
+    db: NamedDependency[Database],
+) -> Response[Series]:
+    """Show a series and its published events; to its organizer, all of them."""
+    return _answer(await series.get_series(db, viewer, series_id))
+
+
+@patch(
+    "/series/{series_id:int}",
+    operation_id="UpdateSeries",
+    summary="Change all events of a series",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, SeriesHasChanged),
+)
+async def update(
+    series_id: _SeriesId,
+    data: JSONBody[SeriesChange],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    if_match: _IfMatch = None,
+) -> Response[Series]:
+    """Change every event of a series of yours that is neither cancelled nor begun: all of them or none.
+
+    With `If-Match`, nobody's change is lost, of the series or of one of its events.
+    """
+    return _answer(await series.update_series(db, user, series_id, data, if_match=if_match))
+
+
+@post(
+    "/series/{series_id:int}/publish",
+    status_code=200,
+    operation_id="PublishSeries",
+    summary="Put all events of a series on sale",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, NotFound, InvalidInput),
+)
+async def publish(
+    series_id: _SeriesId, user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Response[Series]:
+    """Publish every draft of a series of yours, or none. Publishing twice is publishing once."""
+    return _answer(await series.publish_series(db, user, series_id))
+
+
+def _answer(shown: ShownSeries) -> Response[Series]:
+    headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
+    return Response(shown.series, status_code=200, headers=headers)
+
+
+routes: list[ControllerRouterHandler] = [create, show, update, publish]

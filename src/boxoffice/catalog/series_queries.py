@@ -1,0 +1,99 @@
+"""SQL of series of events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.catalog.rows import EventSummaryRow
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class SeriesRow(msgspec.Struct, frozen=True):
+    """A series; `changes` counts its own changes and those of all its events."""
+
+    id: int
+    organizer_id: int
+    title: str
+    created_at: datetime
+    changes: int
+
+
+class LockedSeries(msgspec.Struct, frozen=True):
+    """Whose it is; `now` is the clock of this transaction."""
+
+    organizer_id: int
+    now: datetime
+
+
+async def insert_series(tx: Transaction, organizer_id: int, title: str) -> int:
+    return await tx.get(
+        int,
+        "INSERT INTO series (organizer_id, title) VALUES ($1, $2) RETURNING id",
+        organizer_id,
+        title,
+    )
+
+
+async def update_series_of(tx: Transaction, event_ids: Sequence[int], series_id: int) -> None:
+    """Put new events into a series."""
+    await tx.execute("UPDATE events SET series_id = $2 WHERE id = ANY ($1::bigint[])", event_ids, series_id)
+
+
+async def lock_series(tx: Transaction, series_id: int) -> LockedSeries | None:
+    """Let one change of this series at a time happen; the locks of its events come after it, by id."""
+    return await tx.find(
+        LockedSeries,
+        "SELECT organizer_id, now() AS now FROM series WHERE id = $1 FOR NO KEY UPDATE",
+        series_id,
+    )
+
+
+async def list_event_ids(source: Source, series_id: int) -> list[int]:
+    """The events of a series, by id: the order in which they are locked."""
+    return await source.list(int, "SELECT id FROM events WHERE series_id = $1 ORDER BY id", series_id)
+
+
+async def update_series(tx: Transaction, series_id: int, title: str | None) -> None:
+    """Count a change, and give the series another title if there is one; its lock must be held."""
+    await tx.execute(
+        "UPDATE series SET title = coalesce($2, title), revision = revision + 1 WHERE id = $1",
+        series_id,
+        title,
+    )
+
+
+async def find_series(source: Source, series_id: int) -> SeriesRow | None:
+    return await source.find(
+        SeriesRow,
+        """
+        SELECT series.id, series.organizer_id, series.title, series.created_at,
+               series.revision + (SELECT coalesce(sum(revision), 0)
+                                    FROM events WHERE series_id = series.id) AS changes
+          FROM series
+         WHERE series.id = $1
+        """,
+        series_id,
+    )
+
+
+async def list_events_of_series(source: Source, series_id: int) -> list[EventSummaryRow]:
+    """All of its events, in every state, by start."""
+    return await source.list(
+        EventSummaryRow,
+        """
+        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
+               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
+               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
+               events.sale_ends_at, events.currency,
+               (SELECT coalesce(json_object_agg(category, amount), '{}')
+                  FROM event_prices WHERE event_id = events.id) AS prices,
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
+          FROM events
+          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+          JOIN venues ON venues.id = seat_maps.venue_id
+         WHERE events.series_id = $1
+         ORDER BY events.starts_at, events.id
+        """,
+        series_id,
+    )
