@@ -171,6 +171,7 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="Catalog", description="Venues, seat maps and events."),
             Tag(name="Channels", description="Sell with a key: presales, resellers."),
             Tag(name="Blocks", description="Keep places: house seats, kills, allotments."),
+            Tag(name="Promo codes", description="Sell for less to those who know a word."),
             Tag(name="Bookings", description="Hold places, look, cancel."),
             Tag(name="Payments", description="Pay for a booking; hear from the provider."),
             Tag(name="Tickets", description="See, show and scan tickets."),

@@ -114,6 +114,10 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListBlocks": Right.SEE,
     "ChangeBlock": Right.SELL,
     "ReleasePlaces": Right.SELL,
+    "CreatePromoCode": Right.MANAGE,
+    "ListPromoCodes": Right.SEE,
+    "ChangePromoCode": Right.MANAGE,
+    "WithdrawPromoCode": Right.MANAGE,
     "ListJournal": Right.SEE,
     "GetSeatHistory": Right.SEE,
     # Booking, payments, tickets: one's own

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from boxoffice.catalog.pricing import (
     Levies,
+    Reduction,
     all_in_amount,
     booking_fees_before,
     booking_fees_of,
@@ -17,6 +18,7 @@ from boxoffice.catalog.pricing import (
     total_of,
 )
 from boxoffice.catalog.tariff import AMOUNT_MAX, FEES_MAX, Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
+from boxoffice.inventory.promo import PromoCode
 from boxoffice.kit.money import BASIS_POINTS, contained, portion, split
 
 _amounts = st.one_of(st.integers(0, 300), st.integers(0, AMOUNT_MAX))
@@ -49,7 +51,13 @@ _tariffs = st.builds(
     fees=st.lists(fees(), max_size=4, unique_by=lambda fee: fee.name),
     tax=st.none() | _taxes,
 )
+_offs = st.none() | _amounts
 _places = st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), _amounts), min_size=1, max_size=5)
+
+
+def promo_code(*, amount: int | None = None, basis_points: int | None = None) -> PromoCode:
+    """A code for category A without limits."""
+    return PromoCode(7, "EARLY", amount, basis_points, frozenset("A"), None, None, None, None, None)
 
 
 def levied(tariff: Tariff, places: list[tuple[str, int]]) -> Levies | None:
@@ -77,6 +85,74 @@ def test_what_the_places_bear_adds_up_to_the_total(tariff: Tariff, places: list[
     ]
     assert all(part <= price for part, price in zip(absorbed, prices, strict=True))
     assert total < 2**63
+
+
+@given(
+    _tariffs, st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), _amounts, _offs), min_size=1, max_size=5)
+)
+def test_a_discount_and_what_is_left_add_up_to_the_prices(
+    tariff: Tariff, places: list[tuple[str, int, int | None]]
+):
+    """And everything else is levied on what is left, as if that were the price."""
+    reduced = [
+        price_place(tariff, name, price, None if off is None else Reduction(7, "EARLY", min(off, price)))
+        for name, price, off in places
+    ]
+    levies = levy(reduced, booking_fees_of(tariff))
+    amounts = [place.price for place in reduced]
+    discount = levies.discount if levies else None
+    taken_off = [0] * len(places) if discount is None else [each or 0 for each in discount.amounts]
+
+    assert [left + off for left, off in zip(amounts, taken_off, strict=True)] == [each[1] for each in places]
+    assert all(left >= 0 for left in amounts)
+    assert (discount is None) == all(off is None for _, _, off in places)
+    bare = levied(tariff, [(name, left) for (name, _, _), left in zip(places, amounts, strict=True)])
+    assert total_of(amounts, levies) == total_of(amounts, bare)
+    assert (levies.taxes, levies.fees) == (bare.taxes, bare.fees) if levies and bare else bare is None
+    if levies is None:
+        return
+    subtotal = sum(price for _, price, _ in places)
+    raised = sum(each.sum for each in (*levies.fees, *levies.taxes) if each.is_added)
+    assert subtotal - sum(taken_off) + raised == total_of(amounts, levies) >= 0
+    read = decode_levies(encode_levies(levies) or "")
+    again = [priced_before(read, left, index) for index, left in enumerate(amounts)]
+    assert again == reduced
+    assert levy(again, booking_fees_before(read)) == levies
+
+
+@given(st.integers(0, AMOUNT_MAX), _shares | st.none(), st.integers(1, AMOUNT_MAX))
+def test_a_code_takes_off_no_more_than_there_is(price: int, basis_points: int | None, amount: int):
+    code = promo_code(amount=None if basis_points else amount, basis_points=basis_points)
+
+    reduction = code.reduce("A", price)
+
+    assert reduction is not None
+    assert 0 <= reduction.amount <= price
+    if basis_points is not None:
+        assert abs(reduction.amount * BASIS_POINTS - price * basis_points) * 2 <= BASIS_POINTS
+    assert code.reduce("B", price) is None
+
+
+@pytest.mark.parametrize(
+    ("off", "price", "left"),
+    [
+        ({"amount": 300}, 1000, 700),
+        ({"amount": 1500}, 1000, 0),
+        ({"basis_points": 2000}, 1000, 800),
+        ({"basis_points": 1000}, 1005, 904),
+        ({"basis_points": 1000}, 1004, 904),
+        ({"basis_points": 10_000}, 999, 0),
+    ],
+)
+def test_known_prices_with_a_code(off: dict[str, int], price: int, left: int):
+    reduction = promo_code(**off).reduce("A", price)
+    tariff = Tariff([], Tax("VAT", TaxMode.ADDED, 1000))
+
+    assert reduction is not None
+    assert price - reduction.amount == left
+    assert total_of([left], levy([price_place(tariff, "A", price, reduction)], [])) == left + portion(
+        left, 1000
+    )
 
 
 @given(_tariffs, st.lists(st.sampled_from(["A", "B"]), min_size=1, max_size=4))

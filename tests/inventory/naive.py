@@ -31,9 +31,14 @@ from boxoffice.inventory.refusals import (
     NotInThisBlock,
     NotYourPlaces,
     PaidBookingIsFinal,
+    PromoCodeOver,
+    PromoCodeSpent,
+    PromoCodeUsedByYou,
+    PromoCodeUsedUp,
     SeatsBlocked,
     SeatsTaken,
     TooManyPlaces,
+    UnknownPromoCode,
     WrongChannelKey,
 )
 from boxoffice.inventory.rules import RENEWED_HOLDS_MAX
@@ -52,6 +57,18 @@ class Block:
     channel_id: int | None
 
 
+@dataclass(frozen=True)
+class Promo:
+    """A code that takes `off` every place."""
+
+    id: int
+    off: int
+    places: int
+    places_each: int
+    budget: int
+    until: datetime
+
+
 @dataclass
 class Naive:
     """A hall with one area, where every place costs the same: `price`, until it changes.
@@ -66,8 +83,11 @@ class Naive:
     hold: timedelta
     starts_at: datetime
     channels: Mapping[str, int]
+    promos: Mapping[str, Promo]
     channel_prices: Mapping[int, int] = field(default_factory=dict[int, int])
     price_changes: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]])
+    # The code that a booking was held with.
+    codes: dict[UUID, str] = field(default_factory=dict[UUID, str])
     bookings: dict[UUID, Booking] = field(default_factory=dict[UUID, Booking])
     blocks: dict[UUID, Block] = field(default_factory=dict[UUID, Block])
 
@@ -149,11 +169,18 @@ class Naive:
             if command.channel_key_hash not in self.channels:
                 return WrongChannelKey
             channel_id = self.channels[command.channel_key_hash]
+        if refusal := self._is_no_code(command.promo_code_hash, now):
+            return refusal
         if refusal := self._why_not(command.seat_ids, len(command.area_ids), channel_id):
             return refusal
         places = len(command.seat_ids) + len(command.area_ids)
         if self.places_of(command.buyer_id) + places > self.limit:
             return TooManyPlaces
+        if refusal := self._why_not_promo(command.promo_code_hash, command.buyer_id, places):
+            return refusal
+        if command.promo_code_hash is not None:
+            self.codes[command.booking_id] = command.promo_code_hash
+        price = self.price_with(command.promo_code_hash, self._price(now, channel_id))
         self.bookings[command.booking_id] = Booking(
             event_id=1,
             id=command.booking_id,
@@ -161,14 +188,46 @@ class Naive:
             state=BookingState.PENDING,
             seat_ids=command.seat_ids,
             area_ids=command.area_ids,
-            amounts=(self._price(now, channel_id),) * places,
-            total=self._price(now, channel_id) * places,
+            amounts=(price,) * places,
+            total=price * places,
             currency="EUR",
             created_at=now,
             expires_at=now + self.hold,
             channel_id=channel_id,
         )
         return Held
+
+    def _is_no_code(self, word: str | None, now: datetime) -> type | None:
+        if word is None:
+            return None
+        if word not in self.promos:
+            return UnknownPromoCode
+        return PromoCodeOver if now >= self.promos[word].until else None
+
+    def _why_not_promo(self, word: str | None, buyer_id: int, more: int) -> type | None:
+        if word is None or more <= 0:
+            return None
+        promo = self.promos[word]
+        used, yours = self.used(word), self.used(word, buyer_id)
+        if used + more > promo.places:
+            return PromoCodeUsedUp
+        if yours + more > promo.places_each:
+            return PromoCodeUsedByYou
+        return PromoCodeSpent if (used + more) * promo.off > promo.budget else None
+
+    def used(self, word: str, buyer_id: int | None = None) -> int:
+        """For how many places a code is used, by everybody or by one buyer."""
+        return sum(
+            len(booking.amounts)
+            for booking in self.bookings.values()
+            if booking.state in LIVE
+            and self.codes.get(booking.id) == word
+            and buyer_id in {None, booking.buyer_id}
+        )
+
+    def price_with(self, word: str | None, price: int) -> int:
+        """What a place costs with a code."""
+        return price if word is None else price - self.promos[word].off
 
     def _why_not(self, seats: tuple[int, ...], admissions: int, channel_id: int | None) -> type | None:
         if gone := [seat for seat in seats if not self.is_free(seat, channel_id)]:
@@ -199,6 +258,10 @@ class Naive:
             return NotYourPlaces
         if len(command.give_area_ids) > len(booking.area_ids):
             return NotYourPlaces
+        word = self.codes.get(booking.id)
+        takes = bool(command.take_seat_ids or command.take_area_ids)
+        if takes and (refusal := self._is_no_code(word, now)):
+            return refusal
         # What is given back is not to be had by the same exchange.
         if refusal := self._why_not(command.take_seat_ids, len(command.take_area_ids), booking.channel_id):
             return refusal
@@ -211,7 +274,9 @@ class Naive:
             return TooManyPlaces
         if not places:
             return NothingLeftToHold
-        price = self._price(now, booking.channel_id)
+        if takes and (refusal := self._why_not_promo(word, booking.buyer_id, places - before)):
+            return refusal
+        price = self.price_with(word, self._price(now, booking.channel_id))
         count = len(booking.seat_ids)
         amounts = [
             *[paid for seat, paid in zip(booking.seat_ids, booking.amounts, strict=False) if seat in seats],
@@ -249,6 +314,9 @@ class Naive:
                 booking.state is BookingState.EXPIRED
                 and self._why_not(booking.seat_ids, len(booking.area_ids), booking.channel_id) is None
                 and self.places_of(booking.buyer_id) + len(booking.amounts) <= self.limit
+                and not self._why_not_promo(
+                    self.codes.get(booking.id), booking.buyer_id, len(booking.amounts)
+                )
             )
         )
         if buys:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from boxoffice.catalog.price_changes import PriceChange, periods_of
+from boxoffice.catalog.pricing import encode_levies
 from boxoffice.catalog.terms import Channel
 from boxoffice.inventory.changes import BlockKind, decode_changes, encode_changes
 from boxoffice.inventory.commands import (
@@ -31,20 +32,27 @@ from boxoffice.inventory.commands import (
     Release,
     Renew,
 )
+from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import BLOCKED, FREE, HELD, SOLD, Inventory
-from inventory.naive import Naive
+from inventory.naive import LIVE, Naive, Promo
 from inventory.test_choosing import hall, on_sale
 
 SEATS, CAPACITY, LIMIT, PRICE, HOLD = 6, 5, 6, 1000, timedelta(minutes=10)
 CHANNELS = {"a": 1, "b": 2}
 CHANNEL_PRICES = {2: 700}
+BEGIN = datetime(2026, 11, 23, 12, tzinfo=UTC)
+PROMOS = {
+    "few": Promo(1, off=300, places=3, places_each=2, budget=10_000, until=BEGIN + timedelta(hours=3)),
+    "dear": Promo(2, off=1, places=100, places_each=100, budget=3, until=BEGIN + timedelta(days=9)),
+}
 
 _seats = st.lists(st.integers(0, SEATS - 1), max_size=3, unique=True).map(tuple)
 _areas = st.integers(0, 2).map(lambda count: (0,) * count)
 _kept = st.integers(0, 3).map(lambda count: ((0, count),) if count else ())
 _buyers = st.integers(1, 2)
 _keys = st.sampled_from((None, None, "a", "b", "wrong"))
+_promos = st.sampled_from((None, "few", "few", "dear", "dear", "wrong"))
 _channels = st.sampled_from((None, 1, 2))
 # Of the bookings, payments or blocks there have been, this one; modulo their number.
 _which = st.integers(0, 30)
@@ -55,7 +63,7 @@ class Selling(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+        self.now = BEGIN
         self.inventory, self.follower = self._open(), self._open()
         self.naive = Naive(
             seat_count=SEATS,
@@ -66,7 +74,10 @@ class Selling(RuleBasedStateMachine):
             starts_at=self.inventory.terms.starts_at,
             channels=CHANNELS,
             channel_prices=CHANNEL_PRICES,
+            promos=PROMOS,
         )
+        self.used: dict[UUID, int] = {}
+        self.levies: dict[UUID, str | None] = {}
         self.batch: list[Command] = []
         self.asked: list[UUID] = []
         self.blocks: list[UUID] = []
@@ -84,13 +95,30 @@ class Selling(RuleBasedStateMachine):
                 for key, id_ in CHANNELS.items()
             },
         )
+        inventory.promo_codes = {
+            word: PromoCode(
+                id=promo.id,
+                code=word,
+                amount=promo.off,
+                basis_points=None,
+                categories=frozenset(),
+                places_max=promo.places,
+                places_per_buyer_max=promo.places_each,
+                budget=promo.budget,
+                valid_from=None,
+                valid_until=promo.until,
+            )
+            for word, promo in PROMOS.items()
+        }
         return inventory
 
-    @rule(seats=_seats, areas=_areas, buyer=_buyers, key=_keys)
-    def hold(self, seats: Any, areas: Any, buyer: int, key: str | None) -> None:
+    @rule(seats=_seats, areas=_areas, buyer=_buyers, key=_keys, promo=_promos)
+    def hold(self, seats: Any, areas: Any, buyer: int, key: str | None, promo: str | None) -> None:
         if seats or areas:
             self.asked.append(uuid4())
-            self.batch.append(Hold(self.asked[-1], buyer, seats, areas, channel_key_hash=key))
+            self.batch.append(
+                Hold(self.asked[-1], buyer, seats, areas, channel_key_hash=key, promo_code_hash=promo)
+            )
 
     @rule(which=_which, buyer=_buyers)
     def renew(self, which: int, buyer: int) -> None:
@@ -149,7 +177,11 @@ class Selling(RuleBasedStateMachine):
         batch = [each for each in self.batch if (getattr(each, "released_at", None) or self.now) >= self.now]
         batch = [each for each in batch if getattr(each, "released_at", None) != self.now]
         self.batch.clear()
-        rows = dict(self.naive.bookings)
+        # What a place was reduced by is a matter of prices: the row has it from the decision.
+        rows = {
+            id_: msgspec.structs.replace(each, levies=self.levies.get(id_))
+            for id_, each in self.naive.bookings.items()
+        }
         decision = decide(self.inventory, batch, rows, self.now)
         self.naive.tidy(self.now)
         for command, outcome in zip(batch, decision.outcomes, strict=True):
@@ -162,6 +194,12 @@ class Selling(RuleBasedStateMachine):
             assert seat not in self.claims, f"seat {seat} would be claimed twice"
             self.claims[seat] = holder
         self.area_taken += draft.area_deltas().get(0, 0)
+        self.levies |= {id_: encode_levies(held.levies) for id_, (held, _) in draft.held.items()}
+        self.levies |= {id_: edited.levies for id_, edited in draft.edited.items()}
+        for booking_id, (_, use) in draft.used.items():
+            self.used.pop(booking_id, None)
+            if use is not None:
+                self.used[booking_id] = use.places
         text = encode_changes(tuple(draft.changes))
         self.inventory.frontier = draft.frontier
         self.inventory.apply(draft.changes)
@@ -177,6 +215,7 @@ class Selling(RuleBasedStateMachine):
         naive = self.naive
         assert self.claims == dict(naive.claims())
         assert self.area_taken == naive.admissions_taken <= CAPACITY
+        self._codes_are_used_within_their_limits()
         codes = [self._code(seat) for seat in range(SEATS)]
         for inventory in (self.inventory, self.follower):
             assert list(inventory.seats) == codes
@@ -198,6 +237,24 @@ class Selling(RuleBasedStateMachine):
         if isinstance(booking, Booking):
             expected = self.naive.bookings[booking.id]
             assert (booking.amounts, booking.total) == (expected.amounts, expected.total)
+
+    def _codes_are_used_within_their_limits(self) -> None:
+        naive = self.naive
+        tally = PromoTally()
+        for booking in naive.bookings.values():
+            if booking.state in LIVE and booking.id in naive.codes:
+                promo = PROMOS[naive.codes[booking.id]]
+                places = len(booking.amounts)
+                tally.add(booking.buyer_id, PromoUse(promo.id, places, places * promo.off))
+                assert self.used[booking.id] == places
+        assert sum(self.used.values()) == sum(tally.places.values()), "no row of what is over"
+        for promo in PROMOS.values():
+            assert tally.places.get(promo.id, 0) <= promo.places
+            assert tally.discount.get(promo.id, 0) <= promo.budget
+        for inventory in (self.inventory, self.follower):
+            assert inventory.promo.places == tally.places
+            assert inventory.promo.discount == tally.discount
+            assert inventory.promo.places_of == tally.places_of
 
     def _code(self, seat: int) -> int:
         holder = self.naive.holder(seat)

@@ -26,6 +26,12 @@ from boxoffice.inventory.refusals import (
     NothingLeftToHold,
     NotYourPlaces,
     PaidBookingIsFinal,
+    PromoCodeForOthers,
+    PromoCodeNotYet,
+    PromoCodeOver,
+    PromoCodeSpent,
+    PromoCodeUsedByYou,
+    PromoCodeUsedUp,
     SaleClosed,
     SaleNotOpen,
     SeatsBlocked,
@@ -33,6 +39,7 @@ from boxoffice.inventory.refusals import (
     SeatsTaken,
     SingleSeatLeft,
     TooManyPlaces,
+    UnknownPromoCode,
     WrongChannelKey,
 )
 from boxoffice.kit import idempotency
@@ -52,6 +59,11 @@ from boxoffice.kit.paging import (
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 
+# Why a code is not good, when places are held and when a booking with one takes others.
+_PROMO_CODE = (
+    UnknownPromoCode, PromoCodeNotYet, PromoCodeOver, PromoCodeUsedUp, PromoCodeUsedByYou, PromoCodeSpent
+)  # fmt: skip
+
 
 @post(
     "/bookings",
@@ -62,7 +74,7 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
     responses=documents(
         NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TooManyPlaces, NoSuchSeatsLeft,
         SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
-        WrongChannelKey, *BODY_REFUSALS, *idempotency.REFUSALS,
+        WrongChannelKey, *_PROMO_CODE, PromoCodeForOthers, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip
@@ -171,7 +183,7 @@ async def renew(
     responses=documents(
         NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, SeatsBlocked,
         AreasFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
-        EventCancelled, *BODY_REFUSALS, *idempotency.REFUSALS,
+        EventCancelled, *_PROMO_CODE, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from boxoffice.booking.schemas import (
 from boxoffice.catalog.channels import hash_key
 from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.promo import hash_code
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import event_of, new_id
@@ -37,6 +38,7 @@ async def hold_places(
             _best(best) if best else None,
             wanted.accessible,
             None if wanted.channel_key is None else hash_key(wanted.channel_key),
+            None if wanted.promo_code is None else hash_code(wanted.promo_code),
         ),
         once,
     )

@@ -22,6 +22,9 @@ PLACE_ID_MAX = 2**31 - 1
 # Ours have 47; whatever is longer is not even hashed.
 CHANNEL_KEY_CHARACTERS_MAX = 100
 
+# Ours have 40; there is room for blanks that were copied along.
+PROMO_CODE_CHARACTERS_MAX = 100
+
 PlaceId = Annotated[int, Meta(ge=0, le=PLACE_ID_MAX)]
 
 
@@ -56,7 +59,7 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
 
     `accessible` says that the seats named are for people who need accessible ones, and their companions.
-    `channel_key` is that of the sales channel you buy through.
+    `channel_key` is that of the sales channel you buy through, `promo_code` what you have to pay less.
     """
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
@@ -73,6 +76,10 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 examples=["bxc_q3Yv0Zc1uJ8mT2r5W7x9A4b6C8d0E1f2G3h4I5j6K7l"],
             ),
         ]
+        | None
+    ) = None
+    promo_code: (
+        Annotated[str, Meta(min_length=1, max_length=PROMO_CODE_CHARACTERS_MAX, examples=["EARLYBIRD"])]
         | None
     ) = None
 
@@ -95,7 +102,8 @@ class NewExchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     """A seat (`seat_id`, zone, row, number) or one admission to an area (`area_id`, zone), with its price.
 
-    `all_in_price` has what it bears of fees and taxes added; it is left out where nothing is added.
+    `discount` is what a promo code takes off the price. `all_in_price` is what is left of it, with what it
+    bears of fees and taxes added; both are left out where nothing is taken off or added.
     """
 
     category: str
@@ -105,7 +113,15 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     row: str | None = None
     number: str | None = None
     area_id: int | None = None
+    discount: Money | None = None
     all_in_price: Money | None = None
+
+
+class DiscountView(msgspec.Struct, frozen=True):
+    """What a promo code takes off a booking's prices."""
+
+    code: str
+    amount: Money
 
 
 class FeeView(msgspec.Struct, frozen=True):
@@ -128,7 +144,8 @@ class TaxView(msgspec.Struct, frozen=True):
 class BookingView(msgspec.Struct, frozen=True):
     """A booking. PENDING holds its places until `expires_at`; CONFIRMED has a ticket for each.
 
-    `subtotal` is the sum of the prices; with every fee and tax that is ADDED it is the `total`.
+    `subtotal` is the sum of the prices; less the `discount`, with every fee and tax that is ADDED, it is the
+    `total`.
     `explanation` says why these seats were chosen, in the answer to a `best_available` request;
     `channel_id` is the sales channel it was held through.
     """
@@ -145,3 +162,4 @@ class BookingView(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     explanation: str | None = None
     channel_id: int | None = None
+    discount: DiscountView | None = None

@@ -5,7 +5,7 @@ from collections import OrderedDict
 import msgspec
 
 from boxoffice.booking.queries import BookingRow, get_seat_map_id
-from boxoffice.booking.schemas import BookingView, FeeView, Place, TaxView
+from boxoffice.booking.schemas import BookingView, DiscountView, FeeView, Place, TaxView
 from boxoffice.catalog.pricing import Levies, decode_levies
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.tariff import FeeMode
@@ -49,19 +49,15 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | N
             for area_id, amount in zip(booking.area_ids, booking.amounts[seat_count:], strict=True)
         ],
     ]
+    discount = levies and levies.discount
     if levies is not None:
-        places = [
-            msgspec.structs.replace(
-                place, all_in_price=Money(place.price.amount + levies.added_to(index), currency)
-            )
-            for index, place in enumerate(places)
-        ]
+        places = [_with_levies(place, levies, index) for index, place in enumerate(places)]
     return BookingView(
         id=booking.id,
         event_id=booking.event_id,
         state=booking.state,
         places=places,
-        subtotal=Money(sum(booking.amounts), currency),
+        subtotal=Money(sum(booking.amounts) + (discount.sum if discount else 0), currency),
         fees=_fees(levies, currency),
         taxes=_taxes(levies, currency),
         total=Money(booking.total, currency),
@@ -69,6 +65,19 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | N
         expires_at=booking.expires_at,
         explanation=explanation,
         channel_id=booking.channel_id,
+        discount=discount and DiscountView(discount.code, Money(discount.sum, currency)),
+    )
+
+
+def _with_levies(place: Place, levies: Levies, index: int) -> Place:
+    """A place at what is left of its price, as it was and as it is paid."""
+    left, currency = place.price.amount, place.price.currency
+    off = levies.discount and levies.discount.amounts[index]
+    return msgspec.structs.replace(
+        place,
+        price=Money(left + (off or 0), currency),
+        discount=Money(off, currency) if off else None,
+        all_in_price=Money(left + levies.added_to(index), currency),
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import event_tags, queries
+from boxoffice.catalog import channel_queries, event_tags, queries
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.event_rules import (
     faults_of_event,
@@ -153,6 +153,11 @@ async def names_of_prices(tx: Transaction, event: Event) -> dict[str, CategoryPl
     """What an event can have a price for: the categories of its seat map, by name."""
     categories = await _categories_of(tx, event, columns_of(event, EventChange()))
     return {category.name: category for category in categories}
+
+
+async def renew_terms(tx: Transaction, event_id: int) -> None:
+    """Have every sale read the event's terms anew, and what belongs to them; its lock must be held."""
+    await channel_queries.update_revision(tx, event_id, channels_more=0)
 
 
 async def _categories_of(tx: Transaction, event: Event, columns: EventColumns) -> list[CategoryPlaces]:

@@ -1,7 +1,8 @@
 """What places cost altogether: fees and tax by the minor unit. Pure; docs/money.md has the rules in words.
 
 A *levy* is one fee or tax of a booking, with what each of its places bears of it. Added to the prices,
-levies make the total; absorbed fees and included taxes are parts of what is there already.
+levies make the total; absorbed fees and included taxes are parts of what is there already. A *discount*
+comes first: prices are what is left after it, and all else is levied on what is left.
 """
 
 from collections.abc import Sequence
@@ -54,11 +55,33 @@ class TaxLevy(msgspec.Struct, frozen=True, gc=False):
         return sum(amount or 0 for amount in self.amounts)
 
 
+class Discount(msgspec.Struct, frozen=True, gc=False):
+    """What a promo code took off the price of each place; null where the code is not for the place."""
+
+    code_id: int
+    code: str
+    amounts: tuple[int | None, ...]
+
+    @property
+    def sum(self) -> int:
+        """What it took off altogether."""
+        return sum(amount or 0 for amount in self.amounts)
+
+    @property
+    def places(self) -> int:
+        """How many places the code was used for."""
+        return sum(amount is not None for amount in self.amounts)
+
+
 class Levies(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The fees and taxes of a booking, place by place in the order of its amounts: fixed when it was held."""
+    """The fees and taxes of a booking, place by place in the order of its amounts: fixed when it was held.
+
+    The amounts are what the discount has left of the prices.
+    """
 
     fees: tuple[FeeLevy, ...] = ()
     taxes: tuple[TaxLevy, ...] = ()
+    discount: Discount | None = None
 
     @property
     def added(self) -> int:
@@ -75,12 +98,24 @@ def total_of(amounts: Sequence[int], levies: Levies | None) -> int:
     return sum(amounts) + (0 if levies is None else levies.added)
 
 
+class Reduction(msgspec.Struct, frozen=True, gc=False):
+    """What a promo code takes off the price of a place."""
+
+    code_id: int
+    code: str
+    amount: int
+
+
 class PricedPlace(msgspec.Struct, frozen=True, gc=False):
-    """A place with what it bears itself: its price, its fees for a ticket, and its rate of tax."""
+    """A place with what it bears itself: its price, its fees for a ticket, and its rate of tax.
+
+    `reduction` is what a promo code has taken off already: it is not in the price any more.
+    """
 
     price: int
     ticket_fees: tuple[tuple[Fee, int], ...] = ()
     tax: TaxRate | None = None
+    reduction: Reduction | None = None
 
 
 _decoder = msgspec.json.Decoder(Levies)
@@ -97,10 +132,14 @@ def decode_levies(text: str) -> Levies:
     return _decoder.decode(text)
 
 
-def price_place(tariff: Tariff | None, category: str, price: int) -> PricedPlace:
-    """A place of this category at this price, by the tariff as it is now."""
+def price_place(
+    tariff: Tariff | None, category: str, price: int, reduction: Reduction | None = None
+) -> PricedPlace:
+    """A place of this category at this price, less the reduction, by the tariff as it is now."""
+    if reduction is not None:
+        price -= reduction.amount
     if tariff is None:
-        return PricedPlace(price)
+        return PricedPlace(price, reduction=reduction)
     borne: list[tuple[Fee, int]] = []
     left = price
     for fee in tariff.fees:
@@ -113,7 +152,7 @@ def price_place(tariff: Tariff | None, category: str, price: int) -> PricedPlace
         borne.append((fee, amount))
     tax = tariff.tax
     rate = tax and TaxRate(tax.name, tax.mode, tax.basis_points_of.get(category, tax.basis_points))
-    return PricedPlace(price, tuple(borne), rate)
+    return PricedPlace(price, tuple(borne), rate, reduction)
 
 
 def booking_fees_of(tariff: Tariff | None) -> list[Fee]:
@@ -154,11 +193,24 @@ def levy(places: Sequence[PricedPlace], booking_fees: Sequence[Fee]) -> Levies |
         )
         rate = portion if place.tax.mode is TaxMode.ADDED else contained
         taxes.setdefault(place.tax, [None] * count)[index] = rate(base, place.tax.basis_points)
-    if not fees and not taxes:
+    discount = _discount(places)
+    if not fees and not taxes and discount is None:
         return None
     return Levies(
         tuple([FeeLevy(fee, tuple(amounts)) for fee, amounts in fees.items()]),
         tuple([TaxLevy(tax, tuple(amounts)) for tax, amounts in taxes.items()]),
+        discount,
+    )
+
+
+def _discount(places: Sequence[PricedPlace]) -> Discount | None:
+    first = next((place.reduction for place in places if place.reduction is not None), None)
+    if first is None:
+        return None
+    return Discount(
+        first.code_id,
+        first.code,
+        tuple([None if place.reduction is None else place.reduction.amount for place in places]),
     )
 
 
@@ -174,7 +226,14 @@ def priced_before(levies: Levies | None, price: int, index: int) -> PricedPlace:
             if each.fee.per is FeePer.TICKET and (amount := each.amounts[index]) is not None
         ]),
         next((each.tax for each in levies.taxes if each.amounts[index] is not None), None),
+        _reduction_before(levies.discount, index),
     )  # fmt: skip
+
+
+def _reduction_before(discount: Discount | None, index: int) -> Reduction | None:
+    if discount is None or (amount := discount.amounts[index]) is None:
+        return None
+    return Reduction(discount.code_id, discount.code, amount)
 
 
 def all_in_amount(tariff: Tariff | None, category: str, price: int) -> int:

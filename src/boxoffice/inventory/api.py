@@ -5,5 +5,11 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.inventory.availability import api as availability
 from boxoffice.inventory.blocks import api as blocks
 from boxoffice.inventory.journal import api as journal
+from boxoffice.inventory.promo_codes import api as promo_codes
 
-routes: list[ControllerRouterHandler] = [*availability.routes, *blocks.routes, *journal.routes]
+routes: list[ControllerRouterHandler] = [
+    *availability.routes,
+    *blocks.routes,
+    *journal.routes,
+    *promo_codes.routes,
+]

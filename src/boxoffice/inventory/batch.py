@@ -28,6 +28,13 @@ from boxoffice.inventory.commands import (
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.following import follow, follow_terms
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
+from boxoffice.inventory.promo_codes.queries import (
+    by_hash,
+    delete_uses,
+    insert_uses,
+    list_promo_codes,
+    list_uses,
+)
 from boxoffice.inventory.rules import Decision
 from boxoffice.inventory.state import BLOCKED, HELD, SOLD, Inventory, Pending
 from boxoffice.kit import metrics
@@ -126,7 +133,16 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
     for count in await queries.list_area_counts(tx, event_id):
         inventory.area_taken[count.area_id] = count.taken
     inventory.places_of = (await queries.get_places_of_buyers(tx, event_id)).by_buyer()
+    await _load_promo_codes(tx, inventory)
     return inventory
+
+
+async def _load_promo_codes(tx: Transaction, inventory: Inventory) -> None:
+    inventory.promo_codes = by_hash(await list_promo_codes(tx, inventory.event_id))
+    for used in await list_uses(tx, inventory.event_id):
+        inventory.promo.add(used.buyer_id, used.use())
+        if (held := inventory.pending.get(used.booking_id)) is not None:
+            inventory.pending[used.booking_id] = msgspec.structs.replace(held, promo=used.use())
 
 
 async def prepare_seating(inventory: Inventory, commands: Sequence[Command]) -> None:
@@ -191,6 +207,8 @@ async def write(
                 [change.payment_id for change in returned],
             )
     await _write_blocks(tx, locked, draft)
+    if draft.used:
+        await _write_uses(tx, draft)
     row = await _write_journal(tx, locked, decision)
     decided = Decided(event_id, commands, decision.outcomes, draft.changes)
     for consequence in consequences:
@@ -207,6 +225,14 @@ async def _write_blocks(tx: Transaction, locked: queries.LockedInventory, draft:
             await insert_block(tx, event_id, locked.now, block)
         else:
             await delete_block(tx, event_id, block.id)
+
+
+async def _write_uses(tx: Transaction, draft: Draft) -> None:
+    event_id = draft.inventory.event_id
+    await delete_uses(tx, event_id, list(draft.used))
+    uses = [(id_, buyer_id, use) for id_, (buyer_id, use) in draft.used.items() if use is not None]
+    if uses:
+        await insert_uses(tx, event_id, uses)
 
 
 async def _write_journal(

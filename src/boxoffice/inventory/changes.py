@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import Levies, total_of
+from boxoffice.inventory.promo import PromoUse
 
 
 class BlockKind(StrEnum):
@@ -46,7 +47,8 @@ class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaul
 class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", omit_defaults=True):
     """The places are the buyer's for good: sold. From here on there is a ticket for each.
 
-    `taken_again` is true when the hold had expired and its places were still free.
+    `taken_again` is true when the hold had expired and its places were still free; `promo` is what it uses
+    again of its promo code.
     """
 
     booking_id: UUID
@@ -55,6 +57,7 @@ class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", o
     area_ids: tuple[int, ...]
     payment_id: UUID | None = None
     taken_again: bool = False
+    promo: PromoUse | None = None
 
 
 class BookingRenewed(msgspec.Struct, frozen=True, gc=False, tag="RENEWED", omit_defaults=True):
@@ -91,19 +94,23 @@ class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", o
 
 
 class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_defaults=True):
-    """The hold ran out; its places are free, or back in their block (`blocked_seat_ids`)."""
+    """The hold ran out; its places are free, or back in their block (`blocked_seat_ids`).
+
+    `promo` is what it gives back of its promo code.
+    """
 
     booking_id: UUID
     buyer_id: int
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     blocked_seat_ids: tuple[int, ...] = ()
+    promo: PromoUse | None = None
 
 
 class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", omit_defaults=True):
     """The booking was given up; its places are free and its tickets, if there were any, are void.
 
-    Its `blocked_seat_ids` go back to their block.
+    Its `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code.
     """
 
     booking_id: UUID
@@ -112,6 +119,7 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     area_ids: tuple[int, ...]
     was_confirmed: bool = False
     blocked_seat_ids: tuple[int, ...] = ()
+    promo: PromoUse | None = None
 
 
 class PlacesBlocked(msgspec.Struct, frozen=True, gc=False, tag="BLOCKED", omit_defaults=True):

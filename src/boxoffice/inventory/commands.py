@@ -65,7 +65,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     """Hold these places for this buyer: every one or none. Answer: `Held`.
 
     With `best`, the seats are chosen under the lock. `channel_key_hash` is that of the key of the sales
-    channel it comes through.
+    channel it comes through, `promo_code_hash` that of the promo code the buyer has typed in.
     """
 
     booking_id: UUID
@@ -75,6 +75,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     best: BestAvailable | None = None
     accessible: bool = False
     channel_key_hash: str | None = None
+    promo_code_hash: str | None = None
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):

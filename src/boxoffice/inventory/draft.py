@@ -20,6 +20,7 @@ from boxoffice.inventory.changes import (
     PlacesReleased,
 )
 from boxoffice.inventory.commands import BlockedPlaces, Booking, BookingState
+from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse, use_in, use_of
 from boxoffice.inventory.state import BLOCKED, FREE, Inventory, block_of_change, without
 
 
@@ -33,6 +34,7 @@ class Draft:
     claimed  seats that will be claimed, and by which booking or block
     freed    seats whose claim from before this batch ends
     blocks   blocks that were made, changed or released here, by id: what is left of them
+    used     bookings whose use of a promo code is another than before: the buyer, and what it is, or None
     """
 
     __slots__ = (
@@ -49,6 +51,8 @@ class Draft:
         "held",
         "inventory",
         "moved",
+        "promo",
+        "used",
     )
 
     def __init__(self, inventory: Inventory, bookings: Mapping[UUID, Booking]) -> None:
@@ -61,6 +65,9 @@ class Draft:
         self.claimed: dict[int, UUID] = {}
         self.freed: set[int] = set()
         self.blocks: dict[UUID, BlockedPlaces] = {}
+        self.used: dict[UUID, tuple[int, PromoUse | None]] = {}
+        # How much more of each promo code is used than before this batch.
+        self.promo = PromoTally()
         self._block_of: dict[int, UUID | None] = {}
         self._area_deltas: defaultdict[int, int] = defaultdict(int)
         self._places: defaultdict[int, int] = defaultdict(int)
@@ -142,13 +149,20 @@ class Draft:
         )
 
     def places_priced(
-        self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], prices: Mapping[str, int]
+        self,
+        seat_ids: tuple[int, ...],
+        area_ids: tuple[int, ...],
+        prices: Mapping[str, int],
+        code: PromoCode | None = None,
     ) -> list[PricedPlace]:
-        """Each place with its price among these, and its fees and tax as they are now, the seats first."""
+        """Each place with its price among these less what the code takes off, and its fees and tax as now."""
         seat_map, terms = self.inventory.seat_map, self.inventory.terms
         names = [seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids]
         names += [seat_map.areas[area_id].category for area_id in area_ids]
-        return [price_place(terms.tariff, name, prices[name]) for name in names]
+        return [
+            price_place(terms.tariff, name, prices[name], code and code.reduce(name, prices[name]))
+            for name in names
+        ]
 
     def area_deltas(self) -> dict[int, int]:
         """By how much each area's count changes; areas that end where they began are left out."""
@@ -158,6 +172,7 @@ class Draft:
         """A new booking takes its places."""
         self.changes.append(change)
         self.held[change.booking_id] = (change, BookingState.PENDING)
+        self._use(change.booking_id, change.buyer_id, None, use_of(change.levies))
         self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
 
     def renew(self, change: BookingRenewed) -> None:
@@ -168,6 +183,7 @@ class Draft:
     def exchange(self, change: BookingExchanged) -> None:
         """A pending booking has other places."""
         self.changes.append(change)
+        self._use(change.booking_id, change.buyer_id, self._used(change.booking_id), use_of(change.levies))
         self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
         self._take(change.booking_id, change.buyer_id, change.taken_seat_ids, change.taken_area_ids)
         self._edit(
@@ -183,13 +199,20 @@ class Draft:
 
     def confirm(self, change: BookingConfirmed) -> None:
         """A booking's places are its buyer's for good."""
+        use = self._used(change.booking_id) if change.taken_again else None
+        if use is not None:
+            change = msgspec.structs.replace(change, promo=use)
+            self._use(change.booking_id, change.buyer_id, None, use)
         self.changes.append(change)
         if change.taken_again:
             self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
         self._move(change.booking_id, BookingState.CONFIRMED, change.payment_id)
 
     def release(self, change: BookingExpired | BookingCancelled) -> None:
-        """A booking's places are free again."""
+        """A booking's places are free again, and what it has used of a promo code."""
+        if (use := self._used(change.booking_id)) is not None:
+            change = msgspec.structs.replace(change, promo=use)
+            self._use(change.booking_id, change.buyer_id, use, None)
         self.changes.append(change)
         self._free(change.buyer_id, change.seat_ids, change.area_ids)
         state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
@@ -227,6 +250,19 @@ class Draft:
             self._bookings[change.booking_id] = msgspec.structs.replace(
                 booking, settled_payments=(*booking.settled_payments, change.payment_id)
             )
+
+    def _used(self, booking_id: UUID) -> PromoUse | None:
+        """What a booking that was there before has, or had, of a promo code."""
+        if (booking := self._bookings.get(booking_id)) is not None:
+            return use_in(booking.levies)
+        held = self.inventory.pending.get(booking_id)
+        return None if held is None else held.promo
+
+    def _use(self, booking_id: UUID, buyer_id: int, before: PromoUse | None, after: PromoUse | None) -> None:
+        if before != after:
+            self.promo.add(buyer_id, before, -1)
+            self.promo.add(buyer_id, after)
+            self.used[booking_id] = (buyer_id, after)
 
     def _take(
         self, booking_id: UUID, buyer_id: int, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]

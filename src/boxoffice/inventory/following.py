@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.changes import decode_changes
+from boxoffice.inventory.promo_codes.queries import by_hash, list_promo_codes
 from boxoffice.inventory.queries import News
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit.errors import NotFound
@@ -35,5 +36,7 @@ async def follow_terms(source: Source, inventory: Inventory, revision: int) -> N
     terms = await find_sale_terms(source, inventory.event_id)
     if terms is None:
         raise NotFound
+    # After the terms, so that they are never older; what is newer is read again with its own revision.
+    codes = await list_promo_codes(source, inventory.event_id)
     if terms.revision > inventory.terms.revision:
-        inventory.terms = terms
+        inventory.terms, inventory.promo_codes = terms, by_hash(codes)

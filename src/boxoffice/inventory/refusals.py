@@ -51,6 +51,45 @@ class WrongChannelKey(Refusal, status=403):
     """This event has no sales channel with this key. Leave `channel_key` out to buy like everybody else."""
 
 
+class UnknownPromoCode(Refusal, status=409):
+    """This event has no such promo code. Check its spelling, or leave `promo_code` out."""
+
+
+class PromoCodeNotYet(Refusal, status=409):
+    """This promo code is not good yet; it will be from `valid_from` on."""
+
+    valid_from: datetime
+
+
+class PromoCodeOver(Refusal, status=409):
+    """This promo code was good until `valid_until`. Leave `promo_code` out to pay the full price."""
+
+    valid_until: datetime
+
+
+class PromoCodeForOthers(Refusal, status=409):
+    """This promo code is for other places: for those of these `categories`."""
+
+    categories: list[str]
+
+
+class PromoCodeUsedUp(Refusal, status=409):
+    """This promo code is good for `places_left` places more; held places that expire give theirs back."""
+
+    places_left: int
+
+
+class PromoCodeUsedByYou(Refusal, status=409):
+    """One person may use this promo code for `limit` places, held and bought together."""
+
+    limit: int
+    already_yours: int
+
+
+class PromoCodeSpent(Refusal, status=409):
+    """What this promo code may take off altogether is used up, or all but less than this booking needs."""
+
+
 class TooManyBlocks(Refusal, status=409):
     """An event has only so many blocks; release one, or put places of the same kind into one."""
 

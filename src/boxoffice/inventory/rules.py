@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import (
+    Levies,
     PricedPlace,
     booking_fees_before,
     booking_fees_of,
@@ -60,6 +61,14 @@ from boxoffice.inventory.offer import (
     orphan_refusal,
     places_refusal,
     sale_refusal,
+)
+from boxoffice.inventory.promo import PromoCode, use_of
+from boxoffice.inventory.promo_rules import (
+    exchange_refusal,
+    find_promo_code,
+    is_used_up,
+    promo_code_of,
+    promo_refusal,
 )
 from boxoffice.inventory.refusals import (
     BookingIsOver,
@@ -136,12 +145,10 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     """Hold every place or none. A booking that costs nothing is confirmed at once."""
     inventory = draft.inventory
     terms = inventory.terms
-    channel = find_channel(draft, command.channel_key_hash)
-    if isinstance(channel, Refusal):
-        return channel
-    channel_id = None if channel is None else channel.id
-    if refusal := sale_refusal(draft, now, channel_id):
-        return refusal
+    entry = _entry(draft, command, now)
+    if isinstance(entry, Refusal):
+        return entry
+    channel_id, code = entry
     seat_ids, explanation = command.seat_ids, None
     if command.best is not None:
         choice = choose_seats(draft, command.best, now, channel_id)
@@ -155,11 +162,9 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
         refusal = orphan_refusal(draft, places, now)
     if refusal is not None:
         return refusal
-    prices = terms.prices_at(now, channel_id)
-    amounts = draft.prices_of(seat_ids, command.area_ids, prices)
-    levies = None
-    if terms.tariff is not None:
-        levies = levy(draft.places_priced(seat_ids, command.area_ids, prices), booking_fees_of(terms.tariff))
+    amounts, levies = _priced(draft, seat_ids, command.area_ids, terms.prices_at(now, channel_id), code)
+    if code is not None and (refusal := promo_refusal(draft, code, command.buyer_id, use_of(levies))):
+        return refusal
     total = total_of(amounts, levies)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
@@ -194,6 +199,33 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     return Held(booking, explanation)
 
 
+def _entry(draft: Draft, command: Hold, now: datetime) -> tuple[int | None, PromoCode | None] | Refusal:
+    """The sales channel a buyer comes through and the code they have, if the sale is open to them."""
+    channel = find_channel(draft, command.channel_key_hash)
+    if isinstance(channel, Refusal):
+        return channel
+    channel_id = None if channel is None else channel.id
+    if refusal := sale_refusal(draft, now, channel_id):
+        return refusal
+    code = find_promo_code(draft, command.promo_code_hash, now)
+    return code if isinstance(code, Refusal) else (channel_id, code)
+
+
+def _priced(
+    draft: Draft,
+    seat_ids: tuple[int, ...],
+    area_ids: tuple[int, ...],
+    prices: Mapping[str, int],
+    code: PromoCode | None,
+) -> tuple[tuple[int, ...], Levies | None]:
+    """What each of these places costs at these prices, and what they bear."""
+    tariff = draft.inventory.terms.tariff
+    if tariff is None and code is None:
+        return draft.prices_of(seat_ids, area_ids, prices), None
+    priced = draft.places_priced(seat_ids, area_ids, prices, code)
+    return tuple([place.price for place in priced]), levy(priced, booking_fees_of(tariff))
+
+
 def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refusal:
     """Start the hold's time anew, but never beyond RENEWED_HOLDS_MAX times from its beginning."""
     booking = _pending(draft, command.booking_id, command.buyer_id)
@@ -212,7 +244,8 @@ def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refus
 def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking | Refusal:
     """Give places back and take others in one step; what is taken costs what it costs now.
 
-    Fees for the whole booking are those it was held with, over what it has afterwards.
+    Fees for the whole booking are those it was held with, over what it has afterwards. What is taken has
+    the booking's promo code, if that is still good.
     """
     booking = _pending(draft, command.booking_id, command.buyer_id)
     if isinstance(booking, Refusal):
@@ -228,26 +261,31 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         below="/take",
         beside=tuple([seat for seat, area, _ in kept if area is None and seat is not None]),
     )
-    if taken.count and (refusal := sale_refusal(draft, now, booking.channel_id)):
-        return refusal
+    code = None
+    if taken.count:
+        code = sale_refusal(draft, now, booking.channel_id) or promo_code_of(draft, booking, now)
+    if isinstance(code, Refusal):
+        return code
     more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)
     refusal = (
         places_refusal(draft, taken, now)
         or (limit_refusal(draft, command.buyer_id, more) if more > 0 else None)
         or orphan_refusal(draft, taken, now)
+        or (None if kept or taken.count else NothingLeftToHold())
     )
     if refusal is not None:
         return refusal
-    if not kept and not taken.count:
-        return NothingLeftToHold()
     seats = [(seat, priced) for seat, area, priced in kept if area is None and seat is not None]
     areas = [(area, priced) for _, area, priced in kept if area is not None]
     prices = draft.inventory.terms.prices_at(now, booking.channel_id)
-    new = draft.places_priced(taken.seat_ids, taken.area_ids, prices)
+    new = draft.places_priced(taken.seat_ids, taken.area_ids, prices, code)
     seats += zip(taken.seat_ids, new, strict=False)
     areas += zip(taken.area_ids, new[len(taken.seat_ids) :], strict=True)
     places = [priced for _, priced in (*seats, *areas)]
     levied = None if booking.levies is None else decode_levies(booking.levies)
+    levies = levy(places, booking_fees_before(levied))
+    if refusal := exchange_refusal(draft, code, booking, use_of(levies)):
+        return refusal
     change = BookingExchanged(
         booking_id=booking.id,
         buyer_id=booking.buyer_id,
@@ -259,7 +297,7 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         taken_seat_ids=command.take_seat_ids,
         taken_area_ids=command.take_area_ids,
         blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
-        levies=levy(places, booking_fees_before(levied)),
+        levies=levies,
     )
     draft.exchange(change)
     return draft.booking(booking.id) or NotFound()
@@ -347,6 +385,8 @@ def _why_not_again(draft: Draft, booking: Booking) -> str | None:
         return "The hold had expired and its seats are taken."
     if full_areas(draft, booking.area_ids):
         return "The hold had expired and its area is full."
+    if is_used_up(draft, booking):
+        return "The hold had expired and its promo code is used up."
     places = len(booking.seat_ids) + len(booking.area_ids)
     if draft.places_of(booking.buyer_id) + places > draft.inventory.terms.places_per_buyer_max:
         return "The hold had expired and the buyer has as many places as one person may."

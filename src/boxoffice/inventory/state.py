@@ -22,6 +22,7 @@ from boxoffice.inventory.changes import (
     PlacesReleased,
 )
 from boxoffice.inventory.commands import BlockedPlaces
+from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse, use_of
 from boxoffice.inventory.seating import Seating, WindowKind
 
 # What a seat's byte says.
@@ -38,6 +39,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     seat_ids: tuple[int, ...]
     area_ids: tuple[int, ...]
     expires_at: datetime
+    promo: PromoUse | None = None
 
 
 class Inventory:
@@ -61,6 +63,8 @@ class Inventory:
         "looked_at",
         "pending",
         "places_of",
+        "promo",
+        "promo_codes",
         "seat_map",
         "seats",
         "terms",
@@ -81,6 +85,9 @@ class Inventory:
         self.blocks: dict[UUID, BlockedPlaces] = {}
         self.block_of: dict[int, UUID] = {}
         self.expiries: list[tuple[datetime, UUID]] = []
+        # By the hash of the code: as they are at the revision of the terms.
+        self.promo_codes: dict[str, PromoCode] = {}
+        self.promo = PromoTally()
         # By kind of request: before this rank of its windows none is free.
         self.frontier: dict[WindowKind, int] = {}
         self._seating: Seating | None = None
@@ -112,8 +119,10 @@ class Inventory:
         for change in changes:
             match change:
                 case BookingHeld():
+                    use = use_of(change.levies)
+                    self.promo.add(change.buyer_id, use)
                     self.hold(change.booking_id, Pending(
-                        change.buyer_id, change.seat_ids, change.area_ids, change.expires_at
+                        change.buyer_id, change.seat_ids, change.area_ids, change.expires_at, use
                     ))  # fmt: skip
                 case BookingConfirmed():
                     self._sell(change)
@@ -124,6 +133,7 @@ class Inventory:
                 case BookingExpired() | BookingCancelled():
                     self.pending.pop(change.booking_id, None)
                     self._free(change.buyer_id, change.seat_ids, change.area_ids)
+                    self.promo.add(change.buyer_id, change.promo, -1)
                 case PlacesBlocked():
                     self.block(block_of_change(change))
                     for area_id, count in change.areas:
@@ -168,6 +178,7 @@ class Inventory:
         self.pending.pop(change.booking_id, None)
         if change.taken_again:
             self._take(change.buyer_id, change.seat_ids, change.area_ids, SOLD)
+            self.promo.add(change.buyer_id, change.promo)
             return
         for seat_id in change.seat_ids:
             self.seats[seat_id] = SOLD
@@ -184,9 +195,12 @@ class Inventory:
         heapq.heappush(self.expiries, (expires_at, booking_id))
 
     def _exchange(self, change: BookingExchanged) -> None:
+        before, use = self.pending[change.booking_id], use_of(change.levies)
         self.pending[change.booking_id] = msgspec.structs.replace(
-            self.pending[change.booking_id], seat_ids=change.seat_ids, area_ids=change.area_ids
+            before, seat_ids=change.seat_ids, area_ids=change.area_ids, promo=use
         )
+        self.promo.add(change.buyer_id, before.promo, -1)
+        self.promo.add(change.buyer_id, use)
         self._take(change.buyer_id, change.taken_seat_ids, change.taken_area_ids, HELD)
         self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
 

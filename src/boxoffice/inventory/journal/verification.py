@@ -16,6 +16,7 @@ from boxoffice.inventory.journal.chain import chain_hash
 from boxoffice.inventory.journal.ledger import Ledger
 from boxoffice.inventory.journal.queries import JournalRow
 from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
+from boxoffice.inventory.promo_codes.queries import CodeUsed, list_codes_used
 from boxoffice.inventory.queries import (
     LockedInventory,
     get_places_of_buyers,
@@ -114,6 +115,7 @@ async def _verify_part(
         if is_last:
             await _compare_areas(tx, replay)
             await _compare_buyers(tx, replay)
+            await _compare_promo_codes(tx, replay)
     return locked.version
 
 
@@ -253,6 +255,16 @@ async def _compare_buyers(tx: Transaction, replay: Replay) -> None:
         expected = inventory.places_of.get(buyer_id, 0)
         if found.get(buyer_id, 0) != expected:
             raise _Differs(f"buyer {buyer_id}", f"{expected} places", found.get(buyer_id, 0))
+
+
+async def _compare_promo_codes(tx: Transaction, replay: Replay) -> None:
+    inventory = replay.inventory
+    found = {used.code_id: used for used in await list_codes_used(tx, inventory.event_id)}
+    tally = inventory.promo
+    for code_id in sorted(found.keys() | tally.places.keys()):
+        expected = CodeUsed(code_id, tally.places.get(code_id, 0), tally.discount.get(code_id, 0))
+        if found.get(code_id, CodeUsed(code_id, 0, 0)) != expected:
+            raise _Differs(f"promo code {code_id}", expected, found.get(code_id, "no use"))
 
 
 def _short(hash_: bytes) -> str:

@@ -1,0 +1,1 @@
+"""Promo codes: what a buyer types in to pay less."""
