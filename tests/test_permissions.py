@@ -34,18 +34,17 @@ NOT_FOUND = "/problems/not-found"
 def may(who: str, permission: Who | Right) -> bool:
     """What the table means, said a second time."""
     if isinstance(permission, Right):
-        rights = {**TEAM, **KEYS, **dict.fromkeys(("owner", "admin", "former admin"), frozenset(Right))}
+        rights = {**TEAM, **KEYS, **dict.fromkeys(("owner", "admin"), frozenset(Right))}
         return permission in rights.get(who, ())
     keys = {*KEYS, "key elsewhere"}
-    # Who was an admin is one until the token is over, but for the routes of admins.
     persons = {*TEAM, "buyer", "owner", "demoted owner", "other organizer", "admin", "former admin"}
     persons.add("team elsewhere")
     let_in: dict[Who, set[str]] = {
         Who.ANYBODY: set(WHO),
         Who.VIEWER: {*persons, *keys, "stranger"},
         Who.PERSON: persons,
-        Who.ORGANIZER: {"owner", "other organizer", "admin", "former admin"},
-        Who.SELLER: {"owner", "other organizer", "admin", "former admin", "key OWNER", "key MANAGER"},
+        Who.ORGANIZER: {"owner", "other organizer", "admin"},
+        Who.SELLER: {"owner", "other organizer", "admin", "key OWNER", "key MANAGER"},
         Who.ADMIN: {"admin"},
     }
     return who in let_in[permission]

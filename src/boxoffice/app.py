@@ -15,6 +15,7 @@ from boxoffice import __version__
 from boxoffice.accounts import api as accounts
 from boxoffice.accounts import factor_api, proof_api, session_api, users_api
 from boxoffice.accounts import pages as account_pages
+from boxoffice.accounts.audit import api as audit
 from boxoffice.accounts.guards import find_identity, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
@@ -59,6 +60,7 @@ _ROUTES = [
     *proof_api.routes,
     *factor_api.routes,
     *users_api.routes,
+    *audit.routes,
     *catalog.routes,
     *channels.routes,
     *team.routes,

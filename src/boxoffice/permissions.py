@@ -41,7 +41,7 @@ class Who(Enum):
     ORGANIZER = auto()
     # The same, or an API key of theirs that may manage all of their events.
     SELLER = auto()
-    # Who runs the house, looked up each time.
+    # Who runs the house.
     ADMIN = auto()
 
 
@@ -81,6 +81,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "CreateApiKey": Who.ORGANIZER,
     "ListApiKeys": Who.ORGANIZER,
     "DeleteApiKey": Who.ORGANIZER,
+    "ListAuditLog": Who.ORGANIZER,
     # Catalog
     "CreateVenue": Who.SELLER,
     "GetVenue": Who.ANYBODY,
@@ -180,24 +181,26 @@ async def _identify_person(connection: _Connection, permission: Permission, bear
     identity = None if bearer is None else connection.app.state.tokens.identify(bearer)
     if identity is None:
         raise NotSignedIn
+    if identity.role is Role.ADMIN:
+        # Whatever the token says: nobody may do more, so this is looked up each time.
+        identity = await _as_it_is_now(connection.app.state.db, identity)
+        if identity.role is Role.ADMIN:
+            return identity
     if permission is Who.ADMIN:
-        await _refuse_former_admin(connection.app.state.db, identity)
-    elif permission in (Who.ORGANIZER, Who.SELLER):
-        if identity.role is Role.USER:
-            raise NotAllowed
-    elif permission is Who.VIEWER:
+        raise NotAllowed
+    if permission in (Who.ORGANIZER, Who.SELLER) and identity.role is Role.USER:
+        raise NotAllowed
+    if permission is Who.VIEWER:
         access = await _find_access(connection, identity.user_id)
         if access is not None and _may(access.roles, Right.SEE):
             return identity.acting_for(access.organizer_id)
-    elif isinstance(permission, Right):
+    if isinstance(permission, Right):
         return await _admit_to_event(connection, permission, identity)
     return identity
 
 
 async def _admit_to_event(connection: _Connection, right: Right, identity: Identity) -> Identity:
     """Whose event it is, may; so may an admin, and a member of the team whose role has the right."""
-    if identity.role is Role.ADMIN:
-        return identity
     access = await _find_access(connection, identity.user_id)
     if access is not None and access.organizer_id == identity.user_id and identity.role is Role.ORGANIZER:
         return identity
@@ -260,9 +263,8 @@ def _may(roles: Iterable[TeamRole], right: Right) -> bool:
     return any(right in RIGHTS[role] for role in roles)
 
 
-async def _refuse_former_admin(db: Database, identity: Identity) -> None:
-    if identity.role is not Role.ADMIN:
-        raise NotAllowed
+async def _as_it_is_now(db: Database, identity: Identity) -> Identity:
     user = await accounts.find_user(db, identity.user_id)
-    if user is None or user.suspended or user.role is not Role.ADMIN:
+    if user is None or user.suspended:
         raise NotAllowed
+    return Identity(user.id, user.role)

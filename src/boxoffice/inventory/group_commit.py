@@ -10,6 +10,7 @@ import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from functools import partial
 
 import structlog
@@ -196,7 +197,8 @@ class GroupCommit:
     def _start(self, event_id: int, line: _Line) -> None:
         if line.running is None:
             line.batch_since = time.monotonic()
-            line.running = asyncio.create_task(self._run(event_id, line))
+            # In nobody's name: the batch is many people's.
+            line.running = asyncio.create_task(self._run(event_id, line), context=Context())
 
     async def _run(self, event_id: int, line: _Line) -> None:
         """Commit batch after batch until nobody waits."""

@@ -7,6 +7,7 @@ for nobody.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
 from boxoffice.kit.errors import Unavailable
@@ -40,7 +41,8 @@ class Gathering(Generic[Asked, Answer]):
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            # In nobody's name: what is gathered is many people's.
+            self._running = asyncio.create_task(self._run(), context=Context())
         return await future
 
     async def _run(self) -> None:

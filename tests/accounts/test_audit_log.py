@@ -1,0 +1,143 @@
+"""The audit log has every change, with who made it, and nobody can change or forge it."""
+
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from litestar import Litestar
+
+from accounts.browser import Browser
+from boxoffice.accounts.identity import Role
+from boxoffice.kit.postgres import Database
+from catalog.stage import Person, person
+
+ENTRY = {
+    "id", "at", "actor_id", "key_id", "address", "request_id", "action", "object", "row_id", "event_id",
+    "before", "after",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def owner(app: Litestar, client: httpx.AsyncClient, db: Database) -> Person:
+    return await person(app, client, db, Role.ORGANIZER)
+
+
+async def entries(somebody: Person, **query: Any) -> list[dict[str, Any]]:
+    answer = await somebody.get("/audit-log", limit=100, **query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+async def test_a_change_is_written_with_who_where_before_and_after(owner: Person):
+    draft = await owner.has_draft()
+    path = f"/events/{draft['id']}"
+    answer = await owner.patch(path, {"title": "Another"}, {"X-Request-Id": "the-change"})
+    assert answer.status_code == 200
+    entry = next(each for each in await entries(owner) if each["action"] == "CHANGED")
+
+    assert set(entry) == ENTRY
+    assert (entry["actor_id"], entry["address"], entry["request_id"]) == (owner.id, "127.0.0.1", "the-change")
+    assert (entry["object"], entry["row_id"], entry["event_id"]) == ("events", str(draft["id"]), draft["id"])
+    assert entry["before"] == {"title": draft["title"], "revision": draft["revision"]}
+    assert entry["after"] == {"title": "Another", "revision": draft["revision"] + 1}
+
+
+async def test_everything_an_organizer_does_is_there(owner: Person):
+    event = await owner.has_event()
+    await owner.post(f"/events/{event['id']}/channels", {"name": "Presale"})
+    await owner.post("/team/invitations", {"email": "ada@example.org", "role": "VIEWER"})
+    key = (await owner.post("/api-keys", {"name": "Key", "role": "MANAGER"})).json()
+    program = Person(owner.client, None, key["key"])
+    await program.patch(f"/events/{event['id']}", {"description": "By a program"})
+    listed = await entries(owner)
+
+    assert {(each["action"], each["object"]) for each in listed} >= {
+        ("CREATED", "venues"),
+        ("CREATED", "seat_maps"),
+        ("CREATED", "events"),
+        ("CREATED", "event_prices"),
+        ("CHANGED", "events"),
+        ("CREATED", "channels"),
+        ("CREATED", "team_invitations"),
+        ("CREATED", "api_keys"),
+    }
+    assert listed[0]["key_id"] == key["about"]["id"]
+    assert {each["actor_id"] for each in listed} == {owner.id}
+
+
+async def test_no_secret_and_no_personal_data_gets_into_the_log(ada: Browser, owner: Person, db: Database):
+    key = (await owner.post("/api-keys", {"name": "Key", "role": "VIEWER"})).json()["key"]
+    await ada.ask("POST", "/me/second-factor", {"password": "correct horse battery staple"})
+    texts = await db.list(str, "SELECT audit_log::text FROM audit_log ORDER BY id DESC LIMIT 200")
+    text = "\n".join(texts)
+    hashes = await db.list(
+        str, "SELECT secret_hash::text FROM api_keys UNION SELECT password_hash FROM users"
+    )
+
+    assert ada.email not in text
+    assert key not in text
+    assert not any(each in text for each in hashes if len(each) > 1)
+    assert '""password_hash"": ""***""' in text
+
+
+async def test_an_organizer_sees_their_own_things_and_an_admin_everything(
+    owner: Person, app: Litestar, client: httpx.AsyncClient, db: Database
+):
+    other = await person(app, client, db, Role.ORGANIZER)
+    admin = await person(app, client, db, Role.ADMIN)
+    draft = await owner.has_draft()
+
+    assert await entries(other) == []
+    assert await entries(other, event_id=draft["id"]) == []
+    assert [each["object"] for each in await entries(owner, event_id=draft["id"])].count("events") == 1
+    assert [each["object"] for each in await entries(admin, event_id=draft["id"])].count("events") == 1
+    page = (await owner.get("/audit-log", limit=1)).json()
+    following = (await owner.get("/audit-log", limit=1, cursor=page["next_cursor"])).json()
+    assert following["items"][0]["id"] < page["items"][0]["id"]
+
+
+async def test_a_change_that_is_taken_back_leaves_no_entry(owner: Person):
+    draft = await owner.has_draft()
+    before = await entries(owner)
+    answer = await owner.patch(f"/events/{draft['id']}", {"title": "Another", "prices": {"No such": 1}})
+
+    assert answer.status_code == 422
+    assert await entries(owner) == before
+
+
+async def test_who_is_at_work_is_forgotten_with_the_transaction(owner: Person, db: Database):
+    await owner.has_draft()
+    async with db.transaction() as tx:
+        assert await tx.find(str, "SELECT current_setting('boxoffice.actor', true)") in (None, "")
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE users SET suspended_at = now() WHERE id = $1", owner.id)
+    actor = await db.find(
+        int,
+        "SELECT actor_id FROM audit_log WHERE object = 'users' AND row_id = $1 ORDER BY id DESC LIMIT 1",
+        str(owner.id),
+    )
+
+    assert actor is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_log SET actor_id = 1",
+        "UPDATE audit_log SET actor_id = 1 WHERE false",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+    ],
+)
+async def test_nobody_changes_the_log(dsn: str, statement: str):
+    connection = await asyncpg.connect(dsn)
+    try:
+        with pytest.raises(asyncpg.PostgresError, match=r"only added to|permission denied"):
+            await connection.execute(statement)
+        granted = await connection.fetch(
+            "SELECT privilege_type FROM information_schema.role_table_grants WHERE table_name = 'audit_log'"
+        )
+        assert not {row[0] for row in granted} & {"UPDATE", "DELETE", "TRUNCATE"}
+    finally:
+        await connection.close()
