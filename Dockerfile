@@ -25,7 +25,7 @@ ENV PATH=/opt/boxoffice/bin:$PATH \
     BOXOFFICE_DATA_FOLDER=/var/lib/boxoffice
 USER boxoffice
 WORKDIR /var/lib/boxoffice
-# Only used without DATABASE_URL, when Boxoffice runs a PostgreSQL of its own.
+# Images, unless BOXOFFICE_FILES_URL names a bucket; without DATABASE_URL also a PostgreSQL of its own.
 VOLUME /var/lib/boxoffice
 EXPOSE 8000
 # Asks for what an orchestrator wants to know: does PostgreSQL answer, with the right schema?

@@ -51,11 +51,11 @@ _LOCK = re.compile(r" FOR (NO KEY )?UPDATE")
 
 _NETWORK = re.compile(
     r"(httpx|httpcore|requests|aiohttp|urllib3|urllib\.request|http\.client|smtplib|aiosmtplib|ftplib"
-    r"|imaplib|poplib|websockets|grpc|stripe|boto3|botocore)(\.|$)"
+    r"|imaplib|poplib|websockets|grpc|stripe|boto3|botocore|obstore)(\.|$)"
 )
 
 # What has a client of its own, and refuses transactions like `kit/outbound.py`.
-_NETWORK_ALSO = (f"{PACKAGE}/payments/stripe.py", f"{PACKAGE}/kit/mail.py")
+_NETWORK_ALSO = (f"{PACKAGE}/payments/stripe.py", f"{PACKAGE}/kit/mail.py", f"{PACKAGE}/kit/files.py")
 
 Rule = Callable[[SourceFile], Iterator[str]]
 
@@ -156,7 +156,8 @@ def network_clients(file: SourceFile) -> Iterator[str]:
     """Calls to the outside go through `kit/outbound.py`, which bounds them and refuses transactions.
 
     What goes wrong there may be caught by its name elsewhere. A provider's own SDK makes its calls itself,
-    and letters go by SMTP; the files that do so must refuse transactions too.
+    letters go by SMTP, and the store of files has its own client; the modules that do so must refuse
+    transactions too.
     """
     if file.name == f"{PACKAGE}/kit/outbound.py":
         return
@@ -269,6 +270,8 @@ def _query(statement: str, *, name: str = "update_a", first: str = "tx: Transact
         (network_clients, "payments/sandbox.py", "import httpx\nhttpx.AsyncClient()"),
         (network_clients, "payments/sandbox.py", "from httpx import AsyncClient"),
         (network_clients, "payments/stripe.py", "import stripe\nstripe.StripeClient()"),
+        (network_clients, "kit/files.py", "import obstore\nobstore.put()"),
+        (network_clients, "catalog/images/a.py", "import obstore\nobstore.put()"),
         (network_clients, "accounts/mail.py", "def a():\n    import smtplib"),
         (network_clients, "accounts/mail.py", "from urllib import request"),
         (raw_connections, "payments/facts.py", "async def a():\n    await tx.connection.fetch(1)"),

@@ -125,6 +125,8 @@ def test_compose_gives_both_the_same_image_and_database(services: dict[str, Any]
 
 def test_compose_keeps_the_data_and_shows_the_port_to_this_machine_only(services: dict[str, Any]):
     assert services["postgres"]["volumes"] == ["postgres-data:/var/lib/postgresql"]
+    [[volume, folder]] = [entry.split(":") for entry in services["app"]["volumes"]]
+    assert (volume, [folder]) == ("boxoffice-data", of_kind("VOLUME"))
     assert services["app"]["ports"] == ["127.0.0.1:8000:8000"]
     assert "ports" not in services["postgres"]
 

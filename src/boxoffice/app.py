@@ -24,6 +24,7 @@ from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
 from boxoffice.catalog import event_life_api as event_life
 from boxoffice.catalog import series_api as series
+from boxoffice.catalog.images import api as images
 from boxoffice.catalog.team import api as team
 from boxoffice.catalog.team import keys_api as team_keys
 from boxoffice.catalog.team.members import Invitations
@@ -67,6 +68,7 @@ _ROUTES = [
     *team_keys.routes,
     *event_life.routes,
     *series.routes,
+    *images.routes,
     *inventory.routes,
     *booking.routes,
     *payments.routes,

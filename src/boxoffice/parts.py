@@ -4,10 +4,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from boxoffice.catalog.images.encoder import Encoder
 from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.files import Files
 from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
@@ -35,6 +37,8 @@ class Parts:
         self.sales = GroupCommit(
             self.db, [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off]
         )
+        self.files = Files(settings.files_address)
+        self.encoder = Encoder()
         self.availability = LiveAvailability(self.db, self.sales)
         self.desk = Desk(self.db)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
@@ -65,6 +69,8 @@ class Parts:
             "availability": self.availability,
             "providers": self.providers,
             "sandbox": self.sandbox,
+            "files": self.files,
+            "encoder": self.encoder,
         }
 
 

@@ -10,6 +10,7 @@ from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs import Proofs
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
+from boxoffice.catalog.images.removal import REMOVE_IMAGE_JOB, carry_out_removal
 from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, carry_out_invitation
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
@@ -38,6 +39,7 @@ async def run_background(parts: Parts) -> None:
     handlers: dict[str, Handler] = {
         REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers, Pace(REFUNDS_PER_SECOND)),
         CANCEL_EVENT_JOB: partial(call_off, parts.db, parts.sales),
+        REMOVE_IMAGE_JOB: partial(carry_out_removal, parts.db, parts.files),
         CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),
         LETTER_JOB: partial(carry_out_letter, parts.db, parts.post, Proofs(secret), pages_url),
         INVITATION_JOB: partial(carry_out_invitation, parts.db, parts.post, Invitations(secret), pages_url),

@@ -47,7 +47,7 @@ class Operation:
     def body(self) -> dict[str, Any] | None:
         """The schema of the JSON body."""
         content = self.spec.get("requestBody", {}).get("content", {})
-        return content["application/json"]["schema"] if content else None
+        return content.get("application/json", {}).get("schema")
 
     def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Follow references; of several shapes take the first that is not null."""

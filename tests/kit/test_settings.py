@@ -66,6 +66,12 @@ def test_an_empty_value_counts_as_not_set():
     assert load_settings(dict.fromkeys(VARIABLES, "")) == Settings()
 
 
+def test_files_are_in_the_data_folder_unless_a_url_says_otherwise():
+    assert load_settings({"BOXOFFICE_DATA_FOLDER": "/data/a b"}).files_address == "file:///data/a%20b/files"
+    for url in ("file:///data/files", "s3://tickets", "s3://tickets/a/prefix"):
+        assert load_settings({"BOXOFFICE_FILES_URL": url}).files_address == url
+
+
 def test_settings_never_change():
     with pytest.raises(AttributeError):
         Settings().port = 1  # pyright: ignore[reportAttributeAccessIssue]
@@ -92,6 +98,12 @@ def test_settings_never_change():
         ("BOXOFFICE_PUBLIC_URL", "tickets.example.org", "https://tickets.example.org"),
         ("BOXOFFICE_PUBLIC_URL", "https://tickets.example.org/shop", "without a path"),
         ("DATABASE_URL", "mysql://u:p@db/name", "postgresql://"),
+        ("BOXOFFICE_FILES_URL", "files", "file:///"),
+        ("BOXOFFICE_FILES_URL", "file://files", "file:///"),
+        ("BOXOFFICE_FILES_URL", "file:///", "file:///"),
+        ("BOXOFFICE_FILES_URL", "s3:///files", "s3://tickets"),
+        ("BOXOFFICE_FILES_URL", "s3://tickets?region=eu", "s3://tickets"),
+        ("BOXOFFICE_FILES_URL", "https://example.org/files", "s3://tickets"),
         ("BOXOFFICE_PROT", "8000", "not a setting"),
     ],
 )

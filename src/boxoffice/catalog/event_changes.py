@@ -15,6 +15,7 @@ from boxoffice.catalog.event_rules import (
     faults_of_start,
 )
 from boxoffice.catalog.events import get_any_event, update_tariff
+from boxoffice.catalog.images.removal import remove_with_event
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices
 from boxoffice.catalog.rows import EventColumns, LockedEvent
@@ -138,6 +139,7 @@ async def delete_event(db: Database, user: Identity, event_id: int) -> None:
             raise EventIsPublished
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
+        await remove_with_event(tx, event_id)
         await queries.delete_event(tx, event_id)
 
 

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import price_queries, queries
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
+from boxoffice.catalog.images.naming import shown_image
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import (
     PriceChange,
@@ -183,6 +184,7 @@ def _event(row: EventRow) -> Event:
         published_at=row.published_at,
         cancelled_at=row.cancelled_at,
         archived_at=row.archived_at,
+        image=shown_image(row.id, row.image),
     )
 
 
@@ -203,6 +205,7 @@ def summary_of(row: EventSummaryRow) -> EventSummary:
         sale_ends_at=row.sale_ends_at,
         lowest_price=min(all_in, key=lambda price: price.amount, default=None),
         series_id=row.series_id,
+        image=shown_image(row.id, row.image),
     )
 
 

@@ -233,7 +233,9 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.price_changes, events.fees, events.tax, now() AS now, events.places_per_buyer_max,
                events.hold_seconds, events.orphan_rule, events.accessible_released_at, events.series_id,
                events.revision, events.created_at, events.published_at, events.cancelled_at,
-               events.archived_at
+               events.archived_at,
+               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+                  FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -302,7 +304,9 @@ async def list_published_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id,
+               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+                  FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
@@ -339,7 +343,9 @@ async def list_own_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id,
+               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+                  FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id

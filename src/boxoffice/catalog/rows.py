@@ -79,6 +79,7 @@ class EventRow(msgspec.Struct, frozen=True):
     published_at: datetime | None
     cancelled_at: datetime | None
     archived_at: datetime | None
+    image: str | None
 
 
 class EventSummaryRow(msgspec.Struct, frozen=True):
@@ -104,6 +105,7 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     tax: str | None
     now: datetime
     series_id: int | None
+    image: str | None
 
 
 class EventColumns(msgspec.Struct, frozen=True):

@@ -191,6 +191,24 @@ class ComingPrices(msgspec.Struct, frozen=True):
     all_in_prices: dict[str, Money]
 
 
+class ImageSize(msgspec.Struct, frozen=True):
+    """An image in one size: its pixels, and where it is, from the public address on."""
+
+    width: int
+    height: int
+    webp_url: str
+    jpeg_url: str
+
+
+class EventImage(msgspec.Struct, frozen=True):
+    """The image of an event. `url` is the largest of its `sizes`, which go from small to large, as JPEG."""
+
+    url: str
+    width: int
+    height: int
+    sizes: list[ImageSize]
+
+
 class Event(msgspec.Struct, frozen=True):
     """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read.
 
@@ -229,6 +247,7 @@ class Event(msgspec.Struct, frozen=True):
     published_at: datetime | None
     cancelled_at: datetime | None
     archived_at: datetime | None
+    image: EventImage | None
 
 
 class EventSummary(msgspec.Struct, frozen=True):
@@ -246,6 +265,7 @@ class EventSummary(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     lowest_price: Money | None
     series_id: int | None
+    image: EventImage | None
 
 
 class NewChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -88,7 +88,9 @@ async def list_events_of_series(source: Source, series_id: int) -> list[EventSum
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.price_changes, events.fees, events.tax, now() AS now, events.series_id
+               events.price_changes, events.fees, events.tax, now() AS now, events.series_id,
+               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+                  FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id

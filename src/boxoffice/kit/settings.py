@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_inside: bool = True
     data_folder: Path = Path(".boxoffice")
+    files_url: str | None = None
     postgres_binaries: Path | None = None
     # Batches in flight per process are bounded by this; more connections than cores gain nothing.
     database_connections: Annotated[int, Meta(ge=2, le=100)] = 8
@@ -83,6 +85,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def pages_url(self) -> str:
         """Where the links in letters lead: the shop's own pages, or the plain ones we serve."""
         return (self.shop_url or self.public_url).rstrip("/")
+
+    @property
+    def files_address(self) -> str:
+        """Where images are kept, as a URL."""
+        return self.files_url or (self.data_folder.resolve() / "files").as_uri()
 
     @property
     def secure_cookies(self) -> bool:
@@ -142,6 +149,8 @@ def _in_words(message: str, given: Mapping[str, str]) -> str:
 def _check(settings: Settings) -> None:
     _check_secrets(settings)
     _check_addresses(settings)
+    if settings.files_url is not None:
+        _check_files_url(settings.files_url)
     if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
         raise SetupError(
             "BOXOFFICE_STRIPE_SECRET_KEY and BOXOFFICE_STRIPE_WEBHOOK_SECRET belong together: "
@@ -190,4 +199,15 @@ def _check_addresses(settings: Settings) -> None:
     if url is not None and not re.match(r"postgres(ql)?://", url):
         raise SetupError(
             "DATABASE_URL must start with postgresql://, as in postgresql://user:password@host/name."
+        )
+
+
+def _check_files_url(url: str) -> None:
+    parts = urlsplit(url)
+    is_folder = parts.scheme == "file" and not parts.netloc and len(parts.path) > 1
+    is_bucket = parts.scheme == "s3" and bool(parts.netloc)
+    if not (is_folder or is_bucket) or parts.query or parts.fragment:
+        raise SetupError(
+            f"BOXOFFICE_FILES_URL is {url!r}: expected a folder, such as file:///var/lib/boxoffice/files, "
+            "or a bucket, such as s3://tickets/files."
         )
