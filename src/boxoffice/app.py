@@ -19,6 +19,7 @@ from boxoffice.accounts.audit import api as audit
 from boxoffice.accounts.guards import find_identity, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.booking import api as booking
+from boxoffice.booking import personal_data_api as personal_data
 from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
@@ -71,6 +72,7 @@ _ROUTES = [
     *images.routes,
     *inventory.routes,
     *booking.routes,
+    *personal_data.routes,
     *payments.routes,
     *cancellation_api.routes,
     *tickets.routes,

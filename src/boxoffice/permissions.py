@@ -70,6 +70,9 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListUsers": Who.ADMIN,
     "GetUser": Who.ADMIN,
     "ChangeUser": Who.ADMIN,
+    "EraseUser": Who.ADMIN,
+    "ExportPersonalData": Who.PERSON,
+    "EraseMe": Who.PERSON,
     # Team
     "GetTeam": Who.ORGANIZER,
     "Invite": Who.ORGANIZER,

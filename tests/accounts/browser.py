@@ -17,6 +17,7 @@ class Browser:
         self.email = email
         self.cookie = cookie
         self.access_token = ""
+        self.name = "Ada"
 
     def copy(self, app: Litestar | None = None) -> Self:
         """Another one with the same cookie, perhaps at another process of the service."""

@@ -40,6 +40,7 @@ EXCEPTIONS = {
     "Invite": "the second invitation of an address replaces the first",
     "AcceptInvitation": "a token works once",
     "CreateApiKey": "its answer is a secret, of which only a hash is stored",
+    "EraseMe": "the second time there is nobody who could ask",
     "PublishEvent": "twice is the same as once",
     "CancelEvent": "twice is the same as once",
     "ArchiveEvent": "twice is the same as once",

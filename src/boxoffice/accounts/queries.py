@@ -157,6 +157,24 @@ async def update_email(tx: Transaction, user_id: int, email: str) -> int:
     )
 
 
+async def update_erased(tx: Transaction, user_id: int) -> None:
+    """Leave nothing that says whose account it was; nobody can log in to it, and the address is free."""
+    await tx.execute(
+        """
+        UPDATE users
+           SET email = 'erased-' || id || '@erased.invalid',
+               email_key = 'erased-' || id || '@erased.invalid',
+               name = 'Erased',
+               role = 'USER',
+               password_hash = '-',
+               email_verified_at = NULL,
+               suspended_at = coalesce(suspended_at, now())
+         WHERE id = $1
+        """,
+        user_id,
+    )
+
+
 async def update_email_verified(tx: Transaction, user_id: int, email: str) -> None:
     """Take down that the account's address is verified, if it is still this one."""
     await tx.execute(

@@ -76,3 +76,75 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
 async def get_seat_map_id(source: Source, event_id: int) -> int:
     """The seat map an event sells; it cannot change once there are bookings."""
     return await source.get(int, "SELECT seat_map_id FROM events WHERE id = $1", event_id)
+
+
+class TicketRecord(msgspec.Struct, frozen=True):
+    """A ticket, without its code."""
+
+    id: UUID
+    booking_id: UUID
+    state: str
+    admitted_at: datetime | None
+
+
+class PaymentRow(msgspec.Struct, frozen=True):
+    """A payment for a booking."""
+
+    id: UUID
+    booking_id: UUID
+    provider: str
+    state: str
+    amount: int
+    currency: str
+    created_at: datetime
+
+
+async def list_ticket_records(
+    source: Source, event_ids: list[int], booking_ids: list[UUID]
+) -> list[TicketRecord]:
+    """The tickets of these bookings; the two lists go side by side."""
+    return await source.list(
+        TicketRecord,
+        """
+        SELECT t.id, t.booking_id, t.state, t.admitted_at
+          FROM unnest($1::bigint[], $2::uuid[]) AS asked (event_id, booking_id)
+          JOIN tickets t ON t.event_id = asked.event_id AND t.booking_id = asked.booking_id
+         ORDER BY t.booking_id, t.place
+        """,
+        event_ids,
+        booking_ids,
+    )
+
+
+async def list_payment_records(
+    source: Source, event_ids: list[int], booking_ids: list[UUID]
+) -> list[PaymentRow]:
+    """The payments of these bookings; the two lists go side by side."""
+    return await source.list(
+        PaymentRow,
+        """
+        SELECT p.id, p.booking_id, p.provider, p.state, p.amount, p.currency, p.created_at
+          FROM unnest($1::bigint[], $2::uuid[]) AS asked (event_id, booking_id)
+          JOIN payments p ON p.event_id = asked.event_id AND p.booking_id = asked.booking_id
+         ORDER BY p.id
+        """,
+        event_ids,
+        booking_ids,
+    )
+
+
+async def get_responsibility(source: Source, user_id: int) -> bool:
+    """Whether the user runs the house, or has events that are published and not over."""
+    return await source.get(
+        bool,
+        """
+        SELECT role = 'ADMIN'
+               OR EXISTS (SELECT FROM events
+                           WHERE organizer_id = users.id
+                             AND state = 'PUBLISHED'
+                             AND coalesce(ends_at, starts_at) > now())
+          FROM users
+         WHERE id = $1
+        """,
+        user_id,
+    )

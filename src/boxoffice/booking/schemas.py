@@ -7,7 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from boxoffice.accounts.audit.schemas import AuditEntry
+from boxoffice.accounts.schemas import SessionSummary, User
+from boxoffice.booking.queries import TicketRecord
 from boxoffice.catalog.tariff import FeeMode, TaxMode
+from boxoffice.catalog.team.schemas import ApiKey, Membership
 from boxoffice.inventory.commands import Adjacent, BookingState
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
@@ -163,3 +167,35 @@ class BookingView(msgspec.Struct, frozen=True):
     explanation: str | None = None
     channel_id: int | None = None
     discount: DiscountView | None = None
+
+
+class PaymentRecord(msgspec.Struct, frozen=True):
+    """A payment for a booking."""
+
+    id: UUID
+    provider: str
+    state: str
+    amount: Money
+    created_at: datetime
+
+
+class BookingRecord(msgspec.Struct, frozen=True):
+    """A booking with all that belongs to it."""
+
+    booking: BookingView
+    tickets: list[TicketRecord]
+    payments: list[PaymentRecord]
+
+
+class PersonalData(msgspec.Struct, frozen=True):
+    """Everything about a person; of the bookings a page, newest first."""
+
+    account: User
+    sessions: list[SessionSummary]
+    memberships: list[Membership]
+    api_keys: list[ApiKey]
+    changes: Annotated[
+        list[AuditEntry], Meta(description="The newest 1,000 changes you made, as the audit log has them.")
+    ]
+    bookings: list[BookingRecord]
+    next_cursor: str | None

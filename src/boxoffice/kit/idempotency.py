@@ -18,6 +18,7 @@ from boxoffice.kit.errors import InvalidInput, Refusal
 from boxoffice.kit.idempotency_queries import (
     AnsweredRow,
     delete_answered,
+    delete_answers_of,
     insert_answered,
     list_answered,
     list_taken,
@@ -147,6 +148,11 @@ async def forget_old_keys(db: Database) -> None:
     while forgotten == FORGOTTEN_AT_ONCE_MAX:
         async with db.transaction() as tx:
             forgotten = await delete_answered(tx, KEPT, FORGOTTEN_AT_ONCE_MAX)
+
+
+async def forget_answers_of(tx: Transaction, owner_id: int) -> None:
+    """Forget what was answered to somebody."""
+    await delete_answers_of(tx, owner_id)
 
 
 def respond(answer: T, once: Once | None) -> Response[T]:

@@ -79,3 +79,8 @@ async def delete_answered(tx: Transaction, age: timedelta, rows_max: int) -> int
         age,
         rows_max,
     )
+
+
+async def delete_answers_of(tx: Transaction, owner_id: int) -> None:
+    """Forget what was answered to somebody."""
+    await tx.execute("DELETE FROM idempotency_keys WHERE owner_id = $1", owner_id)

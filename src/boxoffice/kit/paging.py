@@ -3,7 +3,7 @@
 import base64
 import binascii
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -62,7 +62,14 @@ def page_of(rows: list[Item], limit: int, position: Callable[[Item], Any]) -> Pa
     return Page(items=rows[:limit], next_cursor=encode_cursor(position(rows[limit - 1])))
 
 
-def link_headers(request: Request[Any, Any, Any], page: Page[Any]) -> dict[str, str]:
+class Paged(Protocol):
+    """Anything that knows where its next page starts."""
+
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
+def link_headers(request: Request[Any, Any, Any], page: Paged) -> dict[str, str]:
     """`Link: <...>; rel="next"` (RFC 8288), the same request with the next cursor; none on the last page."""
     if page.next_cursor is None:
         return {}

@@ -45,3 +45,19 @@ async def list_entries(
         before_id,
         limit,
     )
+
+
+async def list_own_entries(source: Source, actor_id: int, limit: int) -> list[AuditRow]:
+    """What somebody did, newest first."""
+    return await source.list(
+        AuditRow,
+        """
+        SELECT id, at, actor_id, key_id, address, request_id, action, object, row_id, event_id, before, after
+          FROM audit_log
+         WHERE actor_id = $1
+         ORDER BY id DESC
+         LIMIT $2
+        """,
+        actor_id,
+        limit,
+    )

@@ -12,6 +12,9 @@ from boxoffice.accounts.schemas import ID_MAX
 from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of
 from boxoffice.kit.postgres import Source
 
+# What a person made in years, or a program in a day; the log has the rest.
+OWN_ENTRIES_MAX = 1_000
+
 
 async def list_entries(
     source: Source, user: Identity, *, event_id: int | None, cursor: str | None, limit: int
@@ -28,6 +31,11 @@ async def list_entries(
         source, organizer_id=organizer_id, event_id=event_id, before_id=before_id, limit=limit + 1
     )
     return page_of([_entry(row) for row in rows], limit, lambda entry: entry.id)
+
+
+async def list_own_entries(source: Source, user_id: int) -> list[AuditEntry]:
+    """What the user did, newest first, `OWN_ENTRIES_MAX` at most."""
+    return [_entry(row) for row in await queries.list_own_entries(source, user_id, OWN_ENTRIES_MAX)]
 
 
 def _entry(row: AuditRow) -> AuditEntry:

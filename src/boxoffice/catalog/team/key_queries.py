@@ -86,3 +86,7 @@ async def insert_key(
 
 async def delete_key(tx: Transaction, organizer_id: int, key_id: int) -> int:
     return await tx.execute("DELETE FROM api_keys WHERE organizer_id = $1 AND id = $2", organizer_id, key_id)
+
+
+async def delete_keys(tx: Transaction, organizer_id: int) -> None:
+    await tx.execute("DELETE FROM api_keys WHERE organizer_id = $1", organizer_id)

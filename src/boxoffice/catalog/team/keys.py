@@ -18,7 +18,7 @@ from boxoffice.catalog.team import key_queries, queries
 from boxoffice.catalog.team.key_queries import KeyRow
 from boxoffice.catalog.team.schemas import ApiKeys, CreatedApiKey, NewApiKey
 from boxoffice.kit.errors import NotFound, Refusal, invalid
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres import Database, Transaction
 
 # A scanner for each of a stadium's gates, with room.
 API_KEYS_MAX = 200
@@ -68,6 +68,11 @@ async def delete_key(db: Database, user: Identity, key_id: int) -> None:
     async with db.transaction() as tx:
         if not await key_queries.delete_key(tx, user.user_id, key_id):
             raise NotFound
+
+
+async def forget_keys(tx: Transaction, organizer_id: int) -> None:
+    """Have all of somebody's keys open nothing from now on."""
+    await key_queries.delete_keys(tx, organizer_id)
 
 
 async def find_key(db: Database, text: bytes) -> KeyRow | None:

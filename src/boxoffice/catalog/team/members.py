@@ -23,7 +23,7 @@ from boxoffice.kit import jobs
 from boxoffice.kit.errors import NotFound, Refusal, invalid
 from boxoffice.kit.mail import Post, Undeliverable, is_mail_address
 from boxoffice.kit.mailed_tokens import MailedTokens, hash_of
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres import Database, Transaction
 
 INVITATION_JOB = "invitation"
 
@@ -155,3 +155,8 @@ async def withdraw_invitation(db: Database, user: Identity, invitation_id: int) 
     async with db.transaction() as tx:
         if not await queries.delete_invitation(tx, user.user_id, invitation_id):
             raise NotFound
+
+
+async def forget_person(tx: Transaction, user_id: int) -> None:
+    """Take the user out of every team, and let their own team go, with its invitations."""
+    await queries.delete_traces(tx, user_id)

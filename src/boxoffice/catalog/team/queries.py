@@ -129,6 +129,12 @@ async def delete_membership(tx: Transaction, user_id: int, member_id: int) -> in
     return await tx.execute("DELETE FROM team_members WHERE user_id = $1 AND id = $2", user_id, member_id)
 
 
+async def delete_traces(tx: Transaction, user_id: int) -> None:
+    """Take the user out of every team, and let their own team go, with its invitations."""
+    await tx.execute("DELETE FROM team_members WHERE user_id = $1 OR organizer_id = $1", user_id)
+    await tx.execute("DELETE FROM team_invitations WHERE organizer_id = $1", user_id)
+
+
 async def list_invitations(source: Source, organizer_id: int) -> list[Invitation]:
     return await source.list(
         Invitation,

@@ -46,6 +46,7 @@ def upgrade() -> None:
     )
     """)
     op.execute("CREATE INDEX audit_log_of_an_organizer ON audit_log (organizer_id, id)")
+    op.execute("CREATE INDEX audit_log_of_an_actor ON audit_log (actor_id, id)")
     op.execute("CREATE INDEX audit_log_of_an_event ON audit_log (event_id, id) WHERE event_id IS NOT NULL")
     op.execute("""
     CREATE FUNCTION refuse_change_of_audit_log() RETURNS trigger LANGUAGE plpgsql AS $$
