@@ -4,11 +4,12 @@ import asyncio
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
 import msgspec
 import pytest
 
-from boxoffice.kit.jobs import Handler, enqueue, run_jobs
+from boxoffice.kit.jobs import Handler, enqueue, enqueue_all, run_jobs
 from boxoffice.kit.postgres import Database
 
 
@@ -47,6 +48,24 @@ async def test_a_job_is_done_once_its_transaction_has_committed(db: Database, ds
         async with asyncio.timeout(20):
             assert await done.get() == b'{"text":"yes"}'
     assert done.empty()
+
+
+async def test_many_jobs_are_enqueued_at_once_each_with_its_delay(db: Database):
+    name = f"note-{secrets.token_hex(4)}"
+    async with db.transaction() as tx:
+        await enqueue_all(tx, name, [])
+        await enqueue_all(tx, name, [(Note(str(n)), timedelta(seconds=n)) for n in range(3)])
+        await enqueue_all(tx, name, [(Note("now"), None)])
+
+    waits = await db.list(
+        float,
+        """
+        SELECT extract(epoch FROM execute_after - created)::float
+          FROM pgqueuer WHERE entrypoint = $1 ORDER BY id
+        """,
+        name,
+    )
+    assert waits == pytest.approx([0, 1, 2, 0], abs=0.05)
 
 
 async def test_a_job_that_fails_is_done_again(db: Database, dsn: str):

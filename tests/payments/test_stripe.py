@@ -5,17 +5,23 @@ from collections.abc import AsyncGenerator, Generator
 from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 from litestar import Litestar
 
+from boxoffice.accounts.identity import Role
+from boxoffice.catalog.cancelling import CancelledEvent
+from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.commands import Expire
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
+from boxoffice.payments.provider import Asked
 from payments.conftest import Basket, headers_of
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, Fault, StripePeer, stripe_peer
 from payments.stripe_shop import Shop
@@ -323,3 +329,51 @@ async def test_events_that_do_not_concern_us_are_taken_and_change_nothing(shop: 
 
 async def _expire(sales: GroupCommit, held: Basket) -> None:
     await sales.submit(held.show.event_id, Expire())
+
+
+async def cancel_and_refund(shop: Shop, held: Basket, payment_id: str) -> None:
+    """The event is cancelled, its bookings are called off, and the refund is carried out."""
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    answer = await shop.client.post(f"/events/{held.show.event_id}/cancel", headers=headers)
+    assert answer.status_code == 200, answer.text
+    job = msgspec.json.encode(CancelledEvent(held.show.event_id))
+    await call_off(shop.parts.db, shop.parts.sales, job)
+    await shop.give_back(payment_id)
+
+
+def captures_lost() -> float:
+    """How many authorisations were gone when they were to be captured."""
+    return sum(sample.value for metric in metrics.CAPTURES_LOST.collect() for sample in metric.samples[:1])
+
+
+@pytest.mark.parametrize("captured_first", [True, False])
+async def test_a_capture_that_is_on_its_way_ends_refunded_or_void(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, *, captured_first: bool
+):
+    """The job has read that it is to capture; the cancellation comes before its call, or before its note."""
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    await shop.tell(shop.peer.pay(payment_id))
+    assert shop.parts.stripe is not None
+    capture, before = shop.parts.stripe.capture, captures_lost()
+
+    async def capture_meanwhile(payment: Asked) -> None:
+        if captured_first:
+            await capture(payment)
+        await cancel_and_refund(shop, held, payment_id)
+        if not captured_first:
+            await capture(payment)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(shop.parts.stripe, "capture", capture_meanwhile)
+        await shop.capture(payment_id)
+    for _ in range(2):
+        await shop.capture(payment_id)
+        await shop.give_back(payment_id)
+
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    intent = shop.peer.intent_of(payment_id)
+    refunds = [each for each in shop.peer.refunds if each["payment_intent"] == intent["id"]]
+    assert (intent["status"], len(refunds)) == (("succeeded", 1) if captured_first else ("canceled", 0))
+    assert captures_lost() == before
+    await held.show.check_promises()

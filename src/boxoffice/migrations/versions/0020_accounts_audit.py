@@ -20,6 +20,7 @@ _AUDITED = (
     ("api_keys", "secret_hash", "UPDATE OF role, event_id, name, expires_at"),
     ("venues", "", "UPDATE"),
     ("events", "", "UPDATE"),
+    ("series", "", "UPDATE"),
     ("event_prices", "", "UPDATE"),
     ("channels", "key_hash", "UPDATE"),
 )
