@@ -1,6 +1,6 @@
 """What selling is, said as plainly as possible: no batches, no cache, no overlay, everything counted anew."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.inventory import commands
 from boxoffice.inventory.commands import (
     Booking,
@@ -37,6 +38,7 @@ from boxoffice.inventory.refusals import (
     PromoCodeUsedUp,
     SeatsBlocked,
     SeatsTaken,
+    TicketTypesFull,
     TooManyPlaces,
     UnknownPromoCode,
     WrongChannelKey,
@@ -74,6 +76,7 @@ class Naive:
     """A hall with one area, where every place costs the same: `price`, until it changes.
 
     `price_changes` are moments and what a place costs from then on; `channel_prices` are those of channels.
+    `types` are ticket types: what one costs, whoever sells it, and how many there are.
     """
 
     seat_count: int
@@ -85,6 +88,7 @@ class Naive:
     channels: Mapping[str, int]
     promos: Mapping[str, Promo]
     channel_prices: Mapping[int, int] = field(default_factory=dict[int, int])
+    types: Mapping[str, tuple[int, int | None]] = field(default_factory=dict[str, tuple[int, int | None]])
     price_changes: list[tuple[datetime, int]] = field(default_factory=list[tuple[datetime, int]])
     # The code that a booking was held with.
     codes: dict[UUID, str] = field(default_factory=dict[UUID, str])
@@ -156,14 +160,32 @@ class Naive:
             case _:
                 return type(None)
 
-    def _price(self, now: datetime, channel_id: int | None) -> int:
+    def taken_of(self, name: str) -> int:
+        """How many places of a ticket type are had."""
+        return sum(
+            decode_types_of_places(booking.ticket_types).count(name)
+            for booking in self.bookings.values()
+            if booking.state in LIVE
+        )
+
+    def has_types(self, types: Iterable[str | None]) -> bool:
+        """Whether there are so many left."""
+        wanted = list(types)
+        return all(
+            limit is None or self.taken_of(name) + wanted.count(name) <= limit
+            for name, (_, limit) in self.types.items()
+            if name in wanted
+        )
+
+    def _price(self, now: datetime, channel_id: int | None, type_: str | None) -> int:
         """What a place costs."""
+        if type_ is not None:
+            return self.types[type_][0]
         if channel_id is not None and channel_id in self.channel_prices:
             return self.channel_prices[channel_id]
-        begun = [price for moment, price in self.price_changes if not now < moment]
-        return begun[-1] if begun else self.price
+        return [self.price, *[price for moment, price in self.price_changes if not now < moment]][-1]
 
-    def _hold(self, command: Hold, now: datetime) -> type:
+    def _hold(self, command: Hold, now: datetime) -> type:  # noqa: PLR0911  one for each refusal
         channel_id = None
         if command.channel_key_hash is not None:
             if command.channel_key_hash not in self.channels:
@@ -174,13 +196,17 @@ class Naive:
         if refusal := self._why_not(command.seat_ids, len(command.area_ids), channel_id):
             return refusal
         places = len(command.seat_ids) + len(command.area_ids)
+        types = command.ticket_types or (None,) * places
         if self.places_of(command.buyer_id) + places > self.limit:
             return TooManyPlaces
+        if not self.has_types(types):
+            return TicketTypesFull
         if refusal := self._why_not_promo(command.promo_code_hash, command.buyer_id, places):
             return refusal
         if command.promo_code_hash is not None:
             self.codes[command.booking_id] = command.promo_code_hash
-        price = self.price_with(command.promo_code_hash, self._price(now, channel_id))
+        word = command.promo_code_hash
+        amounts = [self.price_with(word, self._price(now, channel_id, each)) for each in types]
         self.bookings[command.booking_id] = Booking(
             event_id=1,
             id=command.booking_id,
@@ -188,12 +214,13 @@ class Naive:
             state=BookingState.PENDING,
             seat_ids=command.seat_ids,
             area_ids=command.area_ids,
-            amounts=(price,) * places,
-            total=price * places,
+            amounts=tuple(amounts),
+            total=sum(amounts),
             currency="EUR",
             created_at=now,
             expires_at=now + self.hold,
             channel_id=channel_id,
+            ticket_types=encode_types_of_places(types),
         )
         return Held
 
@@ -250,14 +277,21 @@ class Naive:
         self._put(booking, expires_at=end)
         return Booking
 
-    def _exchange(self, command: Exchange, now: datetime) -> type:  # noqa: PLR0911  one for each refusal
-        booking = self._pending(command.booking_id, command.buyer_id)
-        if isinstance(booking, type):
+    def _exchange(self, command: Exchange, now: datetime) -> type:  # noqa: PLR0911, C901  one a refusal
+        if isinstance(booking := self._pending(command.booking_id, command.buyer_id), type):
             return booking
         if not set(command.give_seat_ids) <= set(booking.seat_ids):
             return NotYourPlaces
-        if len(command.give_area_ids) > len(booking.area_ids):
-            return NotYourPlaces
+        count = len(booking.seat_ids)
+        types = decode_types_of_places(booking.ticket_types) or (None,) * len(booking.amounts)
+        had = list(zip((*booking.seat_ids, *booking.area_ids), types, booking.amounts, strict=True))
+        seats = [each for each in had[:count] if each[0] not in command.give_seat_ids]
+        areas = had[count:]
+        for given in command.give_ticket_types or (None,) * len(command.give_area_ids):
+            mine = [index for index, each in enumerate(areas) if each[1] == given]
+            if not mine:
+                return NotYourPlaces
+            del areas[mine[-1]]
         word = self.codes.get(booking.id)
         takes = bool(command.take_seat_ids or command.take_area_ids)
         if takes and (refusal := self._is_no_code(word, now)):
@@ -265,26 +299,30 @@ class Naive:
         # What is given back is not to be had by the same exchange.
         if refusal := self._why_not(command.take_seat_ids, len(command.take_area_ids), booking.channel_id):
             return refusal
-        seats = (*(s for s in booking.seat_ids if s not in command.give_seat_ids), *command.take_seat_ids)
-        kept = len(booking.area_ids) - len(command.give_area_ids)
-        areas = (0,) * (kept + len(command.take_area_ids))
-        places = len(seats) + len(areas)
-        before = len(booking.seat_ids) + len(booking.area_ids)
+        take = (*command.take_seat_ids, *command.take_area_ids)
+        wanted = command.take_ticket_types or (None,) * len(take)
+        prices = [self.price_with(word, self._price(now, booking.channel_id, each)) for each in wanted]
+        new = list(zip(take, wanted, prices, strict=True))
+        seats += new[: len(command.take_seat_ids)]
+        areas += new[len(command.take_seat_ids) :]
+        every = [*seats, *areas]
+        places, before = len(every), len(had)
         if places > before and self.places_of(booking.buyer_id) + places - before > self.limit:
             return TooManyPlaces
+        if not self.has_types(wanted):
+            return TicketTypesFull
         if not places:
             return NothingLeftToHold
         if takes and (refusal := self._why_not_promo(word, booking.buyer_id, places - before)):
             return refusal
-        price = self.price_with(word, self._price(now, booking.channel_id))
-        count = len(booking.seat_ids)
-        amounts = [
-            *[paid for seat, paid in zip(booking.seat_ids, booking.amounts, strict=False) if seat in seats],
-            *[price] * len(command.take_seat_ids),
-            *booking.amounts[count : count + kept],
-            *[price] * len(command.take_area_ids),
-        ]
-        self._put(booking, seat_ids=seats, area_ids=areas, amounts=tuple(amounts), total=sum(amounts))
+        self._put(
+            booking,
+            seat_ids=tuple(each[0] for each in seats),
+            area_ids=tuple(each[0] for each in areas),
+            amounts=tuple(each[2] for each in every),
+            total=sum(each[2] for each in every),
+            ticket_types=encode_types_of_places(tuple(each[1] for each in every)),
+        )
         return Booking
 
     def _cancel(self, command: Cancel, now: datetime) -> type:
@@ -317,6 +355,7 @@ class Naive:
                 and not self._why_not_promo(
                     self.codes.get(booking.id), booking.buyer_id, len(booking.amounts)
                 )
+                and self.has_types(decode_types_of_places(booking.ticket_types))
             )
         )
         if buys:

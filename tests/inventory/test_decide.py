@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from boxoffice.catalog.price_changes import PriceChange, periods_of
 from boxoffice.catalog.pricing import encode_levies
 from boxoffice.catalog.terms import Channel
+from boxoffice.catalog.ticket_types import TicketType
 from boxoffice.inventory.changes import BlockKind, decode_changes, encode_changes
 from boxoffice.inventory.commands import (
     Block,
@@ -46,9 +47,12 @@ PROMOS = {
     "few": Promo(1, off=300, places=3, places_each=2, budget=10_000, until=BEGIN + timedelta(hours=3)),
     "dear": Promo(2, off=1, places=100, places_each=100, budget=3, until=BEGIN + timedelta(days=9)),
 }
+TYPES = {"Child": (400, 3), "VIP": (2500, None)}
 
 _seats = st.lists(st.integers(0, SEATS - 1), max_size=3, unique=True).map(tuple)
 _areas = st.integers(0, 2).map(lambda count: (0,) * count)
+# Ticket types of the places that are named, as many as there are; all None is none at all.
+_types = st.lists(st.sampled_from((None, "Child", "VIP")), min_size=5, max_size=5)
 _kept = st.integers(0, 3).map(lambda count: ((0, count),) if count else ())
 _buyers = st.integers(1, 2)
 _keys = st.sampled_from((None, None, "a", "b", "wrong"))
@@ -56,6 +60,12 @@ _promos = st.sampled_from((None, "few", "few", "dear", "dear", "wrong"))
 _channels = st.sampled_from((None, 1, 2))
 # Of the bookings, payments or blocks there have been, this one; modulo their number.
 _which = st.integers(0, 30)
+
+
+def of(types: list[str | None] | None, count: int) -> tuple[str | None, ...]:
+    """The ticket types of so many places."""
+    some = tuple((types or [])[:count])
+    return some if any(some) else ()
 
 
 class Selling(RuleBasedStateMachine):
@@ -75,6 +85,7 @@ class Selling(RuleBasedStateMachine):
             channels=CHANNELS,
             channel_prices=CHANNEL_PRICES,
             promos=PROMOS,
+            types=TYPES,
         )
         self.used: dict[UUID, int] = {}
         self.levies: dict[UUID, str | None] = {}
@@ -94,6 +105,8 @@ class Selling(RuleBasedStateMachine):
                 key: Channel(id_, None, None, {"A": CHANNEL_PRICES[id_]} if id_ in CHANNEL_PRICES else {})
                 for key, id_ in CHANNELS.items()
             },
+            prices=inventory.terms.prices | {name: price for name, (price, _) in TYPES.items()},
+            ticket_types={name: TicketType(name, "A", limit) for name, (_, limit) in TYPES.items()},
         )
         inventory.promo_codes = {
             word: PromoCode(
@@ -112,23 +125,56 @@ class Selling(RuleBasedStateMachine):
         }
         return inventory
 
-    @rule(seats=_seats, areas=_areas, buyer=_buyers, key=_keys, promo=_promos)
-    def hold(self, seats: Any, areas: Any, buyer: int, key: str | None, promo: str | None) -> None:
+    @rule(seats=_seats, areas=_areas, buyer=_buyers, key=_keys, promo=_promos, types=st.none() | _types)
+    def hold(
+        self, seats: Any, areas: Any, buyer: int, key: str | None, promo: str | None, types: Any
+    ) -> None:
         if seats or areas:
             self.asked.append(uuid4())
             self.batch.append(
-                Hold(self.asked[-1], buyer, seats, areas, channel_key_hash=key, promo_code_hash=promo)
+                Hold(
+                    self.asked[-1],
+                    buyer,
+                    seats,
+                    areas,
+                    channel_key_hash=key,
+                    promo_code_hash=promo,
+                    ticket_types=of(types, len(seats) + len(areas)),
+                )
             )
 
     @rule(which=_which, buyer=_buyers)
     def renew(self, which: int, buyer: int) -> None:
         self.batch.append(Renew(self._booking(which), buyer))
 
-    @rule(which=_which, buyer=_buyers, give=_seats, take=_seats, give_areas=_areas, take_areas=_areas)
+    @rule(
+        which=_which,
+        give=_seats,
+        take=_seats,
+        give_areas=_areas,
+        take_areas=_areas,
+        types=st.none() | st.tuples(_types, _types),
+    )
     def exchange(
-        self, which: int, buyer: int, give: Any, take: Any, give_areas: Any, take_areas: Any
+        self, which: int, give: Any, take: Any, give_areas: Any, take_areas: Any, types: Any
     ) -> None:
-        self.batch.append(Exchange(self._booking(which), buyer, give, give_areas, take, take_areas))
+        booking_id = self._booking(which)
+        booking = self.naive.bookings.get(booking_id)
+        # Somebody else's now and then; mostly one's own.
+        buyer = booking.buyer_id if booking and which % 5 else 1
+        given, wanted = types or (None, None)
+        self.batch.append(
+            Exchange(
+                booking_id,
+                buyer,
+                give,
+                give_areas,
+                take,
+                take_areas,
+                give_ticket_types=of(given, len(give_areas)),
+                take_ticket_types=of(wanted, len(take) + len(take_areas)),
+            )
+        )
 
     @rule(which=_which, buyer=_buyers)
     def cancel(self, which: int, buyer: int) -> None:
@@ -220,6 +266,9 @@ class Selling(RuleBasedStateMachine):
         for inventory in (self.inventory, self.follower):
             assert list(inventory.seats) == codes
             assert inventory.area_taken == [naive.admissions_taken]
+            taken_of_type = {name: taken for name in TYPES if (taken := naive.taken_of(name))}
+            assert +inventory.taken_of_type == taken_of_type
+            assert all(limit is None or naive.taken_of(name) <= limit for name, (_, limit) in TYPES.items())
             assert inventory.places_of == {
                 buyer: places for buyer in (1, 2) if (places := naive.places_of(buyer))
             }
@@ -237,6 +286,7 @@ class Selling(RuleBasedStateMachine):
         if isinstance(booking, Booking):
             expected = self.naive.bookings[booking.id]
             assert (booking.amounts, booking.total) == (expected.amounts, expected.total)
+            assert booking.ticket_types == expected.ticket_types
 
     def _codes_are_used_within_their_limits(self) -> None:
         naive = self.naive

@@ -76,6 +76,7 @@ async def test_a_buyer_opens_a_ticket_and_the_gate_admits_it_once(sale: Sale, bu
                 "number": "3",
                 "area": None,
             },
+            "ticket_type": None,
             "state": "VALID",
             "code": ticket["code"],
             "admitted_at": None,

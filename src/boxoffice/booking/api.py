@@ -38,6 +38,7 @@ from boxoffice.inventory.refusals import (
     SeatsKept,
     SeatsTaken,
     SingleSeatLeft,
+    TicketTypesFull,
     TooManyPlaces,
     UnknownPromoCode,
     WrongChannelKey,
@@ -72,9 +73,10 @@ _PROMO_CODE = (
     tags=["Bookings"],
     security=[{"access_token": []}],
     responses=documents(
-        NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TooManyPlaces, NoSuchSeatsLeft,
-        SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled,
-        WrongChannelKey, *_PROMO_CODE, PromoCodeForOthers, *BODY_REFUSALS, *idempotency.REFUSALS,
+        NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TicketTypesFull, TooManyPlaces,
+        NoSuchSeatsLeft, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
+        EventCancelled, WrongChannelKey, *_PROMO_CODE, PromoCodeForOthers, *BODY_REFUSALS,
+        *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip
@@ -182,8 +184,8 @@ async def renew(
     status_code=200,
     responses=documents(
         NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, SeatsBlocked,
-        AreasFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
-        EventCancelled, *_PROMO_CODE, *BODY_REFUSALS, *idempotency.REFUSALS,
+        AreasFull, TicketTypesFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft,
+        SaleNotOpen, SaleClosed, EventCancelled, *_PROMO_CODE, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip

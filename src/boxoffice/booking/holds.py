@@ -12,6 +12,7 @@ from boxoffice.booking.schemas import (
     WantedBest,
 )
 from boxoffice.catalog.channels import hash_key
+from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.promo import hash_code
@@ -39,6 +40,7 @@ async def hold_places(
             wanted.accessible,
             None if wanted.channel_key is None else hash_key(wanted.channel_key),
             None if wanted.promo_code is None else hash_code(wanted.promo_code),
+            _types(wanted.seat_ticket_types, best.quantity if best else len(wanted.seat_ids), wanted.areas),
         ),
         once,
     )
@@ -55,7 +57,7 @@ async def renew_hold(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> 
 async def exchange_places(
     sales: GroupCommit, *, buyer_id: int, booking_id: UUID, wanted: NewExchange, once: Once | None = None
 ) -> Booking:
-    """Give places back and take others, all or nothing. Raises what `rules.decide_exchange` refuses with."""
+    """Give places back and take others, all or nothing. Raises what `decide_exchange` refuses with."""
     give, take = wanted.give or SomePlaces(), wanted.take or SomePlaces()
     if _count(give) + _count(take) == 0:
         raise invalid("/give", "Name at least one place to give back or to take.")
@@ -72,6 +74,8 @@ async def exchange_places(
                 tuple(take.seat_ids),
                 _admissions(take.areas),
                 wanted.accessible,
+                _types([], 0, give.areas),
+                _types(take.seat_ticket_types, len(take.seat_ids), take.areas, below="/take"),
             ),
             once,
         )
@@ -97,6 +101,21 @@ def _admissions(areas: Sequence[WantedArea]) -> tuple[int, ...]:
     return tuple([area.area_id for area in areas for _ in range(area.quantity)])
 
 
+def _types(
+    of_seats: Sequence[str | None], seats: int, areas: Sequence[WantedArea], *, below: str = ""
+) -> TypesOfPlaces:
+    """For each place its ticket type, the seats first; empty when none is named."""
+    if of_seats and len(of_seats) != seats:
+        detail = (
+            f"Name one for each of the {seats} seats, null for the price of its category, or none at all."
+        )
+        raise invalid(f"{below}/seat_ticket_types", detail)
+    of_areas = [area.ticket_type for area in areas for _ in range(area.quantity)]
+    if not any(of_seats) and not any(of_areas):
+        return ()
+    return (*(of_seats or [None] * seats), *of_areas)
+
+
 def _count(places: SomePlaces) -> int:
     return len(places.seat_ids) + sum(area.quantity for area in places.areas)
 
@@ -111,15 +130,19 @@ def _check(seat_ids: list[int], areas: list[WantedArea], *, below: str = "", oth
             f"{below}/areas", f"These are {places} places; a booking has {PLACES_PER_BOOKING_MAX} at most."
         )
     if len(set(seat_ids)) < len(seat_ids):
-        raise InvalidInput(errors=_repeated(below + "/seat_ids/{}", "Seat {} is named twice.", seat_ids))
-    area_ids = [area.area_id for area in areas]
-    if len(set(area_ids)) < len(area_ids):
-        raise InvalidInput(errors=_repeated(below + "/areas/{}/area_id", "Area {} is named twice.", area_ids))
-
-
-def _repeated(pointer: str, detail: str, ids: list[int]) -> list[FieldError]:
-    return [
-        FieldError(pointer=pointer.format(index), detail=detail.format(id_))
-        for index, id_ in enumerate(ids)
-        if id_ in ids[:index]
-    ]
+        raise InvalidInput(
+            errors=[
+                FieldError(pointer=f"{below}/seat_ids/{index}", detail=f"Seat {seat_id} is named twice.")
+                for index, seat_id in enumerate(seat_ids)
+                if seat_id in seat_ids[:index]
+            ]
+        )
+    pairs = [(area.area_id, area.ticket_type) for area in areas]
+    if len(set(pairs)) < len(pairs):
+        twice = [(index, each[0]) for index, each in enumerate(pairs) if each in pairs[:index]]
+        raise InvalidInput(
+            errors=[
+                FieldError(pointer=f"{below}/areas/{index}/area_id", detail=f"Area {area_id} is named twice.")
+                for index, area_id in twice
+            ]
+        )

@@ -25,6 +25,7 @@ class BookingRow(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     channel_id: int | None
     levies: str | None
+    ticket_types: str | None
 
 
 async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> BookingRow | None:
@@ -38,7 +39,7 @@ async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id
                booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
                booking.created_at,
                CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
-               booking.channel_id, booking.levies
+               booking.channel_id, booking.levies, booking.ticket_types
           FROM bookings AS booking
           JOIN events AS event ON event.id = booking.event_id
          WHERE booking.event_id = $1 AND booking.id = $2 AND booking.buyer_id = $3
@@ -60,7 +61,7 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
                booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
                booking.created_at,
                CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
-               booking.channel_id, booking.levies
+               booking.channel_id, booking.levies, booking.ticket_types
           FROM bookings AS booking
           JOIN events AS event ON event.id = booking.event_id
          WHERE booking.buyer_id = $1 AND ($2::uuid IS NULL OR booking.id < $2)

@@ -32,14 +32,26 @@ PROMO_CODE_CHARACTERS_MAX = 100
 PlaceId = Annotated[int, Meta(ge=0, le=PLACE_ID_MAX)]
 
 
+WantedType = Annotated[Line, Meta(examples=["Child"])]
+
+
 class WantedArea(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """So many admissions to one area."""
+    """So many admissions to one area, of one ticket type where it is sold by these."""
 
     area_id: PlaceId
     quantity: Annotated[int, Meta(ge=1, le=PLACES_PER_BOOKING_MAX)]
+    ticket_type: WantedType | None = None
 
 
 Seats = Annotated[list[PlaceId], Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[214, 215]])]
+SeatTypes = Annotated[
+    list[WantedType | None],
+    Meta(
+        max_length=PLACES_PER_BOOKING_MAX,
+        description="One for each seat, null for the price of its category; empty: null for all.",
+        examples=[[]],
+    ),
+]
 Areas = Annotated[
     list[WantedArea],
     Meta(max_length=PLACES_PER_BOOKING_MAX, examples=[[{"area_id": 0, "quantity": 2}]]),
@@ -64,10 +76,12 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `accessible` says that the seats named are for people who need accessible ones, and their companions.
     `channel_key` is that of the sales channel you buy through, `promo_code` what you have to pay less.
+    `seat_ticket_types` has one for each seat, in the order in which they are named or, chosen, answered.
     """
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
     seat_ids: Seats = []
+    seat_ticket_types: SeatTypes = []
     areas: Areas = []
     best_available: WantedBest | None = None
     accessible: bool = False
@@ -89,9 +103,10 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SomePlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Seats by id and admissions to areas."""
+    """Seats by id and admissions to areas; seats that are given back need no ticket types."""
 
     seat_ids: Seats = []
+    seat_ticket_types: SeatTypes = []
     areas: Areas = []
 
 
@@ -119,6 +134,7 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     area_id: int | None = None
     discount: Money | None = None
     all_in_price: Money | None = None
+    ticket_type: str | None = None
 
 
 class DiscountView(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from boxoffice.booking.schemas import BookingView, DiscountView, FeeView, Place,
 from boxoffice.catalog.pricing import Levies, decode_levies
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.tariff import FeeMode
+from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.commands import Booking
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
@@ -49,6 +50,9 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | N
             for area_id, amount in zip(booking.area_ids, booking.amounts[seat_count:], strict=True)
         ],
     ]
+    for index, ticket_type in enumerate(decode_types_of_places(booking.ticket_types)):
+        if ticket_type is not None:
+            places[index] = msgspec.structs.replace(places[index], ticket_type=ticket_type)
     discount = levies and levies.discount
     if levies is not None:
         places = [_with_levies(place, levies, index) for index, place in enumerate(places)]

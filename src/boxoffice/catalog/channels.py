@@ -10,7 +10,7 @@ from msgspec import UNSET
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries
 from boxoffice.catalog.channel_queries import ChannelRow
-from boxoffice.catalog.event_changes import lock_own_event, names_of_prices
+from boxoffice.catalog.event_changes import lock_own_event, priceable_names
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import faults_of_prices
@@ -135,7 +135,7 @@ def _check_window(starts_at: datetime | None, ends_at: datetime | None) -> None:
 async def _check_prices(tx: Transaction, event_id: int, prices: dict[str, int]) -> None:
     if not prices:
         return
-    names = await names_of_prices(tx, await get_any_event(tx, event_id))
+    names = await priceable_names(tx, await get_any_event(tx, event_id))
     if faults := list(faults_of_prices(prices, names)):
         raise InvalidInput(errors=faults)
 

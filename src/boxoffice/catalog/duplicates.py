@@ -61,7 +61,10 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
         raise InvalidInput(errors=faults)
     new_id = await queries.insert_event(tx, event.organizer_id, columns)
     await queries.insert_prices(tx, new_id, amounts_of(event))
-    await update_tariff(tx, new_id, changes, event.fees, event.tax)
+    offer = EventChange(
+        ticket_types=event.ticket_types, price_changes=changes, fees=event.fees, tax=event.tax
+    )
+    await update_tariff(tx, new_id, offer)
     for channel in channels:
         await channel_queries.update_revision(tx, new_id, channels_more=1)
         await channel_queries.insert_channel(

@@ -22,6 +22,7 @@ from boxoffice.catalog.rows import EventColumns, LockedEvent
 from boxoffice.catalog.schemas import Event, EventChange, EventState
 from boxoffice.catalog.seat_map_versions import decode_categories
 from boxoffice.catalog.tariff import faults_of_fees, faults_of_tax
+from boxoffice.catalog.ticket_types import faults_of_ticket_types, names_of_prices
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.postgres import Database, Transaction
 
@@ -77,10 +78,12 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
         _refuse_frozen(event, change)
     columns = columns_of(event, change)
     categories = await _categories_of(tx, event, columns)
-    names = {category.name: category for category in categories}
+    ticket_types = event.ticket_types if change.ticket_types is UNSET else change.ticket_types
+    names = names_of_prices(categories, ticket_types)
     prices = amounts_of(event) if change.prices is UNSET else change.prices
     faults = [
         *faults_of_event(columns),
+        *faults_of_ticket_types(ticket_types, categories),
         *faults_of_prices(prices, names),
         *faults_of_price_changes(
             event.price_changes if change.price_changes is UNSET else change.price_changes, names
@@ -89,7 +92,7 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
         *faults_of_tax(event.tax if change.tax is UNSET else change.tax, names),
     ]
     if event.state is EventState.PUBLISHED:
-        faults += faults_of_offer(prices, categories)
+        faults += faults_of_offer(prices, categories, ticket_types)
     elif change.starts_at is not UNSET:
         faults += faults_of_start(change.starts_at, now)
     if faults:
@@ -98,7 +101,7 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
     if change.prices is not UNSET:
         await queries.delete_prices(tx, event.id)
         await queries.insert_prices(tx, event.id, prices)
-    await update_tariff(tx, event.id, change.price_changes, change.fees, change.tax)
+    await update_tariff(tx, event.id, change)
     return await get_any_event(tx, event.id)
 
 
@@ -123,7 +126,7 @@ async def put_on_sale(tx: Transaction, event: Event, now: datetime) -> Event:
     faults = [
         *faults_of_start(columns.starts_at, now),
         *faults_of_sale_window(columns, now),
-        *faults_of_offer(amounts_of(event), categories),
+        *faults_of_offer(amounts_of(event), categories, event.ticket_types),
     ]
     if faults:
         raise InvalidInput(errors=faults)
@@ -151,10 +154,10 @@ async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Lock
     return locked
 
 
-async def names_of_prices(tx: Transaction, event: Event) -> dict[str, CategoryPlaces]:
-    """What an event can have a price for: the categories of its seat map, by name."""
+async def priceable_names(tx: Transaction, event: Event) -> dict[str, str]:
+    """What an event can have a price for, and the category of each: see `names_of_prices`."""
     categories = await _categories_of(tx, event, columns_of(event, EventChange()))
-    return {category.name: category for category in categories}
+    return names_of_prices(categories, event.ticket_types)
 
 
 async def renew_terms(tx: Transaction, event_id: int) -> None:

@@ -7,6 +7,7 @@ from boxoffice.catalog.codes import CURRENCIES, TIME_ZONES
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.price_changes import pointer_to_price
 from boxoffice.catalog.rows import EventColumns
+from boxoffice.catalog.ticket_types import TicketType
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError
 
@@ -40,10 +41,19 @@ def faults_of_start(starts_at: datetime, now: datetime) -> Iterator[FieldError]:
         yield FieldError(pointer="/starts_at", detail="This is in the past.")
 
 
-def faults_of_offer(prices: Mapping[str, int], categories: Sequence[CategoryPlaces]) -> Iterator[FieldError]:
-    """Every category that has places needs a price before anybody can buy."""
+def faults_of_offer(
+    prices: Mapping[str, int], categories: Sequence[CategoryPlaces], ticket_types: Sequence[TicketType]
+) -> Iterator[FieldError]:
+    """Every ticket type needs a price before anybody can buy, and so does a category that has places,
+    unless it is sold by ticket type.
+    """
+    for ticket_type in ticket_types:
+        if ticket_type.name not in prices:
+            detail = "This ticket type has no price."
+            yield FieldError(pointer=pointer_to_price(ticket_type.name), detail=detail)
+    by_type = {ticket_type.category for ticket_type in ticket_types}
     for category in categories:
-        if category.places and category.name not in prices:
+        if category.places and category.name not in prices and category.name not in by_type:
             detail = f"This category has {category.places} places and no price."
             yield FieldError(pointer=pointer_to_price(category.name), detail=detail)
 

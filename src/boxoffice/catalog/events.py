@@ -1,11 +1,10 @@
 """Events: make, see, list."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import price_queries, queries
@@ -13,7 +12,6 @@ from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.images.naming import shown_image
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import (
-    PriceChange,
     encode_price_changes,
     faults_of_price_changes,
     faults_of_prices,
@@ -22,6 +20,7 @@ from boxoffice.catalog.price_views import Priced, money_of
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import (
     Event,
+    EventChange,
     EventId,
     EventState,
     EventSummary,
@@ -29,7 +28,8 @@ from boxoffice.catalog.schemas import (
     NewEvent,
 )
 from boxoffice.catalog.seat_map_versions import decode_categories
-from boxoffice.catalog.tariff import Fee, FeeMode, Tax, faults_of_fees, faults_of_tax
+from boxoffice.catalog.tariff import FeeMode, faults_of_fees, faults_of_tax
+from boxoffice.catalog.ticket_types import faults_of_ticket_types, names_of_prices
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
 from boxoffice.kit.idempotency import Once, do_once
@@ -53,10 +53,12 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
     if place.categories is None:
         raise invalid("/seat_map_id", "The venue has no such seat map.")
     columns = _columns_of(event, place.time_zone)
-    names = {category.name: category for category in decode_categories(place.categories)}
+    categories = decode_categories(place.categories)
+    names = names_of_prices(categories, event.ticket_types)
     faults = [
         *faults_of_event(columns),
         *faults_of_start(columns.starts_at, place.now),
+        *faults_of_ticket_types(event.ticket_types, categories),
         *faults_of_prices(event.prices, names),
         *faults_of_price_changes(event.price_changes, names),
         *faults_of_fees(event.fees),
@@ -66,8 +68,8 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
         raise InvalidInput(errors=faults)
     event_id = await queries.insert_event(tx, user.user_id, columns)
     await queries.insert_prices(tx, event_id, event.prices)
-    if event.fees or event.tax or event.price_changes:
-        await update_tariff(tx, event_id, event.price_changes, event.fees, event.tax)
+    if event.fees or event.tax or event.price_changes or event.ticket_types:
+        await update_tariff(tx, event_id, event)
     return await get_any_event(tx, event_id)
 
 
@@ -90,24 +92,19 @@ async def get_any_event(source: Source, event_id: int) -> Event:
     return _event(row)
 
 
-async def update_tariff(
-    tx: Transaction,
-    event_id: int,
-    price_changes: Sequence[PriceChange] | UnsetType,
-    fees: Sequence[Fee] | UnsetType,
-    tax: Tax | UnsetType | None,
-) -> None:
-    """Write changes of prices, fees and tax, each if it is given; the event's lock must be held, unless it
-    is new.
+async def update_tariff(tx: Transaction, event_id: int, given: NewEvent | EventChange) -> None:
+    """Write ticket types, changes of prices, fees and tax, each if it is given.
+
+    The event's lock must be held, unless it is new.
     """
-    if price_changes is not UNSET:
-        await price_queries.update_price_changes(tx, event_id, encode_price_changes(price_changes))
-    if fees is not UNSET:
-        await price_queries.update_fees(tx, event_id, msgspec.json.encode(fees).decode())
-    if tax is not UNSET:
-        await price_queries.update_tax(
-            tx, event_id, None if tax is None else msgspec.json.encode(tax).decode()
-        )
+    if given.ticket_types is not UNSET:
+        await price_queries.update_ticket_types(tx, event_id, _json(given.ticket_types))
+    if given.price_changes is not UNSET:
+        await price_queries.update_price_changes(tx, event_id, encode_price_changes(given.price_changes))
+    if given.fees is not UNSET:
+        await price_queries.update_fees(tx, event_id, _json(given.fees))
+    if given.tax is not UNSET:
+        await price_queries.update_tax(tx, event_id, None if given.tax is None else _json(given.tax))
 
 
 async def list_events(
@@ -132,6 +129,10 @@ async def list_events(
     return page_of([summary_of(row) for row in rows], limit, lambda item: (item.starts_at, item.id))
 
 
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
 def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
     return EventColumns(
         seat_map_id=event.seat_map_id,
@@ -152,7 +153,7 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
 
 def _event(row: EventRow) -> Event:
     priced = Priced(row)
-    tariff = priced.tariff
+    tariff = priced.written
     return Event(
         id=row.id,
         organizer_id=row.organizer_id,
@@ -171,6 +172,7 @@ def _event(row: EventRow) -> Event:
         current_prices=money_of(priced.current, row.currency),
         next_price_change=priced.next_change(),
         prices=money_of(priced.prices, row.currency),
+        ticket_types=priced.ticket_types,
         price_changes=priced.changes,
         fees=list(tariff.fees) if tariff else [],
         tax=tariff.tax if tariff else None,

@@ -25,7 +25,7 @@ Prices = Annotated[
     dict[Line, int],
     Meta(
         max_length=CATEGORIES_MAX,
-        description=f"Category name to price in minor units, 0 to {AMOUNT_MAX}. 0 is free.",
+        description=f"Category or ticket type to price in minor units, 0 to {AMOUNT_MAX}. 0 is free.",
         examples=[{"Stalls": 4500, "Balcony": 2900}],
     ),
 ]
@@ -87,10 +87,10 @@ def period_at(starts: Sequence[PricePeriod | PriceChange], now: datetime) -> int
 def faults_of_prices(
     prices: Mapping[str, int], names: Mapping[str, object], below: str = "/prices"
 ) -> Iterator[FieldError]:
-    """A price must be of a category of the seat map, and in range."""
+    """A price must be of a category of the seat map or of a ticket type, and in range."""
     for name, amount in prices.items():
         if name not in names:
-            detail = "The seat map has no such category."
+            detail = "There is no such category or ticket type."
             yield FieldError(pointer=pointer_to_price(name, below), detail=detail)
         if not 0 <= amount <= AMOUNT_MAX:
             detail = f"A price is from 0 to {AMOUNT_MAX} minor units."

@@ -9,16 +9,22 @@ from boxoffice.catalog.pricing import all_in_amount
 from boxoffice.catalog.rows import EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import ComingPrices
 from boxoffice.catalog.tariff import Tariff, decode_tariff
+from boxoffice.catalog.ticket_types import decode_ticket_types, with_types
 from boxoffice.kit.money import Money
 
 
 class Priced:
-    """The prices of an event's row: those it begins with, and those that hold at the row's `now`."""
+    """The prices of an event's row: those it begins with, and those that hold at the row's `now`.
+
+    `written` is the tariff as the organizer wrote it.
+    """
 
     def __init__(self, row: EventRow | EventSummaryRow) -> None:
         self.prices = msgspec.json.decode(row.prices, type=dict[str, int])
         self.changes = decode_price_changes(row.price_changes)
-        self.tariff = decode_tariff(row.fees, row.tax)
+        self.ticket_types = decode_ticket_types(row.ticket_types)
+        self.written = decode_tariff(row.fees, row.tax)
+        self.tariff = with_types(self.written, self.ticket_types)
         self._currency = row.currency
         self._periods = periods_of(self.prices, self.changes)
         self._period = period_at(self._periods, row.now)

@@ -45,7 +45,8 @@ class VenueWithMap(msgspec.Struct, frozen=True):
 class EventRow(msgspec.Struct, frozen=True):
     """An event with its venue; `prices` is a JSON object of category to amount.
 
-    `price_changes`, `fees` and `tax` are JSON. `now` is the clock: which prices hold depends on it.
+    `ticket_types`, `price_changes`, `fees` and `tax` are JSON. `now` is the clock: which prices hold depends
+    on it.
     """
 
     id: int
@@ -65,6 +66,7 @@ class EventRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     prices: str
+    ticket_types: str
     price_changes: str
     fees: str
     tax: str | None
@@ -100,6 +102,7 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     currency: str
     prices: str
+    ticket_types: str
     price_changes: str
     fees: str
     tax: str | None
@@ -157,7 +160,7 @@ class SeatMapAccess(msgspec.Struct, frozen=True):
 
 
 class SaleTermsRow(msgspec.Struct, frozen=True):
-    """The columns of `SaleTerms`; `prices`, `price_changes`, `channels`, `fees` and `tax` are JSON."""
+    """The columns of `SaleTerms`; the prices, types, channels, fees and tax are JSON."""
 
     id: int
     revision: int
@@ -173,6 +176,7 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     accessible_released_at: datetime | None
     seat_map_id: int
     prices: str
+    ticket_types: str
     price_changes: str
     channels: str
     fees: str

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.price_changes import PriceChange, PriceChanges, Prices
 from boxoffice.catalog.tariff import Fee, Fees, Tax
+from boxoffice.catalog.ticket_types import TicketType, TicketTypes
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line, Prose
@@ -121,7 +122,8 @@ class SeatMapSummary(msgspec.Struct, frozen=True):
 class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A show to be sold. It starts as a draft that only its organizer sees.
 
-    `prices` hold from the beginning, until one of the `price_changes` says otherwise.
+    `prices` hold from the beginning, until one of the `price_changes` says otherwise. They name categories,
+    and ticket types; a category without a price is sold by ticket type only.
 
     Without `sale_starts_at` the sale starts with publishing; without `sale_ends_at` it ends when the
     event starts.
@@ -142,6 +144,7 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule = OrphanRule.OFF
     accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
+    ticket_types: TicketTypes = []
     price_changes: PriceChanges = []
     fees: Fees = []
     tax: Tax | None = None
@@ -149,8 +152,8 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to change; a member that is left out stays. `prices` replaces all prices at once,
-    `price_changes` all of these, `fees` all fees. What is held already keeps the prices, fees and tax it
-    was held with.
+    `ticket_types`, `price_changes` and `fees` likewise. What is held already keeps the prices, fees and tax
+    it was held with.
 
     Of a published event, `seat_map_id`, `currency`, `starts_at`, `ends_at` and `time_zone` stay as they
     are: people have bought these places, for this evening, with this money.
@@ -170,6 +173,7 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule | UnsetType = UNSET
     accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
+    ticket_types: TicketTypes | UnsetType = UNSET
     price_changes: PriceChanges | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     tax: Tax | UnsetType | None = UNSET
@@ -212,7 +216,7 @@ class EventImage(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """A show. `revision` counts its changes; times are UTC, `time_zone` says where they are read.
 
-    `all_in_prices` is what a buyer pays now for one place of a category, fees and tax included;
+    `all_in_prices` is what a buyer pays now for a category or ticket type, fees and tax included;
     `current_prices` is what they are made from. `prices` and `price_changes` are as the organizer wrote them:
     what the sale begins with, and what changes when. Only its organizer sees the fees that are ABSORBED.
     """
@@ -234,6 +238,7 @@ class Event(msgspec.Struct, frozen=True):
     current_prices: dict[str, Money]
     next_price_change: ComingPrices | None
     prices: dict[str, Money]
+    ticket_types: list[TicketType]
     price_changes: list[PriceChange]
     fees: list[Fee]
     tax: Tax | None

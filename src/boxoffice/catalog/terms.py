@@ -10,6 +10,7 @@ from boxoffice.catalog import queries
 from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.tariff import Tariff, decode_tariff
+from boxoffice.catalog.ticket_types import TicketType, decode_ticket_types, with_types
 from boxoffice.kit.postgres import Source
 
 
@@ -30,7 +31,8 @@ class Window(NamedTuple):
 
 
 class SaleTerms(msgspec.Struct, frozen=True):
-    """The terms of one revision. `prices` is category name to minor units of `currency`.
+    """The terms of one revision. `prices` is minor units of `currency` by the name of a category
+    or ticket type.
 
     `sale_starts_at` None: since it was published; `sale_ends_at` None: until it starts. Accessible seats
     are kept from general requests until `accessible_released_at`; None: they are sold like all others.
@@ -55,6 +57,7 @@ class SaleTerms(msgspec.Struct, frozen=True):
     channels: dict[str, Channel] = {}
     tariff: Tariff | None = None
     periods: tuple[PricePeriod, ...] = ()
+    ticket_types: dict[str, TicketType] = {}
 
     def window_of(self, channel_id: int | None) -> Window:
         """When this channel sells; None is everybody."""
@@ -86,6 +89,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
     if row is None:
         return None
     prices = msgspec.json.decode(row.prices, type=dict[str, int])
+    ticket_types = decode_ticket_types(row.ticket_types)
     return SaleTerms(
         event_id=row.id,
         revision=row.revision,
@@ -103,7 +107,8 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         prices=prices,
         periods=periods_of(prices, decode_price_changes(row.price_changes)),
         channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
-        tariff=decode_tariff(row.fees, row.tax),
+        ticket_types={each.name: each for each in ticket_types},
+        tariff=with_types(decode_tariff(row.fees, row.tax), ticket_types),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
+from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory import queries
 from boxoffice.inventory.blocks.queries import delete_block, insert_block, list_blocked_seats, list_blocks
 from boxoffice.inventory.changes import Change, PaymentReturned, encode_changes
@@ -37,6 +38,7 @@ from boxoffice.inventory.promo_codes.queries import (
 )
 from boxoffice.inventory.rules import Decision
 from boxoffice.inventory.state import BLOCKED, HELD, SOLD, Inventory, Pending
+from boxoffice.inventory.type_queries import get_taken_of_types
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.postgres import Transaction
@@ -120,7 +122,13 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
             raise Inconsistent(f"pending booking {booking.id} has no expiry")
         inventory.hold(
             booking.id,
-            Pending(booking.buyer_id, tuple(booking.seat_ids), tuple(booking.area_ids), booking.expires_at),
+            Pending(
+                booking.buyer_id,
+                tuple(booking.seat_ids),
+                tuple(booking.area_ids),
+                booking.expires_at,
+                ticket_types=decode_types_of_places(booking.ticket_types),
+            ),
         )
         for seat_id in booking.seat_ids:
             inventory.seats[seat_id] = HELD
@@ -132,6 +140,7 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
     # Counted by PostgreSQL over held, sold and blocked places alike, so these replace what holding added up.
     for count in await queries.list_area_counts(tx, event_id):
         inventory.area_taken[count.area_id] = count.taken
+    inventory.taken_of_type = (await get_taken_of_types(tx, event_id)).by_name()
     inventory.places_of = (await queries.get_places_of_buyers(tx, event_id)).by_buyer()
     await _load_promo_codes(tx, inventory)
     return inventory

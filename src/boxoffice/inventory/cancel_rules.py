@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.block_rules import release_all
 from boxoffice.inventory.changes import BookingCancelled
 from boxoffice.inventory.commands import Booking, BookingState, CalledOff, CallOff, Cancel, Withdraw
@@ -72,5 +73,6 @@ def _release(draft: Draft, booking: Booking) -> None:
             booking.area_ids,
             booking.state is BookingState.CONFIRMED,
             draft.back_in_blocks(booking.seat_ids),
+            ticket_types=decode_types_of_places(booking.ticket_types),
         )
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import Levies, total_of
+from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.promo import PromoUse
 
 
@@ -26,7 +27,7 @@ class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaul
 
     `amounts` has the price of each place in minor units, the seats first, then the areas; `levies` the fees
     and taxes on them. `channel_id` is the sales channel it was held through, whose blocks it may have its
-    seats from.
+    seats from. `ticket_types` has the ticket type of each place, or null; empty when none has one.
     """
 
     booking_id: UUID
@@ -37,6 +38,7 @@ class BookingHeld(msgspec.Struct, frozen=True, gc=False, tag="HELD", omit_defaul
     expires_at: datetime
     channel_id: int | None = None
     levies: Levies | None = None
+    ticket_types: TypesOfPlaces = ()
 
     @property
     def total(self) -> int:
@@ -58,6 +60,7 @@ class BookingConfirmed(msgspec.Struct, frozen=True, gc=False, tag="CONFIRMED", o
     payment_id: UUID | None = None
     taken_again: bool = False
     promo: PromoUse | None = None
+    ticket_types: TypesOfPlaces = ()
 
 
 class BookingRenewed(msgspec.Struct, frozen=True, gc=False, tag="RENEWED", omit_defaults=True):
@@ -86,6 +89,7 @@ class BookingExchanged(msgspec.Struct, frozen=True, gc=False, tag="EXCHANGED", o
     taken_area_ids: tuple[int, ...] = ()
     blocked_seat_ids: tuple[int, ...] = ()
     levies: Levies | None = None
+    ticket_types: TypesOfPlaces = ()
 
     @property
     def total(self) -> int:
@@ -105,6 +109,7 @@ class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_
     area_ids: tuple[int, ...]
     blocked_seat_ids: tuple[int, ...] = ()
     promo: PromoUse | None = None
+    ticket_types: TypesOfPlaces = ()
 
 
 class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", omit_defaults=True):
@@ -120,6 +125,7 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     was_confirmed: bool = False
     blocked_seat_ids: tuple[int, ...] = ()
     promo: PromoUse | None = None
+    ticket_types: TypesOfPlaces = ()
 
 
 class PlacesBlocked(msgspec.Struct, frozen=True, gc=False, tag="BLOCKED", omit_defaults=True):

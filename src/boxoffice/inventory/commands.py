@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.changes import BlockKind
 
 
@@ -22,7 +23,8 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     """A booking as its row has it. `amounts` prices each place: the seats first, then the areas.
 
     Amounts are in minor units of `currency`; `area_ids` has one entry an admission. `levies` is the JSON of
-    its fees and taxes, see `catalog.pricing`; None where there are none.
+    its fees and taxes, see `catalog.pricing`, and `ticket_types` that of the ticket type of each place; None
+    where there are none.
     """
 
     event_id: int
@@ -39,6 +41,7 @@ class Booking(msgspec.Struct, frozen=True, gc=False):
     settled_payments: tuple[UUID, ...] = ()
     channel_id: int | None = None
     levies: str | None = None
+    ticket_types: str | None = None
 
 
 class Adjacent(StrEnum):
@@ -65,7 +68,8 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     """Hold these places for this buyer: every one or none. Answer: `Held`.
 
     With `best`, the seats are chosen under the lock. `channel_key_hash` is that of the key of the sales
-    channel it comes through, `promo_code_hash` that of the promo code the buyer has typed in.
+    channel it comes through, `promo_code_hash` that of the promo code the buyer has typed in. `ticket_types`
+    has one for each place, the seats first, or is empty.
     """
 
     booking_id: UUID
@@ -76,6 +80,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     accessible: bool = False
     channel_key_hash: str | None = None
     promo_code_hash: str | None = None
+    ticket_types: TypesOfPlaces = ()
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +100,8 @@ class Renew(msgspec.Struct, frozen=True, gc=False):
 class Exchange(msgspec.Struct, frozen=True, gc=False):
     """Give some places of a pending booking back and take others: all of it or nothing.
 
-    `area_ids` has one entry an admission. Answer: the `Booking`.
+    `area_ids` has one entry an admission; `take_ticket_types` has one for each place that is taken, and
+    `give_ticket_types` one for each admission given back, or they are empty. Answer: the `Booking`.
     """
 
     booking_id: UUID
@@ -105,6 +111,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     take_seat_ids: tuple[int, ...] = ()
     take_area_ids: tuple[int, ...] = ()
     accessible: bool = False
+    give_ticket_types: TypesOfPlaces = ()
+    take_ticket_types: TypesOfPlaces = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import PricedPlace, encode_levies, price_place
+from boxoffice.catalog.ticket_types import TypesOfPlaces, decode_types_of_places, encode_types_of_places
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
@@ -42,6 +43,7 @@ class Draft:
         "_block_of",
         "_bookings",
         "_places",
+        "_type_deltas",
         "blocks",
         "changes",
         "claimed",
@@ -71,6 +73,7 @@ class Draft:
         self._block_of: dict[int, UUID | None] = {}
         self._area_deltas: defaultdict[int, int] = defaultdict(int)
         self._places: defaultdict[int, int] = defaultdict(int)
+        self._type_deltas: defaultdict[str, int] = defaultdict(int)
         # Where choosing may begin, as this batch has left it; the inventory's own once it is committed.
         self.frontier = dict(inventory.frontier)
 
@@ -125,6 +128,10 @@ class Draft:
         capacity = inventory.seat_map.areas[area_id].capacity
         return capacity - inventory.area_taken[area_id] - self._area_deltas[area_id]
 
+    def type_taken(self, name: str) -> int:
+        """How many places of this ticket type somebody holds or has."""
+        return self.inventory.taken_of_type.get(name, 0) + self._type_deltas[name]
+
     def places_of(self, buyer_id: int) -> int:
         """How many places this buyer holds or has."""
         return self.inventory.places_of.get(buyer_id, 0) + self._places[buyer_id]
@@ -137,10 +144,25 @@ class Draft:
         """The booking as this batch has left it so far; only those handed in are known."""
         return self._bookings.get(booking_id)
 
+    def names_of(
+        self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], types: TypesOfPlaces = ()
+    ) -> list[str]:
+        """What each place has its price under: its ticket type, or else its category."""
+        seat_map = self.inventory.seat_map
+        names = [seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids]
+        names += [seat_map.areas[area_id].category for area_id in area_ids]
+        return [name or category for name, category in zip(types, names, strict=True)] if types else names
+
     def prices_of(
-        self, seat_ids: tuple[int, ...], area_ids: tuple[int, ...], prices: Mapping[str, int]
+        self,
+        seat_ids: tuple[int, ...],
+        area_ids: tuple[int, ...],
+        prices: Mapping[str, int],
+        types: TypesOfPlaces = (),
     ) -> tuple[int, ...]:
-        """The price of each place in minor units, by these prices of its category, the seats first."""
+        """The price of each place in minor units, among these, the seats first."""
+        if types:
+            return tuple([prices[name] for name in self.names_of(seat_ids, area_ids, types)])
         seat_map = self.inventory.seat_map
         categories = seat_map.categories
         return (
@@ -154,14 +176,14 @@ class Draft:
         area_ids: tuple[int, ...],
         prices: Mapping[str, int],
         code: PromoCode | None = None,
+        types: TypesOfPlaces = (),
     ) -> list[PricedPlace]:
         """Each place with its price among these less what the code takes off, and its fees and tax as now."""
-        seat_map, terms = self.inventory.seat_map, self.inventory.terms
-        names = [seat_map.categories[seat_map.category_of[seat_id]].name for seat_id in seat_ids]
-        names += [seat_map.areas[area_id].category for area_id in area_ids]
+        tariff, names = self.inventory.terms.tariff, self.names_of(seat_ids, area_ids, types)
+        categories = self.names_of(seat_ids, area_ids) if types else names
         return [
-            price_place(terms.tariff, name, prices[name], code and code.reduce(name, prices[name]))
-            for name in names
+            price_place(tariff, name, prices[name], code and code.reduce(category, prices[name]))
+            for name, category in zip(names, categories, strict=True)
         ]
 
     def area_deltas(self) -> dict[int, int]:
@@ -174,6 +196,7 @@ class Draft:
         self.held[change.booking_id] = (change, BookingState.PENDING)
         self._use(change.booking_id, change.buyer_id, None, use_of(change.levies))
         self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
+        self._count_types(change.ticket_types, +1)
 
     def renew(self, change: BookingRenewed) -> None:
         """A pending booking holds its places for longer."""
@@ -186,6 +209,8 @@ class Draft:
         self._use(change.booking_id, change.buyer_id, self._used(change.booking_id), use_of(change.levies))
         self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
         self._take(change.booking_id, change.buyer_id, change.taken_seat_ids, change.taken_area_ids)
+        self._count_types(decode_types_of_places(self._bookings[change.booking_id].ticket_types), -1)
+        self._count_types(change.ticket_types, +1)
         self._edit(
             msgspec.structs.replace(
                 self._bookings[change.booking_id],
@@ -194,6 +219,7 @@ class Draft:
                 amounts=change.amounts,
                 total=change.total,
                 levies=encode_levies(change.levies),
+                ticket_types=encode_types_of_places(change.ticket_types),
             )
         )
 
@@ -206,6 +232,7 @@ class Draft:
         self.changes.append(change)
         if change.taken_again:
             self._take(change.booking_id, change.buyer_id, change.seat_ids, change.area_ids)
+            self._count_types(change.ticket_types, +1)
         self._move(change.booking_id, BookingState.CONFIRMED, change.payment_id)
 
     def release(self, change: BookingExpired | BookingCancelled) -> None:
@@ -215,6 +242,7 @@ class Draft:
             self._use(change.booking_id, change.buyer_id, use, None)
         self.changes.append(change)
         self._free(change.buyer_id, change.seat_ids, change.area_ids)
+        self._count_types(change.ticket_types, -1)
         state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
         self._move(change.booking_id, state)
 
@@ -291,6 +319,11 @@ class Draft:
         for area_id in area_ids:
             self._area_deltas[area_id] += sign
         self._places[buyer_id] += sign * (len(seat_ids) + len(area_ids))
+
+    def _count_types(self, types: TypesOfPlaces, sign: int) -> None:
+        for name in types:
+            if name is not None:
+                self._type_deltas[name] += sign
 
     def _edit(self, booking: Booking) -> None:
         self._bookings[booking.id] = self.edited[booking.id] = booking

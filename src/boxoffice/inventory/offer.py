@@ -1,17 +1,20 @@
 """What may be taken, by whom and when: every reason to refuse places, asked in one order."""
 
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.terms import Channel
+from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.choosing import Access, Choice, choose, instead_of, side_by_side_max, stranded_by
-from boxoffice.inventory.commands import BestAvailable
+from boxoffice.inventory.commands import BestAvailable, Booking, BookingState
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.refusals import (
     AreaLeft,
     AreasFull,
+    BookingIsOver,
     CompanionSeatsAlone,
     EventCancelled,
     NoSuchSeatsLeft,
@@ -40,11 +43,23 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     below: str = ""
     # Seats that the booking has already and keeps.
     beside: tuple[int, ...] = ()
+    # For each place, the seats first, its ticket type or None; empty when none has one.
+    ticket_types: TypesOfPlaces = ()
 
     @property
     def count(self) -> int:
         """Seats and admissions together."""
         return len(self.seat_ids) + len(self.area_ids)
+
+
+def pending_booking(draft: Draft, booking_id: UUID, buyer_id: int) -> Booking | Refusal:
+    """The buyer's booking, which still holds its places."""
+    booking = draft.booking(booking_id)
+    if booking is None or booking.buyer_id != buyer_id:
+        return NotFound()
+    if booking.state is not BookingState.PENDING:
+        return BookingIsOver(state=booking.state)
+    return booking
 
 
 def find_channel(draft: Draft, key_hash: str | None) -> Channel | Refusal | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import encode_levies
+from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.commands import Booking, BookingState
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.postgres import Source, Transaction
@@ -131,7 +132,7 @@ async def list_pending_bookings(tx: Transaction, event_id: int) -> list[Booking]
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments, channel_id, levies
+               created_at, expires_at, settled_payments, channel_id, levies, ticket_types
           FROM bookings
          WHERE event_id = $1 AND state = 'PENDING'
         """,
@@ -165,7 +166,7 @@ async def list_bookings_by_id(source: Source, event_id: int, booking_ids: Sequen
         Booking,
         """
         SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments, channel_id, levies
+               created_at, expires_at, settled_payments, channel_id, levies, ticket_types
           FROM bookings
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
@@ -247,10 +248,10 @@ async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: 
         UPDATE bookings AS booking
            SET seat_ids = edited.seat_ids::integer[], area_ids = edited.area_ids::integer[],
                amounts = edited.amounts::bigint[], total = edited.total, levies = edited.levies::json,
-               expires_at = edited.expires_at, changed_at = $2
+               ticket_types = edited.ticket_types::json, expires_at = edited.expires_at, changed_at = $2
           FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
-                      $9::text[])
-            AS edited (id, seat_ids, area_ids, amounts, total, expires_at, levies)
+                      $9::text[], $10::text[])
+            AS edited (id, seat_ids, area_ids, amounts, total, expires_at, levies, ticket_types)
          WHERE booking.event_id = $1 AND booking.id = edited.id AND booking.id = ANY ($3::uuid[])
            AND booking.state = 'PENDING'
         """,
@@ -263,6 +264,7 @@ async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: 
         [booking.total for booking in bookings],
         [booking.expires_at for booking in bookings],
         [booking.levies for booking in bookings],
+        [booking.ticket_types for booking in bookings],
     )
 
 
@@ -297,15 +299,15 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         WITH booked AS (
             INSERT INTO bookings (event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total,
                                   currency, created_at, changed_at, expires_at, ticket_count, channel_id,
-                                  levies)
+                                  levies, ticket_types)
             SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[],
                    amounts::bigint[], total, $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
                    CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END, channel_id,
-                   levies::json
+                   levies::json, ticket_types::json
               FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $10::bigint[], $11::timestamptz[], $18::integer[], $19::text[])
+                          $10::bigint[], $11::timestamptz[], $18::integer[], $19::text[], $20::text[])
                 AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id,
-                        levies)
+                        levies, ticket_types)
         ), claimed AS (
             INSERT INTO claims (event_id, seat_id, booking_id)
             SELECT $1, seat_id, booking_id
@@ -337,6 +339,7 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         row.next_expiry_at,
         [change.channel_id for change, _ in held],
         [encode_levies(change.levies) for change, _ in held],
+        [encode_types_of_places(change.ticket_types) for change, _ in held],
     )
 
 

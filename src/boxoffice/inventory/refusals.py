@@ -27,6 +27,19 @@ class AreasFull(Refusal, status=409):
     areas: list[AreaLeft]
 
 
+class TypeLeft(msgspec.Struct, frozen=True):
+    """How many places of a ticket type there still are."""
+
+    ticket_type: str
+    places_left: int
+
+
+class TicketTypesFull(Refusal, status=409):
+    """Of some ticket types there are not that many left; `ticket_types` says how many there are."""
+
+    ticket_types: list[TypeLeft]
+
+
 class TooManyPlaces(Refusal, status=409):
     """One person may have only `limit` places at this event, held and bought together."""
 

@@ -12,21 +12,17 @@ import msgspec
 
 from boxoffice.catalog.pricing import (
     Levies,
-    PricedPlace,
-    booking_fees_before,
     booking_fees_of,
-    decode_levies,
     encode_levies,
     levy,
-    priced_before,
     total_of,
 )
 from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.inventory.block_rules import decide_block, release_all
 from boxoffice.inventory.cancel_rules import decide_call_off, decide_cancel, decide_withdraw
 from boxoffice.inventory.changes import (
     BookingConfirmed,
-    BookingExchanged,
     BookingExpired,
     BookingHeld,
     BookingRenewed,
@@ -52,6 +48,7 @@ from boxoffice.inventory.commands import (
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
+from boxoffice.inventory.exchange_rules import decide_exchange
 from boxoffice.inventory.offer import (
     Places,
     choose_seats,
@@ -59,25 +56,19 @@ from boxoffice.inventory.offer import (
     full_areas,
     limit_refusal,
     orphan_refusal,
+    pending_booking,
     places_refusal,
     sale_refusal,
 )
 from boxoffice.inventory.promo import PromoCode, use_of
 from boxoffice.inventory.promo_rules import (
-    exchange_refusal,
     find_promo_code,
     is_used_up,
-    promo_code_of,
     promo_refusal,
 )
-from boxoffice.inventory.refusals import (
-    BookingIsOver,
-    EventCancelled,
-    HeldLongEnough,
-    NothingLeftToHold,
-    NotYourPlaces,
-)
+from boxoffice.inventory.refusals import EventCancelled, HeldLongEnough
 from boxoffice.inventory.state import Inventory
+from boxoffice.inventory.type_rules import full_types, ticket_types_refusal
 from boxoffice.kit.errors import NotFound, Refusal
 
 # A hold may be renewed until it has lasted three times as long as a hold of this event: long enough
@@ -143,8 +134,6 @@ def _decide_one(  # noqa: PLR0911  one for each command
 
 def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     """Hold every place or none. A booking that costs nothing is confirmed at once."""
-    inventory = draft.inventory
-    terms = inventory.terms
     entry = _entry(draft, command, now)
     if isinstance(entry, Refusal):
         return entry
@@ -156,15 +145,34 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
             return choice
         seat_ids, explanation = choice.seat_ids, choice.reason
     accessible = command.accessible if command.best is None else command.best.accessible
-    places = Places(seat_ids, command.area_ids, accessible, channel_id)
-    refusal = places_refusal(draft, places, now) or limit_refusal(draft, command.buyer_id, places.count)
+    types = command.ticket_types
+    places = Places(seat_ids, command.area_ids, accessible, channel_id, ticket_types=types)
+    prices = draft.inventory.terms.prices_at(now, channel_id)
+    refusal = (
+        places_refusal(draft, places, now)
+        or limit_refusal(draft, command.buyer_id, places.count)
+        or ticket_types_refusal(draft, places, prices)
+    )
     if refusal is None and command.best is None:
         refusal = orphan_refusal(draft, places, now)
     if refusal is not None:
         return refusal
-    amounts, levies = _priced(draft, seat_ids, command.area_ids, terms.prices_at(now, channel_id), code)
+    amounts, levies = _priced(draft, places, prices, code)
     if code is not None and (refusal := promo_refusal(draft, code, command.buyer_id, use_of(levies))):
         return refusal
+    return Held(_hold(draft, command, places, amounts, levies, now), explanation)
+
+
+def _hold(
+    draft: Draft,
+    command: Hold,
+    places: Places,
+    amounts: tuple[int, ...],
+    levies: Levies | None,
+    now: datetime,
+) -> Booking:
+    """Have these places for the buyer, for a while or, when they cost nothing, for good."""
+    terms, seat_ids, types = draft.inventory.terms, places.seat_ids, places.ticket_types
     total = total_of(amounts, levies)
     expires_at = now + timedelta(seconds=terms.hold_seconds)
     draft.hold(
@@ -175,14 +183,19 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
             command.area_ids,
             amounts,
             expires_at,
-            channel_id,
+            places.channel_id,
             levies,
+            types,
         )
     )
     if total == 0:
-        draft.confirm(BookingConfirmed(command.booking_id, command.buyer_id, seat_ids, command.area_ids))
-    booking = Booking(
-        event_id=inventory.event_id,
+        draft.confirm(
+            BookingConfirmed(
+                command.booking_id, command.buyer_id, seat_ids, command.area_ids, ticket_types=types
+            )
+        )
+    return Booking(
+        event_id=terms.event_id,
         id=command.booking_id,
         buyer_id=command.buyer_id,
         state=BookingState.PENDING if total else BookingState.CONFIRMED,
@@ -193,10 +206,10 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
         currency=terms.currency,
         created_at=now,
         expires_at=expires_at if total else None,
-        channel_id=channel_id,
+        channel_id=places.channel_id,
         levies=encode_levies(levies),
+        ticket_types=encode_types_of_places(types),
     )
-    return Held(booking, explanation)
 
 
 def _entry(draft: Draft, command: Hold, now: datetime) -> tuple[int | None, PromoCode | None] | Refusal:
@@ -212,23 +225,19 @@ def _entry(draft: Draft, command: Hold, now: datetime) -> tuple[int | None, Prom
 
 
 def _priced(
-    draft: Draft,
-    seat_ids: tuple[int, ...],
-    area_ids: tuple[int, ...],
-    prices: Mapping[str, int],
-    code: PromoCode | None,
+    draft: Draft, places: Places, prices: Mapping[str, int], code: PromoCode | None
 ) -> tuple[tuple[int, ...], Levies | None]:
     """What each of these places costs at these prices, and what they bear."""
     tariff = draft.inventory.terms.tariff
     if tariff is None and code is None:
-        return draft.prices_of(seat_ids, area_ids, prices), None
-    priced = draft.places_priced(seat_ids, area_ids, prices, code)
+        return draft.prices_of(places.seat_ids, places.area_ids, prices, places.ticket_types), None
+    priced = draft.places_priced(places.seat_ids, places.area_ids, prices, code, places.ticket_types)
     return tuple([place.price for place in priced]), levy(priced, booking_fees_of(tariff))
 
 
 def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refusal:
     """Start the hold's time anew, but never beyond RENEWED_HOLDS_MAX times from its beginning."""
-    booking = _pending(draft, command.booking_id, command.buyer_id)
+    booking = pending_booking(draft, command.booking_id, command.buyer_id)
     if isinstance(booking, Refusal):
         return booking
     if draft.inventory.terms.state is EventState.CANCELLED:
@@ -239,68 +248,6 @@ def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refus
         return HeldLongEnough(expires_at=booking.expires_at)
     draft.renew(BookingRenewed(booking.id, booking.buyer_id, expires_at))
     return msgspec.structs.replace(booking, expires_at=expires_at)
-
-
-def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking | Refusal:
-    """Give places back and take others in one step; what is taken costs what it costs now.
-
-    Fees for the whole booking are those it was held with, over what it has afterwards. What is taken has
-    the booking's promo code, if that is still good.
-    """
-    booking = _pending(draft, command.booking_id, command.buyer_id)
-    if isinstance(booking, Refusal):
-        return booking
-    kept = _without(booking, command.give_seat_ids, command.give_area_ids)
-    if isinstance(kept, Refusal):
-        return kept
-    taken = Places(
-        command.take_seat_ids,
-        command.take_area_ids,
-        command.accessible,
-        booking.channel_id,
-        below="/take",
-        beside=tuple([seat for seat, area, _ in kept if area is None and seat is not None]),
-    )
-    code = None
-    if taken.count:
-        code = sale_refusal(draft, now, booking.channel_id) or promo_code_of(draft, booking, now)
-    if isinstance(code, Refusal):
-        return code
-    more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)
-    refusal = (
-        places_refusal(draft, taken, now)
-        or (limit_refusal(draft, command.buyer_id, more) if more > 0 else None)
-        or orphan_refusal(draft, taken, now)
-        or (None if kept or taken.count else NothingLeftToHold())
-    )
-    if refusal is not None:
-        return refusal
-    seats = [(seat, priced) for seat, area, priced in kept if area is None and seat is not None]
-    areas = [(area, priced) for _, area, priced in kept if area is not None]
-    prices = draft.inventory.terms.prices_at(now, booking.channel_id)
-    new = draft.places_priced(taken.seat_ids, taken.area_ids, prices, code)
-    seats += zip(taken.seat_ids, new, strict=False)
-    areas += zip(taken.area_ids, new[len(taken.seat_ids) :], strict=True)
-    places = [priced for _, priced in (*seats, *areas)]
-    levied = None if booking.levies is None else decode_levies(booking.levies)
-    levies = levy(places, booking_fees_before(levied))
-    if refusal := exchange_refusal(draft, code, booking, use_of(levies)):
-        return refusal
-    change = BookingExchanged(
-        booking_id=booking.id,
-        buyer_id=booking.buyer_id,
-        seat_ids=tuple([seat for seat, _ in seats]),
-        area_ids=tuple([area for area, _ in areas]),
-        amounts=tuple([priced.price for priced in places]),
-        freed_seat_ids=command.give_seat_ids,
-        freed_area_ids=command.give_area_ids,
-        taken_seat_ids=command.take_seat_ids,
-        taken_area_ids=command.take_area_ids,
-        blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
-        levies=levies,
-    )
-    draft.exchange(change)
-    return draft.booking(booking.id) or NotFound()
 
 
 def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
@@ -335,6 +282,7 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
             booking.area_ids,
             payment_id=payment.payment_id,
             taken_again=booking.state is BookingState.EXPIRED,
+            ticket_types=decode_types_of_places(booking.ticket_types),
         )
     )
     return PaymentOutcome.CONFIRMED
@@ -343,48 +291,29 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
 def _expire(draft: Draft, booking_id: UUID) -> None:
     held = draft.inventory.pending[booking_id]
     back = draft.back_in_blocks(held.seat_ids)
-    draft.release(BookingExpired(booking_id, held.buyer_id, held.seat_ids, held.area_ids, back))
+    draft.release(
+        BookingExpired(
+            booking_id,
+            held.buyer_id,
+            held.seat_ids,
+            held.area_ids,
+            back,
+            ticket_types=held.ticket_types,
+        )
+    )
 
 
-def _pending(draft: Draft, booking_id: UUID, buyer_id: int) -> Booking | Refusal:
-    booking = draft.booking(booking_id)
-    if booking is None or booking.buyer_id != buyer_id:
-        return NotFound()
-    if booking.state is not BookingState.PENDING:
-        return BookingIsOver(state=booking.state)
-    return booking
-
-
-def _without(
-    booking: Booking, seat_ids: tuple[int, ...], area_ids: tuple[int, ...]
-) -> list[tuple[int | None, int | None, PricedPlace]] | Refusal:
-    """The booking's places as (seat, area, price), less these; refused when it does not have them."""
-    seats = len(booking.seat_ids)
-    levies = None if booking.levies is None else decode_levies(booking.levies)
-    priced = [priced_before(levies, amount, index) for index, amount in enumerate(booking.amounts)]
-    left: list[tuple[int | None, int | None, PricedPlace]] = [
-        *[(seat, None, price) for seat, price in zip(booking.seat_ids, priced, strict=False)],
-        *[(None, area, price) for area, price in zip(booking.area_ids, priced[seats:], strict=True)],
-    ]
-    missing_seats = [seat for seat in seat_ids if seat not in booking.seat_ids]
-    missing_areas = [
-        area for area in sorted(set(area_ids)) if area_ids.count(area) > booking.area_ids.count(area)
-    ]
-    if missing_seats or missing_areas:
-        return NotYourPlaces(seat_ids=missing_seats, area_ids=missing_areas)
-    left = [place for place in left if place[0] is None or place[0] not in seat_ids]
-    for area in area_ids:
-        left.remove(next(place for place in reversed(left) if place[1] == area))
-    return left
-
-
-def _why_not_again(draft: Draft, booking: Booking) -> str | None:
+def _why_not_again(  # noqa: PLR0911  one for each reason
+    draft: Draft, booking: Booking
+) -> str | None:
     if draft.inventory.terms.state is not EventState.PUBLISHED:
         return "The event is not on sale any more."
     if not all(draft.is_free(seat_id, booking.channel_id) for seat_id in booking.seat_ids):
         return "The hold had expired and its seats are taken."
     if full_areas(draft, booking.area_ids):
         return "The hold had expired and its area is full."
+    if full_types(draft, decode_types_of_places(booking.ticket_types)):
+        return "The hold had expired and its ticket type is sold out."
     if is_used_up(draft, booking):
         return "The hold had expired and its promo code is used up."
     places = len(booking.seat_ids) + len(booking.area_ids)

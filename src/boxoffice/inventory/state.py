@@ -1,6 +1,7 @@
 """The inventory in memory: a cache of the journal, changed only by what was committed."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
@@ -10,6 +11,7 @@ import msgspec
 from boxoffice.catalog.price_changes import period_at
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
+from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,
@@ -40,6 +42,7 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
     area_ids: tuple[int, ...]
     expires_at: datetime
     promo: PromoUse | None = None
+    ticket_types: TypesOfPlaces = ()
 
 
 class Inventory:
@@ -48,7 +51,8 @@ class Inventory:
     `seats[seat_id]` is FREE, HELD, SOLD or BLOCKED; `area_taken[area_id]` counts places that are not free.
     A held place whose time is over still counts as held here: expiring it is a decision, made in a batch,
     and so is releasing a block. `block_of[seat_id]` is the block a seat belongs to, also while its channel
-    has sold it. `looked_at` is PostgreSQL's clock when it was last brought level.
+    has sold it. `taken_of_type` counts the places of each ticket type that are held or sold. `looked_at` is
+    PostgreSQL's clock when it was last brought level.
     """
 
     __slots__ = (
@@ -67,6 +71,7 @@ class Inventory:
         "promo_codes",
         "seat_map",
         "seats",
+        "taken_of_type",
         "terms",
         "version",
     )
@@ -81,6 +86,7 @@ class Inventory:
         self.seats = bytearray(seat_map.seat_count)
         self.area_taken = [0] * len(seat_map.areas)
         self.places_of: dict[int, int] = {}
+        self.taken_of_type: Counter[str] = Counter()
         self.pending: dict[UUID, Pending] = {}
         self.blocks: dict[UUID, BlockedPlaces] = {}
         self.block_of: dict[int, UUID] = {}
@@ -122,7 +128,8 @@ class Inventory:
                     use = use_of(change.levies)
                     self.promo.add(change.buyer_id, use)
                     self.hold(change.booking_id, Pending(
-                        change.buyer_id, change.seat_ids, change.area_ids, change.expires_at, use
+                        change.buyer_id, change.seat_ids, change.area_ids, change.expires_at, use,
+                        change.ticket_types,
                     ))  # fmt: skip
                 case BookingConfirmed():
                     self._sell(change)
@@ -134,6 +141,7 @@ class Inventory:
                     self.pending.pop(change.booking_id, None)
                     self._free(change.buyer_id, change.seat_ids, change.area_ids)
                     self.promo.add(change.buyer_id, change.promo, -1)
+                    self._count_types(change.ticket_types, -1)
                 case PlacesBlocked():
                     self.block(block_of_change(change))
                     for area_id, count in change.areas:
@@ -149,6 +157,7 @@ class Inventory:
         self.pending[booking_id] = held
         heapq.heappush(self.expiries, (held.expires_at, booking_id))
         self._take(held.buyer_id, held.seat_ids, held.area_ids, HELD)
+        self._count_types(held.ticket_types, +1)
 
     def block(self, block: BlockedPlaces) -> None:
         """Mark the seats of a block, from the journal or from the tables; what is sold of them stays sold."""
@@ -179,6 +188,7 @@ class Inventory:
         if change.taken_again:
             self._take(change.buyer_id, change.seat_ids, change.area_ids, SOLD)
             self.promo.add(change.buyer_id, change.promo)
+            self._count_types(change.ticket_types, +1)
             return
         for seat_id in change.seat_ids:
             self.seats[seat_id] = SOLD
@@ -196,8 +206,14 @@ class Inventory:
 
     def _exchange(self, change: BookingExchanged) -> None:
         before, use = self.pending[change.booking_id], use_of(change.levies)
+        self._count_types(before.ticket_types, -1)
+        self._count_types(change.ticket_types, +1)
         self.pending[change.booking_id] = msgspec.structs.replace(
-            before, seat_ids=change.seat_ids, area_ids=change.area_ids, promo=use
+            before,
+            seat_ids=change.seat_ids,
+            area_ids=change.area_ids,
+            promo=use,
+            ticket_types=change.ticket_types,
         )
         self.promo.add(change.buyer_id, before.promo, -1)
         self.promo.add(change.buyer_id, use)
@@ -215,6 +231,11 @@ class Inventory:
         else:
             del self.places_of[buyer_id]
         self.lower_frontier(self.frontier, seat_ids)
+
+    def _count_types(self, types: TypesOfPlaces, sign: int) -> None:
+        for name in types:
+            if name is not None:
+                self.taken_of_type[name] += sign
 
     def lower_frontier(self, frontier: dict[WindowKind, int], seat_ids: Iterable[int]) -> None:
         """Seats came free: windows with them may be free again, for every kind of request."""

@@ -62,6 +62,7 @@ async def _admit(db: Database, code: TicketCode, gate_id: int) -> CheckIn:
         booking_id=row.booking_id,
         place=place_of(seat_map, row.seat_id, row.area_id),
         holder=row.holder,
+        ticket_type=row.ticket_type,
     )
     async with db.transaction() as tx:
         admitted_at = await queries.claim_admission(

@@ -20,6 +20,7 @@ class TicketRow(msgspec.Struct, frozen=True):
     seat_map_id: int
     seat_id: int | None
     area_id: int | None
+    ticket_type: str | None
     state: TicketState
     generation: int
     admitted_at: datetime | None
@@ -33,6 +34,7 @@ class GateRow(msgspec.Struct, frozen=True):
     time_zone: str
     seat_id: int | None
     area_id: int | None
+    ticket_type: str | None
     state: TicketState
     generation: int
     admitted_at: datetime | None
@@ -131,7 +133,8 @@ async def find_gate_ticket(source: Source, event_id: int, ticket_id: UUID) -> Ga
         GateRow,
         """
         SELECT t.booking_id, e.seat_map_id, e.time_zone, t.seat_id, t.area_id,
-               t.state, t.generation, t.admitted_at, u.name AS holder
+               b.ticket_types ->> t.place::integer AS ticket_type, t.state, t.generation, t.admitted_at,
+               u.name AS holder
           FROM tickets t
           JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
           JOIN events e ON e.id = t.event_id
@@ -156,7 +159,8 @@ async def find_ticket(source: Source, event_id: int, ticket_id: UUID, buyer_id: 
         TicketRow,
         """
         SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
-               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at
+               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
+               b.ticket_types ->> t.place::integer AS ticket_type
           FROM tickets t
           JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
           JOIN events e ON e.id = t.event_id
@@ -174,7 +178,8 @@ async def list_tickets(source: Source, event_id: int, booking_id: UUID, buyer_id
         TicketRow,
         """
         SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
-               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at
+               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
+               b.ticket_types ->> t.place::integer AS ticket_type
           FROM bookings b
           JOIN tickets t ON t.event_id = b.event_id AND t.booking_id = b.id
           JOIN events e ON e.id = b.event_id

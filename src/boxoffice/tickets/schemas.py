@@ -36,7 +36,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """A ticket for its holder. `code` is what the QR code says; null once the ticket is void."""
+    """A ticket for its holder. `code` is what the QR code says; null once the ticket is void.
+
+    `ticket_type` is null where the price was that of the category.
+    """
 
     id: UUID
     booking_id: UUID
@@ -44,6 +47,7 @@ class Ticket(msgspec.Struct, frozen=True):
     event_title: str
     starts_at: datetime
     place: Place
+    ticket_type: str | None
     state: TicketState
     code: str | None
     admitted_at: datetime | None
@@ -96,12 +100,13 @@ class CheckInResult(StrEnum):
 
 
 class AdmittedTicket(msgspec.Struct, frozen=True):
-    """Who may sit where."""
+    """Who may sit where; a `ticket_type` such as a child's is for the gate to look at."""
 
     id: UUID
     booking_id: UUID
     place: Place
     holder: str
+    ticket_type: str | None
 
 
 class CheckIn(msgspec.Struct, frozen=True):

@@ -60,6 +60,7 @@ def _ticket_of(row: queries.TicketRow, seat_map: SeatMap, keys: TicketKeys) -> T
         event_title=row.event_title,
         starts_at=row.starts_at,
         place=place_of(seat_map, row.seat_id, row.area_id),
+        ticket_type=row.ticket_type,
         state=row.state,
         code=keys.code_of(row.event_id, row.id, row.generation) if row.state is TicketState.VALID else None,
         admitted_at=row.admitted_at,

@@ -91,8 +91,8 @@ async def watch_availability(
 
     1. Get the document, then open this stream with `?after=` its `version`.
     2. A `delta` names the seats that changed, in `free`, `held`, `sold` or `not_for_sale` as they are now,
-       and the `categories` and `areas` whose counts changed; what is empty is left out. Its `id` is its
-       `version`: pass over those that are not newer than what you have.
+       and the `categories`, `ticket_types` and `areas` whose counts changed; what is empty is left out.
+       Its `id` is its `version`: pass over those that are not newer than what you have.
     3. `terms` comes at the beginning and when the event or a price changes: state, sale window, prices.
     4. At a `reset` close the stream and begin again with 1.
 

@@ -10,12 +10,14 @@ from boxoffice.catalog.schemas import ComingPrices, EventState
 from boxoffice.inventory.availability.document import (
     CategoryLeft,
     Picture,
+    TicketTypeLeft,
     areas_left,
     categories_left,
     categories_of,
     changed_areas,
     changed_seats,
     seats_by_code,
+    types_left,
 )
 from boxoffice.inventory.changes import BookingExchanged, Change
 from boxoffice.inventory.refusals import AreaLeft
@@ -41,6 +43,7 @@ class Terms(msgspec.Struct, frozen=True):
     sale_ends_at: datetime | None
     accessible_released_at: datetime | None
     categories: list[CategoryLeft]
+    ticket_types: list[TicketTypeLeft]
     next_price_change: ComingPrices | None
 
 
@@ -56,6 +59,7 @@ class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
     sold: list[int] = []
     not_for_sale: list[int] = []
     categories: list[CategoryLeft] = []
+    ticket_types: list[TicketTypeLeft] = []
     areas: list[AreaLeft] = []
 
 
@@ -80,6 +84,7 @@ def render_terms(picture: Picture) -> bytes:
             sale_ends_at=terms.sale_ends_at,
             accessible_released_at=terms.accessible_released_at,
             categories=categories_left(picture, range(len(picture.category_left))),
+            ticket_types=types_left(picture, {each.name for each in picture.seat_map.categories}),
             next_price_change=picture.next_price_change,
         ),
     )
@@ -97,6 +102,7 @@ def render_delta(picture: Picture, seat_ids: Iterable[int], area_ids: Iterable[i
         sold=sold,
         not_for_sale=not_for_sale,
         categories=categories_left(picture, categories),
+        ticket_types=types_left(picture, {picture.seat_map.categories[index].name for index in categories}),
         areas=areas_left(picture, area_ids),
     )
     return _event("delta", picture.version, delta)
@@ -120,12 +126,18 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 def step_between(before: Picture, after: Picture) -> Step:
-    """What changed from one picture to the next."""
-    return Step(
-        after.version,
-        tuple(changed_seats(before.codes, after.codes)),
-        tuple(changed_areas(before.area_left, after.area_left)),
-    )
+    """What changed from one picture to the next.
+
+    An exchange may take another ticket type in the same area: the area's count is as it was, and an area of
+    that category is told of all the same, and its ticket types with it.
+    """
+    area_ids = set(changed_areas(before.area_left, after.area_left))
+    if before.types_left != after.types_left:
+        types = zip(after.terms.ticket_types.values(), before.types_left, after.types_left, strict=False)
+        changed = {each.category for each, were, are in types if were != are}
+        first = {area.category: area.id for area in reversed(after.seat_map.areas)}
+        area_ids.update(first[category] for category in changed & first.keys())
+    return Step(after.version, tuple(changed_seats(before.codes, after.codes)), tuple(sorted(area_ids)))
 
 
 def step_of(version: int, changes: Iterable[Change]) -> Step:

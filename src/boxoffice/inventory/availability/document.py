@@ -3,7 +3,7 @@
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import compress
 from typing import Annotated
@@ -33,11 +33,25 @@ _CHANGED = re.compile(rb"[^\0]")
 class CategoryLeft(msgspec.Struct, frozen=True):
     """How many places of a category nobody holds or has, seats and admissions, and what one costs.
 
-    `all_in_price` is what a buyer pays for one, fees and tax included.
+    `all_in_price` is what a buyer pays for one, fees and tax included. Prices are
+    null where it is sold by ticket type only.
     """
 
     category: str
     free: int
+    all_in_price: Money | None
+    price: Money | None
+
+
+class TicketTypeLeft(msgspec.Struct, frozen=True):
+    """A ticket type: what a buyer pays for one, and how many are left of its own limit, null without one.
+
+    Its places are those of its category: there may be fewer.
+    """
+
+    ticket_type: str
+    category: str
+    places_left: int | None
     all_in_price: Money
     price: Money
 
@@ -71,6 +85,7 @@ class Availability(msgspec.Struct, frozen=True):
         ),
     ]
     categories: list[CategoryLeft]
+    ticket_types: list[TicketTypeLeft]
     areas: list[AreaLeft]
     next_price_change: ComingPrices | None
 
@@ -79,7 +94,8 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     """An inventory at one version, for those who look: it stays as it is while the inventory moves on.
 
     `codes[seat_id]` is the seat's state; `category_left` and `area_left` count places nobody has.
-    `period` says how many changes of prices have begun.
+    `period` says how many changes of prices have begun; `types_left` is what is left of the limit of each
+    ticket type, None without one.
     """
 
     version: int
@@ -89,6 +105,7 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     category_left: tuple[int, ...]
     area_left: tuple[int, ...]
     period: int = 0
+    types_left: tuple[int | None, ...] = ()
 
     @property
     def next_price_change(self) -> ComingPrices | None:
@@ -120,8 +137,19 @@ def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
     for area_id, more in more_places:
         left[index_of[seat_map.areas[area_id].category]] += more
     category_left = tuple(left[index] for index in range(len(seat_map.categories)))
+    types_left = tuple(
+        None if each.limit is None else max(0, each.limit - inventory.taken_of_type[name])
+        for name, each in inventory.terms.ticket_types.items()
+    )
     return Picture(
-        inventory.version, inventory.terms, seat_map, codes, category_left, area_left, inventory.period
+        version=inventory.version,
+        terms=inventory.terms,
+        seat_map=seat_map,
+        codes=codes,
+        category_left=category_left,
+        area_left=area_left,
+        period=inventory.period,
+        types_left=types_left,
     )
 
 
@@ -155,6 +183,7 @@ def render_document(picture: Picture) -> Prerendered:
         seat_count=len(picture.codes),
         seats=base64.b64encode(pack_codes(picture.codes)).decode(),
         categories=categories_left(picture, range(len(picture.category_left))),
+        ticket_types=types_left(picture, {category.name for category in picture.seat_map.categories}),
         areas=areas_left(picture, range(len(picture.area_left))),
         next_price_change=picture.next_price_change,
     )
@@ -176,18 +205,34 @@ def categories_left(picture: Picture, indexes: Iterable[int]) -> list[CategoryLe
     """These categories, by their index in the map; one that has no price has no places either."""
     terms, categories = picture.terms, picture.seat_map.categories
     prices = terms.prices_in(picture.period)
+    by_type = {ticket_type.category for ticket_type in terms.ticket_types.values()}
     return [
-        CategoryLeft(
-            category=name,
-            free=picture.category_left[index],
-            all_in_price=Money(
-                amount=all_in_amount(terms.tariff, name, prices[name]), currency=terms.currency
-            ),
-            price=Money(amount=prices[name], currency=terms.currency),
-        )
+        CategoryLeft(name, picture.category_left[index], *_prices_of(name, prices, terms))
         for index in indexes
-        if (name := categories[index].name) in prices
+        if (name := categories[index].name) in prices or name in by_type
     ]
+
+
+def types_left(picture: Picture, categories: Collection[str]) -> list[TicketTypeLeft]:
+    """The ticket types of these categories; one that has no price yet is not for sale."""
+    terms = picture.terms
+    prices = terms.prices_in(picture.period)
+    found: list[TicketTypeLeft] = []
+    for each, left in zip(terms.ticket_types.values(), picture.types_left, strict=True):
+        all_in, price = _prices_of(each.name, prices, terms)
+        if each.category in categories and all_in is not None and price is not None:
+            found.append(TicketTypeLeft(each.name, each.category, left, all_in, price))
+    return found
+
+
+def _prices_of(
+    name: str, prices: Mapping[str, int], terms: SaleTerms
+) -> tuple[Money, Money] | tuple[None, None]:
+    """What a buyer pays, and the price it is made from."""
+    if name not in prices:
+        return None, None
+    all_in = all_in_amount(terms.tariff, name, prices[name])
+    return Money(amount=all_in, currency=terms.currency), Money(amount=prices[name], currency=terms.currency)
 
 
 def areas_left(picture: Picture, area_ids: Iterable[int]) -> list[AreaLeft]:

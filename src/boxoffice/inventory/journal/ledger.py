@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.pricing import encode_levies
+from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.changes import Change
 from boxoffice.inventory.commands import BookingState
 from boxoffice.inventory.journal.queries import BookingRow
@@ -22,6 +23,7 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     amounts: tuple[int, ...]
     total: int
     levies: str | None
+    ticket_types: str | None
     expires_at: datetime | None
     payments: tuple[UUID, ...]
 
@@ -59,6 +61,9 @@ class Ledger:
         levies = before.levies if before else None
         if hasattr(change, "levies"):
             levies = encode_levies(getattr(change, "levies"))  # noqa: B009  the kinds that price have it
+        types = before.ticket_types if before else None
+        if hasattr(change, "ticket_types"):
+            types = encode_types_of_places(getattr(change, "ticket_types"))  # noqa: B009
         payments = before.payments if before else ()
         if (payment_id := getattr(change, "payment_id", None)) is not None:
             payments = (*payments, payment_id)
@@ -72,6 +77,7 @@ class Ledger:
                 amounts,
                 total,
                 levies,
+                types,
                 held.expires_at,
                 payments,
             )
@@ -84,6 +90,7 @@ class Ledger:
                 amounts,
                 total,
                 levies,
+                types,
                 None,
                 payments,
             )
@@ -106,6 +113,7 @@ class Ledger:
             ("amounts", booked.amounts, row.amounts),
             ("total", booked.total, row.total),
             ("fees and taxes", booked.levies, row.levies),
+            ("ticket types", booked.ticket_types, row.ticket_types),
             ("end of the hold", booked.expires_at, row.expires_at),
             ("settled payments", sorted(booked.payments), sorted(row.settled_payments)),
             ("valid tickets", tickets, row.valid_tickets),

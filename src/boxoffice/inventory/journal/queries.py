@@ -48,6 +48,7 @@ class BookingRow(msgspec.Struct, frozen=True):
     amounts: tuple[int, ...]
     total: int
     levies: str | None
+    ticket_types: str | None
     expires_at: datetime | None
     settled_payments: tuple[UUID, ...]
     valid_tickets: int
@@ -167,7 +168,7 @@ async def list_bookings_after(
     return await source.list(
         BookingRow,
         """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, expires_at,
+        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, ticket_types, expires_at,
                settled_payments,
                (SELECT count(*)
                   FROM tickets
@@ -191,7 +192,7 @@ async def list_these_bookings(
     return await source.list(
         BookingRow,
         """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, expires_at,
+        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, ticket_types, expires_at,
                settled_payments,
                (SELECT count(*)
                   FROM tickets

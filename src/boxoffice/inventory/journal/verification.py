@@ -23,6 +23,7 @@ from boxoffice.inventory.queries import (
     list_area_counts,
     lock_inventory,
 )
+from boxoffice.inventory.type_queries import get_taken_of_types
 from boxoffice.kit.postgres import Database, Source, Transaction
 
 # Bookings remembered at once, about 0.4 kB each: 80 MB. An event with more is gone through several times,
@@ -114,6 +115,7 @@ async def _verify_part(
         await _compare_bookings(tx, event_id, ledger, suspects | ledger.touched)
         if is_last:
             await _compare_areas(tx, replay)
+            await _compare_types(tx, replay)
             await _compare_buyers(tx, replay)
             await _compare_promo_codes(tx, replay)
     return locked.version
@@ -233,6 +235,14 @@ async def _compare_areas(tx: Transaction, replay: Replay) -> None:
                 f"{expected.get(area_id, 'no')} places taken",
                 f"{found.get(area_id, 'no count')}",
             )
+
+
+async def _compare_types(tx: Transaction, replay: Replay) -> None:
+    found = (await get_taken_of_types(tx, replay.inventory.event_id)).by_name()
+    expected = replay.inventory.taken_of_type
+    for name in sorted(found.keys() | expected.keys()):
+        if found[name] != expected[name]:
+            raise _Differs(f"ticket type {name!r}", f"{expected[name]} places taken", found[name])
 
 
 async def _compare_blocks(tx: Transaction, replay: Replay) -> None:
