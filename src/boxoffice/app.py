@@ -47,7 +47,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
-from boxoffice.payments import cancellation_api, sandbox_api
+from boxoffice.payments import cancellation_api, ledger_api, sandbox_api
 from boxoffice.payments.lean import lean_payments
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
@@ -75,6 +75,7 @@ _ROUTES = [
     *personal_data.routes,
     *payments.routes,
     *cancellation_api.routes,
+    *ledger_api.routes,
     *tickets.routes,
 ]
 

@@ -18,6 +18,7 @@ from boxoffice.accounts.identity import Identity, Role
 from boxoffice.inventory.journal.cli import journal_commands
 from boxoffice.kit.errors import InvalidInput, Refusal, SetupError, Unavailable
 from boxoffice.kit.settings import Settings, load_settings
+from boxoffice.payments.ledger_cli import ledger_commands
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 10
@@ -131,6 +132,7 @@ def _open_postgres() -> Generator[str]:
 
 
 app.add_typer(journal_commands(_open_postgres), name="journal")
+app.add_typer(ledger_commands(_open_postgres), name="ledger")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it this way

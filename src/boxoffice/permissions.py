@@ -142,6 +142,9 @@ PERMISSIONS: Mapping[str, Permission] = {
     "GetTicketQr": Who.PERSON,
     "ListTicketKeys": Who.ANYBODY,
     "CheckIn": Right.SCAN,
+    # Money of an organizer
+    "GetBalance": Who.ORGANIZER,
+    "ListMovements": Who.ORGANIZER,
 }
 
 _Connection = ASGIConnection[Any, Any, Any, Any]

@@ -21,6 +21,7 @@ from boxoffice.kit.pace import Pace
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
+from boxoffice.payments.payouts import PAYOUT_SECONDS, note_payouts
 from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
 
@@ -50,6 +51,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(run_jobs(parts.dsn, handlers))
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
+        group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         if parts.stripe is not None:
             asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
             group.create_task(_every(ASK_SECONDS, asking))

@@ -79,7 +79,7 @@ async def _open(provider: Stripe) -> Asked:
     payment_id = uuid4()
     opened = await provider.open_checkout(Charge(payment_id, 5000, "EUR", "An evening", datetime.now(UTC)))
     assert opened.client_secret
-    return Asked(payment_id, "stripe", opened.reference, 5000)
+    return Asked(payment_id, "stripe", opened.reference, 5000, "EUR")
 
 
 async def _pay(buyer: httpx.AsyncClient, payment: Asked) -> None:

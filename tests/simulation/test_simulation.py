@@ -80,10 +80,10 @@ async def test_a_key_that_is_forgotten_is_found(own_dsn: str, monkeypatch: pytes
 
 
 async def test_a_cancelled_event_that_keeps_the_money_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
-    async def keep(_tx: object, _event_id: int, _booking_ids: object, _reason: str) -> list[UUID]:
-        return []
+    async def keep(_tx: object, _event_id: int, _refunds: object) -> None:
+        pass
 
-    monkeypatch.setattr(refund_queries, "insert_refunds_of_bookings", keep)
+    monkeypatch.setattr(refund_queries, "insert_refunds", keep)
 
     # Where it is cancelled before anybody has paid, nothing is wrong.
     for seed in range(3, 13):

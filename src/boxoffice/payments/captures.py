@@ -11,6 +11,7 @@ from boxoffice.kit import metrics
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
+from boxoffice.payments.ledger import AT_LAST, record_captured
 from boxoffice.payments.provider import NotCapturable, Providers
 
 CAPTURE_JOB = "capture"
@@ -47,4 +48,4 @@ async def carry_out_capture(db: Database, sales: GroupCommit, providers: Provide
             await queries.update_cancelled(tx, event_id, [payment_id])
         return
     async with db.transaction() as tx:
-        await queries.update_captured_at_last(tx, event_id, [payment_id])
+        await record_captured(tx, event_id, [payment_id], AT_LAST)

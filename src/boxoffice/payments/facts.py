@@ -9,12 +9,14 @@ from boxoffice.inventory.changes import PaymentReturned
 from boxoffice.inventory.commands import Confirm, Payment, PaymentOutcome
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import event_of
+from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Transaction
-from boxoffice.payments import queries, refund_queries
+from boxoffice.payments import queries
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.desk import Desk
+from boxoffice.payments.ledger import AT_LAST, AT_ONCE, record_captured
+from boxoffice.payments.ledger_queries import insert_money_to_return
 from boxoffice.payments.provider import Fact, FactKind
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
@@ -78,26 +80,28 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
         [FactKind.CAPTURED if payment.captured else FactKind.AUTHORISED for payment in payments],
     )
     if captured := _ids(settled, PaymentOutcome.CONFIRMED, captured=True):
-        await queries.update_captured(tx, decided.event_id, captured)
+        await record_captured(tx, decided.event_id, captured, AT_ONCE)
     if authorised := _ids(settled, PaymentOutcome.CONFIRMED, captured=False):
         await queries.update_capture_due(tx, decided.event_id, authorised)
         for payment_id in authorised:
             await enqueue(tx, CAPTURE_JOB, CaptureDue(payment_id=payment_id))
     if heard_again := _ids(settled, PaymentOutcome.ALREADY_SETTLED, captured=True):
-        await queries.update_captured_at_last(tx, decided.event_id, heard_again)
+        await record_captured(tx, decided.event_id, heard_again, AT_LAST)
     returned = [payment for payment, outcome in settled if outcome is PaymentOutcome.RETURNED]
     if not returned:
         return
     reasons = {
         change.payment_id: change.reason for change in decided.changes if isinstance(change, PaymentReturned)
     }
-    await refund_queries.insert_refunds(
+    await insert_money_to_return(
         tx,
         decided.event_id,
         [payment.payment_id for payment in returned],
+        [new_id(decided.event_id) for _ in returned],
         [payment.amount for payment in returned],
         [payment.currency for payment in returned],
         [reasons[payment.payment_id] for payment in returned],
+        [payment.captured for payment in returned],
     )
     for payment in returned:
         await enqueue(tx, REFUND_JOB, RefundDue(payment_id=payment.payment_id))

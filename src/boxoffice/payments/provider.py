@@ -73,6 +73,7 @@ class Asked(msgspec.Struct, frozen=True):
     provider: str
     reference: str | None
     amount: int
+    currency: str
 
 
 class Provider(Protocol):

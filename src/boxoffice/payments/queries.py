@@ -1,4 +1,4 @@
-"""SQL of payments, their reports and refunds."""
+"""SQL of payments and their reports; what moves money is in `ledger_queries`, refunds in `refund_queries`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -205,19 +205,6 @@ async def update_declined(tx: Transaction, event_id: int, payment_ids: list[UUID
     )
 
 
-async def update_captured(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
-    """The money is ours and has become tickets."""
-    await tx.execute(
-        """
-        UPDATE payments
-           SET state = 'CAPTURED', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[])
-        """,
-        event_id,
-        payment_ids,
-    )
-
-
 async def update_capture_due(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
     """The money was authorised and has become tickets; it is still to be taken."""
     await tx.execute(
@@ -225,19 +212,6 @@ async def update_capture_due(tx: Transaction, event_id: int, payment_ids: list[U
         UPDATE payments
            SET state = 'CAPTURE_DUE', ask_at = NULL, changed_at = now()
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
-        """,
-        event_id,
-        payment_ids,
-    )
-
-
-async def update_captured_at_last(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
-    """What was due to be captured is; anything else stays as it is."""
-    await tx.execute(
-        """
-        UPDATE payments
-           SET state = 'CAPTURED', changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state = 'CAPTURE_DUE'
         """,
         event_id,
         payment_ids,
@@ -278,7 +252,7 @@ async def claim_payments_to_ask_about(
          WHERE payment.event_id = due.event_id AND payment.id = due.id AND payment.ask_at <= now()
            AND booking.event_id = payment.event_id AND booking.id = payment.booking_id
         RETURNING payment.id AS payment_id, payment.provider, payment.reference, payment.amount,
-                  booking.state IN ('EXPIRED', 'CANCELLED')
+                  payment.currency, booking.state IN ('EXPIRED', 'CANCELLED')
                       AND booking.changed_at < now() - interval '1 hour' AS is_abandoned
         """,
         payments_max,
@@ -316,7 +290,7 @@ async def find_due_capture(source: Source, event_id: int, payment_id: UUID) -> D
     return await source.find(
         DueCapture,
         """
-        SELECT id AS payment_id, provider, reference, amount, booking_id
+        SELECT id AS payment_id, provider, reference, amount, currency, booking_id
           FROM payments
          WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
         """,

@@ -28,60 +28,128 @@ class RefundCounts(msgspec.Struct, frozen=True):
     failed: int
 
 
-async def insert_refunds(
-    tx: Transaction,
-    event_id: int,
-    payment_ids: list[UUID],
-    amounts: list[int],
-    currencies: list[str],
-    reasons: list[str],
-) -> None:
-    """Owe money back: all that came, with the reason. A second refund of a payment is refused."""
-    await tx.execute(
-        """
-        WITH due AS (
-            INSERT INTO refunds (event_id, payment_id, amount, currency, reason)
-            SELECT $1, payment_id, amount, currency, reason
-              FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::text[])
-                AS refund (payment_id, amount, currency, reason)
-        )
-        UPDATE payments
-           SET state = 'REFUND_DUE', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[])
-        """,
-        event_id,
-        payment_ids,
-        amounts,
-        currencies,
-        reasons,
-    )
+class DueRefund(Asked, frozen=True):
+    """A refund that is owed: `amount` of what was `captured`; nothing was, where it was only authorised."""
+
+    refund_id: UUID
+    captured: int
 
 
-async def insert_refunds_of_bookings(
-    tx: Transaction, event_id: int, booking_ids: Sequence[UUID], reason: str
-) -> list[UUID]:
-    """Owe back whatever was taken for these bookings, or is about to be; the ids of the payments.
+class BoughtPayment(msgspec.Struct, frozen=True):
+    """A payment that has become tickets, in minor units; `captured` is 0 while it is only authorised."""
 
-    Of two of these only one finds a payment that is neither due nor given back: PostgreSQL looks at the row
-    again once the first has committed. And a second refund of a payment is refused.
-    """
+    id: UUID
+    booking_id: UUID
+    amount: int
+    currency: str
+    captured: int
+    refunded: int
+
+
+class Borne(msgspec.Struct, frozen=True):
+    """What a booking costs, in minor units, and the fees and taxes that are part of it."""
+
+    id: UUID
+    total: int
+    fees: int
+    taxes: int
+
+
+class NewRefund(msgspec.Struct, frozen=True):
+    """A refund to be owed; `worth` is what the places that are given up had cost."""
+
+    id: UUID
+    movement_id: UUID
+    payment_id: UUID
+    booking_id: UUID
+    amount: int
+    currency: str
+    fees: int
+    taxes: int
+    worth: int
+    reason: str
+    is_captured: bool
+
+
+async def lock_bought_payments(
+    tx: Transaction, event_id: int, booking_ids: Sequence[UUID]
+) -> list[BoughtPayment]:
+    """The payments that have bought these bookings: nobody else takes from them until we commit."""
     return await tx.list(
-        UUID,
+        BoughtPayment,
         """
-        WITH due AS (
-            UPDATE payments
-               SET state = 'REFUND_DUE', ask_at = NULL, changed_at = now()
-             WHERE event_id = $1 AND booking_id = ANY ($2::uuid[]) AND state IN ('CAPTURED', 'CAPTURE_DUE')
-            RETURNING event_id, id, amount, currency
-        )
-        INSERT INTO refunds (event_id, payment_id, amount, currency, reason)
-        SELECT event_id, id, amount, currency, $3
-          FROM due
-        RETURNING payment_id
+        SELECT id, booking_id, amount, currency, captured, refunded
+          FROM payments
+         WHERE event_id = $1 AND booking_id = ANY ($2::uuid[]) AND state IN ('CAPTURED', 'CAPTURE_DUE')
+         ORDER BY id
+           FOR UPDATE
         """,
         event_id,
         booking_ids,
-        reason,
+    )
+
+
+async def list_borne(source: Source, event_id: int, booking_ids: Sequence[UUID]) -> list[Borne]:
+    """What these bookings cost, and the fees and taxes in it."""
+    return await source.list(
+        Borne,
+        """
+        SELECT booking.id, booking.total,
+               (SELECT coalesce(sum(part::bigint), 0)::bigint
+                  FROM json_array_elements(booking.levies -> 'fees') AS fee,
+                       json_array_elements_text(fee -> 'amounts') AS part) AS fees,
+               (SELECT coalesce(sum(part::bigint), 0)::bigint
+                  FROM json_array_elements(booking.levies -> 'taxes') AS tax,
+                       json_array_elements_text(tax -> 'amounts') AS part) AS taxes
+          FROM bookings AS booking
+         WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRefund]) -> None:
+    """Owe these back, and take them off what was earned; the payments must be locked.
+
+    A payment of which nothing is left is REFUND_DUE; so is one that was only authorised: it will be void,
+    and moves nothing. A refund that was owed before is refused.
+    """
+    await tx.execute(
+        """
+        WITH refund AS (
+            SELECT id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth, reason,
+                   is_captured
+              FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[],
+                          $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[])
+                AS refund (id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth,
+                           reason, is_captured)
+        ), owed AS (
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, fees, taxes, worth, reason)
+            SELECT $1, id, payment_id, amount, currency, fees, taxes, worth, reason
+              FROM refund
+        ), moved AS (
+            UPDATE payments AS payment
+               SET refunded = refunded + CASE WHEN is_captured THEN refund.amount ELSE 0 END,
+                   state = CASE WHEN is_captured AND refunded + refund.amount < captured
+                                THEN payment.state ELSE 'REFUND_DUE' END,
+                   ask_at = NULL, changed_at = now()
+              FROM refund
+             WHERE payment.event_id = $1 AND payment.id = refund.payment_id AND payment.id = ANY ($4::uuid[])
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, refund.movement_id, entry.line, 'REFUND_DUE', refund.id, refund.booking_id,
+               entry.account, entry.amount, refund.currency
+          FROM refund,
+               LATERAL (VALUES (0, 'BUYER', -refund.amount),
+                               (1, 'ORGANIZER', refund.amount - fees - taxes),
+                               (2, 'FEES', fees),
+                               (3, 'TAXES', taxes)) AS entry (line, account, amount)
+         WHERE is_captured AND entry.amount <> 0
+        """,
+        event_id,
+        *_columns(refunds),
     )
 
 
@@ -122,49 +190,72 @@ async def get_refund_counts(source: Source, event_id: int) -> RefundCounts:
     )
 
 
-async def find_due_refund(source: Source, event_id: int, payment_id: UUID) -> Asked | None:
-    """The payment, if it still has to be given back."""
+async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> DueRefund | None:
+    """The refund, if it still has to be carried out."""
     return await source.find(
-        Asked,
+        DueRefund,
         """
-        SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount
+        SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
+               refund.id AS refund_id, payment.captured, payment.currency
           FROM refunds AS refund
           JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
-         WHERE refund.event_id = $1 AND refund.payment_id = $2 AND refund.state = 'DUE'
+         WHERE refund.event_id = $1 AND refund.id = $2 AND refund.state = 'DUE'
         """,
         event_id,
-        payment_id,
+        refund_id,
     )
 
 
-async def update_failed(tx: Transaction, event_id: int, payment_id: UUID) -> None:
+async def update_failed(tx: Transaction, event_id: int, refund_id: UUID) -> None:
     """The provider did not take the refund; it is asked again later."""
     await tx.execute(
         """
         UPDATE refunds
            SET failures = failures + 1
-         WHERE event_id = $1 AND payment_id = $2 AND state = 'DUE'
+         WHERE event_id = $1 AND id = $2 AND state = 'DUE'
         """,
         event_id,
-        payment_id,
+        refund_id,
     )
 
 
-async def update_refunded(tx: Transaction, event_id: int, payment_id: UUID) -> None:
-    """The money is on its way back."""
+async def update_refund_done(tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID) -> None:
+    """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED."""
     await tx.execute(
         """
         WITH done AS (
             UPDATE refunds
                SET state = 'DONE', done_at = now()
-             WHERE event_id = $1 AND payment_id = $2 AND state = 'DUE'
-            RETURNING event_id, payment_id
+             WHERE event_id = $1 AND id = $2 AND state = 'DUE'
+            RETURNING id, payment_id, amount, currency
+        ), settled AS (
+            UPDATE payments AS payment
+               SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
+                                    SELECT FROM refunds AS other
+                                     WHERE other.event_id = $1 AND other.payment_id = payment.id
+                                       AND other.id <> $2 AND other.state = 'DUE')
+                                THEN 'REFUNDED' ELSE payment.state END,
+                   changed_at = now()
+              FROM done
+             WHERE payment.event_id = $1 AND payment.id = done.payment_id
+            RETURNING payment.id, payment.booking_id, payment.captured
         )
-        UPDATE payments AS payment
-           SET state = 'REFUNDED', changed_at = now()
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, $3, entry.line, 'REFUNDED', done.id, settled.booking_id, entry.account, entry.amount,
+               done.currency
           FROM done
-         WHERE payment.event_id = done.event_id AND payment.id = done.payment_id
+          JOIN settled ON settled.id = done.payment_id,
+               LATERAL (VALUES (0, 'BUYER', done.amount),
+                               (1, 'PROVIDER', -done.amount)) AS entry (line, account, amount)
+         WHERE settled.captured > 0
         """,
         event_id,
-        payment_id,
+        refund_id,
+        movement_id,
     )
+
+
+def _columns(refunds: Sequence[NewRefund]) -> list[list[object]]:
+    """Rows as the columns that `unnest` takes, in the order of the fields."""
+    return [[getattr(refund, name) for refund in refunds] for name in NewRefund.__struct_fields__]

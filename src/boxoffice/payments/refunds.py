@@ -1,5 +1,6 @@
 """Refunds: recorded with their reason when they are owed, carried out by a job that never gives up."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import msgspec
 
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.commands import CalledOff
-from boxoffice.kit.ids import event_of
+from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue_all
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
@@ -23,10 +24,11 @@ REFUNDS_PER_SECOND = 10
 _CANCELLED = "The event is cancelled."
 
 
-class RefundDue(msgspec.Struct, frozen=True):
-    """The job's payload."""
+class RefundDue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The job's payload. Money that came for nothing goes back under its payment's id."""
 
     payment_id: UUID
+    refund_id: UUID | None = None
 
 
 async def owe_refunds(tx: Transaction, decided: Decided) -> None:
@@ -44,30 +46,56 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     if not confirmed:
         return
     ahead = await queries.get_refunds_due(tx)
-    owed = await queries.insert_refunds_of_bookings(tx, decided.event_id, confirmed, _CANCELLED)
+    owed = await _owe_what_is_left(tx, decided.event_id, confirmed)
     await enqueue_all(
         tx,
         REFUND_JOB,
         [
-            (RefundDue(payment_id), timedelta(seconds=place / REFUNDS_PER_SECOND))
-            for place, payment_id in enumerate(owed, start=ahead)
+            (RefundDue(refund.payment_id), timedelta(seconds=place / REFUNDS_PER_SECOND))
+            for place, refund in enumerate(owed, start=ahead)
         ],
     )
 
 
+async def _owe_what_is_left(
+    tx: Transaction, event_id: int, booking_ids: Sequence[UUID]
+) -> list[queries.NewRefund]:
+    """Everything that was paid for these bookings and is not owed back yet, under the payments' ids."""
+    payments = await queries.lock_bought_payments(tx, event_id, booking_ids)
+    borne = {row.id: row for row in await queries.list_borne(tx, event_id, booking_ids)}
+    refunds = [
+        queries.NewRefund(
+            id=payment.id,
+            movement_id=new_id(event_id),
+            payment_id=payment.id,
+            booking_id=payment.booking_id,
+            amount=payment.captured - payment.refunded if payment.captured else payment.amount,
+            currency=payment.currency,
+            fees=borne[payment.booking_id].fees,
+            taxes=borne[payment.booking_id].taxes,
+            worth=borne[payment.booking_id].total,
+            reason=_CANCELLED,
+            is_captured=payment.captured > 0,
+        )
+        for payment in payments
+    ]
+    await queries.insert_refunds(tx, event_id, refunds)
+    return refunds
+
+
 async def carry_out_refund(db: Database, providers: Providers, pace: Pace, payload: bytes) -> None:
     """Tell the provider, then note that it is done. Repeatable at any point."""
-    payment_id = msgspec.json.decode(payload, type=RefundDue).payment_id
-    event_id = event_of(payment_id)
+    due = msgspec.json.decode(payload, type=RefundDue)
+    event_id, refund_id = event_of(due.payment_id), due.refund_id or due.payment_id
     await pace.turn()
-    refund = await queries.find_due_refund(db, event_id, payment_id)
+    refund = await queries.find_due_refund(db, event_id, refund_id)
     if refund is None:
         return
     try:
         await providers.get(refund.provider).give_back(refund)
     except Exception:
         async with db.transaction() as tx:
-            await queries.update_failed(tx, event_id, payment_id)
+            await queries.update_failed(tx, event_id, refund_id)
         raise
     async with db.transaction() as tx:
-        await queries.update_refunded(tx, event_id, payment_id)
+        await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id))

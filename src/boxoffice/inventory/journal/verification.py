@@ -13,9 +13,9 @@ import msgspec
 from boxoffice.inventory.blocks.queries import list_blocks
 from boxoffice.inventory.journal import queries as journal_queries
 from boxoffice.inventory.journal.chain import chain_hash
-from boxoffice.inventory.journal.ledger import Ledger
 from boxoffice.inventory.journal.queries import JournalRow
 from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
+from boxoffice.inventory.journal.tally import Tally
 from boxoffice.inventory.promo_codes.queries import CodeUsed, list_codes_used
 from boxoffice.inventory.queries import (
     LockedInventory,
@@ -83,9 +83,9 @@ async def verify_event(
     try:
         for part in range(parts):
             replay = await begin_replay(db, event_id)
-            ledger = Ledger(replay.inventory, part, parts)
-            version = await _verify_part(db, replay, ledger, on_rows, is_last=part == parts - 1)
-            bookings += len(ledger.bookings)
+            tally = Tally(replay.inventory, part, parts)
+            version = await _verify_part(db, replay, tally, on_rows, is_last=part == parts - 1)
+            bookings += len(tally.bookings)
             claims = len(replay.owner_of)
     except _Differs as found:
         return Difference(event_id, found.where, found.expected, found.found)
@@ -93,26 +93,26 @@ async def verify_event(
 
 
 async def _verify_part(
-    db: Database, replay: Replay, ledger: Ledger, on_rows: Callable[[int], None], *, is_last: bool
+    db: Database, replay: Replay, tally: Tally, on_rows: Callable[[int], None], *, is_last: bool
 ) -> int:
     event_id = replay.inventory.event_id
     async for rows in read_journal(db, event_id):
-        await _follow(db, replay, ledger, rows)
+        await _follow(db, replay, tally, rows)
         on_rows(len(rows))
-    ledger.touched.clear()
-    suspects = await _find_suspects(db, event_id, ledger)
+    tally.touched.clear()
+    suspects = await _find_suspects(db, event_id, tally)
     async with db.transaction() as tx:
         locked = await lock_inventory(tx, event_id)
         if locked is None:
-            if replay.inventory.version or ledger.bookings:
+            if replay.inventory.version or tally.bookings:
                 raise _Differs("its inventory", f"version {replay.inventory.version}", "none")
             return 0
         async for rows in read_journal(tx, event_id, after=replay.inventory.version):
-            await _follow(tx, replay, ledger, rows)
+            await _follow(tx, replay, tally, rows)
         _compare_head(replay, locked)
         await _compare_claims(tx, replay)
         await _compare_blocks(tx, replay)
-        await _compare_bookings(tx, event_id, ledger, suspects | ledger.touched)
+        await _compare_bookings(tx, event_id, tally, suspects | tally.touched)
         if is_last:
             await _compare_areas(tx, replay)
             await _compare_types(tx, replay)
@@ -121,7 +121,7 @@ async def _verify_part(
     return locked.version
 
 
-async def _follow(source: Source, replay: Replay, ledger: Ledger, rows: Iterable[JournalRow]) -> None:
+async def _follow(source: Source, replay: Replay, tally: Tally, rows: Iterable[JournalRow]) -> None:
     inventory = replay.inventory
     for row in rows:
         where = f"journal row {row.version}"
@@ -137,7 +137,7 @@ async def _follow(source: Source, replay: Replay, ledger: Ledger, rows: Iterable
         if replay.at is not None and row.at < replay.at:
             raise _Differs(where, f"a time not before {replay.at.isoformat()}", row.at.isoformat())
         try:
-            replay.follow(row, read_changes(row), ledger.follow)
+            replay.follow(row, read_changes(row), tally.follow)
         except Impossible as error:
             raise _Differs(where, error.expected, error.found) from error
 
@@ -164,16 +164,16 @@ async def _altered(source: Source, replay: Replay, row: JournalRow, due: bytes) 
     return found
 
 
-async def _find_suspects(db: Database, event_id: int, ledger: Ledger) -> set[UUID]:
-    """Bookings that do not agree with the ledger now; the sale goes on, so they may a moment later."""
+async def _find_suspects(db: Database, event_id: int, tally: Tally) -> set[UUID]:
+    """Bookings that do not agree with the tally now; the sale goes on, so they may a moment later."""
     suspects: set[UUID] = set()
-    unseen = set(ledger.bookings)
+    unseen = set(tally.bookings)
     after: UUID | None = None
     while rows := await journal_queries.list_bookings_after(db, event_id, after, BOOKING_ROWS_MAX):
         after = rows[-1].id
         for row in rows:
             unseen.discard(row.id)
-            if ledger.covers(row.id) and ledger.difference(row.id, row):
+            if tally.covers(row.id) and tally.difference(row.id, row):
                 suspects.add(row.id)
     return suspects | unseen
 
@@ -214,13 +214,13 @@ async def _compare_claims(tx: Transaction, replay: Replay) -> None:
             )
 
 
-async def _compare_bookings(tx: Transaction, event_id: int, ledger: Ledger, booking_ids: set[UUID]) -> None:
+async def _compare_bookings(tx: Transaction, event_id: int, tally: Tally, booking_ids: set[UUID]) -> None:
     in_order = sorted(booking_ids)
     for first in range(0, len(in_order), BOOKING_ROWS_MAX):
         some = in_order[first : first + BOOKING_ROWS_MAX]
         rows = {row.id: row for row in await journal_queries.list_these_bookings(tx, event_id, some)}
         for booking_id in some:
-            if (difference := ledger.difference(booking_id, rows.get(booking_id))) is not None:
+            if (difference := tally.difference(booking_id, rows.get(booking_id))) is not None:
                 raise _Differs(f"booking {booking_id}", *difference)
 
 

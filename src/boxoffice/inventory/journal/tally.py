@@ -28,7 +28,7 @@ class Booked(msgspec.Struct, frozen=True, gc=False):
     payments: tuple[UUID, ...]
 
 
-class Ledger:
+class Tally:
     """The bookings of one part of an event, or all of them when there is one part, followed."""
 
     __slots__ = ("_inventory", "_part", "_parts", "bookings", "touched")

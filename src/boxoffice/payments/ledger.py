@@ -1,0 +1,128 @@
+"""The ledger: where every amount came from and whose it is. docs/money.md has its accounts in words."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.ids import new_id
+from boxoffice.kit.money import Money
+from boxoffice.kit.paging import Page, decode_cursor, page_of
+from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.payments import ledger_queries as queries
+from boxoffice.payments.ledger_queries import BalanceRow, MovementRow
+from boxoffice.payments.schemas import PaymentState
+
+# The states in which captured money is news: all but those in which it was taken or given up.
+AT_ONCE = (PaymentState.PENDING, PaymentState.DECLINED, PaymentState.CANCELLED, PaymentState.CAPTURE_DUE)
+
+# The state of what was authorised, and is captured some moments after its places were sold.
+AT_LAST = (PaymentState.CAPTURE_DUE,)
+
+
+class MovementKind(StrEnum):
+    """What moved money. A refund is taken off when it is decided (REFUND_DUE).
+
+    DISPUTED is a note: an organizer pays only for a DISPUTE_LOST.
+    """
+
+    CAPTURED = "CAPTURED"
+    REFUND_DUE = "REFUND_DUE"
+    DISPUTED = "DISPUTED"
+    DISPUTE_WON = "DISPUTE_WON"
+    DISPUTE_LOST = "DISPUTE_LOST"
+    PAYOUT_DUE = "PAYOUT_DUE"
+
+
+class Movement(msgspec.Struct, frozen=True):
+    """A line of a statement: `net` is `gross` less `fees` and `taxes`, all below 0 when money goes.
+
+    `cause_id` is the payment, refund, dispute or payout.
+    """
+
+    id: UUID
+    at: datetime
+    kind: MovementKind
+    event_id: int
+    booking_id: UUID | None
+    cause_id: UUID
+    gross: Money
+    fees: Money
+    taxes: Money
+    net: Money
+
+
+class CurrencyBalance(msgspec.Struct, frozen=True):
+    """What events have brought in one currency, after refunds and lost disputes.
+
+    `open` is not due yet, `due` is; `disputed` is in the hands of banks and part of neither.
+    """
+
+    currency: str
+    gross: Money
+    refunded: Money
+    fees: Money
+    taxes: Money
+    disputed: Money
+    open: Money
+    due: Money
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """One balance for each currency that tickets were sold in."""
+
+    items: list[CurrencyBalance]
+
+
+async def record_captured(
+    tx: Transaction, event_id: int, payment_ids: Sequence[UUID], states: Sequence[PaymentState]
+) -> None:
+    """These payments are captured, unless they are in none of these states; one statement for all."""
+    await queries.update_captured(tx, event_id, payment_ids, [new_id(event_id) for _ in payment_ids], states)
+
+
+async def get_balance(source: Source, organizer_id: int) -> Balance:
+    """What this organizer's events have brought."""
+    return Balance(items=[_balance(row) for row in await queries.list_balances(source, organizer_id)])
+
+
+async def get_statement(source: Source, organizer_id: int, cursor: str | None, limit: int) -> Page[Movement]:
+    """The movements that concern this organizer, newest first. Raises `UnknownCursor`."""
+    before = decode_cursor(cursor, UUID) if cursor else None
+    page = page_of(await queries.list_movements(source, organizer_id, before, limit + 1), limit, _position)
+    return Page(items=[_movement(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+def _position(row: MovementRow) -> UUID:
+    return row.movement_id
+
+
+def _movement(row: MovementRow) -> Movement:
+    return Movement(
+        id=row.movement_id,
+        at=row.at,
+        kind=MovementKind(row.kind),
+        event_id=row.event_id,
+        booking_id=row.booking_id,
+        cause_id=row.cause_id,
+        gross=Money(row.gross, row.currency),
+        fees=Money(row.fees, row.currency),
+        taxes=Money(row.taxes, row.currency),
+        net=Money(row.net, row.currency),
+    )
+
+
+def _balance(row: BalanceRow) -> CurrencyBalance:
+    currency = row.currency
+    return CurrencyBalance(
+        currency=currency,
+        gross=Money(row.gross, currency),
+        refunded=Money(row.refunded, currency),
+        fees=Money(row.fees, currency),
+        taxes=Money(row.taxes, currency),
+        disputed=Money(row.disputed, currency),
+        open=Money(row.open, currency),
+        due=Money(row.due, currency),
+    )

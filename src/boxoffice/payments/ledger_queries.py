@@ -1,0 +1,274 @@
+"""SQL of the ledger: what moves money writes its entries in the same statement, so there are both or neither.
+
+An entry above 0 raises an account, one below lowers it. PROVIDER is money that a provider has for us;
+ORGANIZER, FEES, TAXES, BUYER and PAYOUT are what we owe for it, and are therefore below 0.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class MovementRow(msgspec.Struct, frozen=True):
+    """A movement as far as it concerns an organizer; amounts are what they gain by it, in minor units."""
+
+    movement_id: UUID
+    event_id: int
+    kind: str
+    cause_id: UUID
+    booking_id: UUID | None
+    at: datetime
+    currency: str
+    gross: int
+    fees: int
+    taxes: int
+    net: int
+
+
+class BalanceRow(msgspec.Struct, frozen=True):
+    """What an organizer has earned in one currency, in minor units: `open` is not due yet, `due` is."""
+
+    currency: str
+    gross: int
+    refunded: int
+    fees: int
+    taxes: int
+    disputed: int
+    open: int
+    due: int
+
+
+async def update_captured(
+    tx: Transaction,
+    event_id: int,
+    payment_ids: Sequence[UUID],
+    movement_ids: Sequence[UUID],
+    states: Sequence[str],
+) -> None:
+    """The money of these payments has come and has become tickets, unless they are in another state.
+
+    The parts of it are those that the booking's places bear. The ids are named twice, see
+    `inventory.queries.update_bookings`.
+    """
+    await tx.execute(
+        """
+        WITH captured AS (
+            UPDATE payments
+               SET state = 'CAPTURED', ask_at = NULL, changed_at = now(), captured = amount
+             WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND captured = 0 AND state = ANY ($4::text[])
+            RETURNING id, booking_id, amount, currency
+        ), parted AS (
+            SELECT captured.id, captured.booking_id, captured.amount, captured.currency,
+                   CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                       (SELECT coalesce(sum(part::bigint), 0)::bigint
+                          FROM json_array_elements(booking.levies -> 'fees') AS fee,
+                               json_array_elements_text(fee -> 'amounts') AS part) END AS fees,
+                   CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                       (SELECT coalesce(sum(part::bigint), 0)::bigint
+                          FROM json_array_elements(booking.levies -> 'taxes') AS tax,
+                               json_array_elements_text(tax -> 'amounts') AS part) END AS taxes
+              FROM captured
+              JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = captured.booking_id
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, movement.id, entry.line, 'CAPTURED', parted.id, parted.booking_id, entry.account,
+               entry.amount, parted.currency
+          FROM parted
+          JOIN unnest($2::uuid[], $3::uuid[]) AS movement (payment_id, id) ON movement.payment_id = parted.id,
+               LATERAL (VALUES (0, 'PROVIDER', parted.amount),
+                               (1, 'ORGANIZER', fees + taxes - parted.amount),
+                               (2, 'FEES', -fees),
+                               (3, 'TAXES', -taxes)) AS entry (line, account, amount)
+         WHERE entry.amount <> 0
+        """,
+        event_id,
+        payment_ids,
+        movement_ids,
+        states,
+    )
+
+
+async def insert_money_to_return(
+    tx: Transaction,
+    event_id: int,
+    payment_ids: list[UUID],
+    movement_ids: list[UUID],
+    amounts: list[int],
+    currencies: list[str],
+    reasons: list[str],
+    captured: list[bool],
+) -> None:
+    """Owe money back that came for nothing: all of it, with the reason. A second refund of it is refused.
+
+    What was only authorised will be void, and moves nothing.
+    """
+    await tx.execute(
+        """
+        WITH returned AS (
+            SELECT payment_id, movement_id, amount, currency, reason, is_captured
+              FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::boolean[])
+                AS refund (payment_id, movement_id, amount, currency, reason, is_captured)
+        ), owed AS (
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason)
+            SELECT $1, payment_id, payment_id, amount, currency, reason
+              FROM returned
+        ), moved AS (
+            UPDATE payments AS payment
+               SET state = 'REFUND_DUE', ask_at = NULL, changed_at = now(),
+                   captured = CASE WHEN is_captured THEN returned.amount ELSE 0 END,
+                   refunded = CASE WHEN is_captured THEN returned.amount ELSE 0 END
+              FROM returned
+             WHERE payment.event_id = $1 AND payment.id = returned.payment_id
+               AND payment.id = ANY ($2::uuid[])
+            RETURNING payment.id, payment.booking_id
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, movement_id, entry.line, 'CAPTURED', payment_id, moved.booking_id, entry.account,
+               entry.amount, currency
+          FROM returned
+          JOIN moved ON moved.id = returned.payment_id,
+               LATERAL (VALUES (0, 'PROVIDER', returned.amount),
+                               (1, 'BUYER', -returned.amount)) AS entry (line, account, amount)
+         WHERE is_captured
+        """,
+        event_id,
+        payment_ids,
+        movement_ids,
+        amounts,
+        currencies,
+        reasons,
+        captured,
+    )
+
+
+async def insert_payouts(
+    tx: Transaction, event_ids: Sequence[int], movement_ids: Sequence[UUID], cause_ids: Sequence[UUID]
+) -> int:
+    """What these events have earned and nobody has been promised is due to their organizers; the entries.
+
+    The caller has the turn (`claim_payout_turn`), so no two do this at once.
+    """
+    return await tx.execute(
+        """
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, account, amount, currency)
+        SELECT earned.event_id, movement.id, entry.line, 'PAYOUT_DUE', movement.cause_id, entry.account,
+               entry.amount, earned.currency
+          FROM (SELECT event_id, currency, sum(amount)::bigint AS amount
+                  FROM ledger_entries
+                 WHERE event_id = ANY ($1::bigint[]) AND account = 'ORGANIZER'
+                 GROUP BY event_id, currency) AS earned
+          JOIN unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS movement (event_id, id, cause_id)
+            ON movement.event_id = earned.event_id,
+               LATERAL (VALUES (0, 'PAYOUT', earned.amount),
+                               (1, 'ORGANIZER', -earned.amount)) AS entry (line, account, amount)
+         WHERE earned.amount <> 0
+        """,
+        event_ids,
+        movement_ids,
+        cause_ids,
+    )
+
+
+async def claim_payout_turn(tx: Transaction) -> bool:
+    """Whether we are the one who pays out until we commit; nobody waits for somebody else who is."""
+    return await tx.get(bool, "SELECT pg_try_advisory_xact_lock(hashtextextended('boxoffice payouts', 0))")
+
+
+async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> list[int]:
+    """Events that began so many days ago and whose organizers have something that is not due yet.
+
+    The newest entry is looked at first: after a payout nothing is added up until something else happens.
+    """
+    return await source.list(
+        int,
+        """
+        SELECT event.id
+          FROM events AS event,
+               LATERAL (SELECT kind
+                          FROM ledger_entries
+                         WHERE event_id = event.id
+                         ORDER BY event_id DESC, movement_id DESC, line DESC
+                         LIMIT 1) AS newest
+         WHERE event.starts_at < now() - $1 * interval '1 day'
+           AND CASE newest.kind WHEN 'PAYOUT_DUE' THEN false ELSE
+                   (SELECT coalesce(sum(entry.amount), 0)
+                      FROM ledger_entries AS entry
+                     WHERE entry.event_id = event.id AND entry.account = 'ORGANIZER') <> 0 END
+         ORDER BY event.starts_at
+         LIMIT $2
+        """,
+        days,
+        events_max,
+    )
+
+
+async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
+    """What this organizer's events have brought, by currency."""
+    return await source.list(
+        BalanceRow,
+        """
+        SELECT entry.currency,
+               coalesce(-sum(amount) FILTER (
+                   WHERE kind = 'CAPTURED' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+                   AS gross,
+               coalesce(sum(amount) FILTER (
+                   WHERE kind = 'REFUND_DUE' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+                   AS refunded,
+               coalesce(-sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
+               coalesce(-sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
+               coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
+               coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS open,
+               coalesce(-sum(amount) FILTER (WHERE account = 'PAYOUT'), 0)::bigint AS due
+          FROM events AS event
+          JOIN ledger_entries AS entry ON entry.event_id = event.id
+         WHERE event.organizer_id = $1
+         GROUP BY entry.currency
+         ORDER BY entry.currency
+        """,
+        organizer_id,
+    )
+
+
+async def list_movements(
+    source: Source, organizer_id: int, before: UUID | None, limit: int
+) -> list[MovementRow]:
+    """The movements of this organizer's events that concern them, newest first.
+
+    Of each event only as many are read as a page may have. Money on its way back to a buyer (REFUNDED) and
+    money that never was theirs are none of their movements.
+    """
+    return await source.list(
+        MovementRow,
+        """
+        SELECT movement.movement_id, event.id AS event_id, movement.kind, movement.cause_id,
+               movement.booking_id, movement.at, movement.currency, movement.gross, movement.fees,
+               movement.taxes, movement.net
+          FROM events AS event,
+               LATERAL (
+                   SELECT movement_id, kind, cause_id, booking_id, at, currency,
+                          (-sum(amount) FILTER (
+                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')))::bigint AS gross,
+                          coalesce(sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
+                          coalesce(sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
+                          coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS net
+                     FROM ledger_entries
+                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                    GROUP BY movement_id, kind, cause_id, booking_id, at, currency
+                   HAVING bool_or(account IN ('ORGANIZER', 'FEES', 'TAXES'))
+                       OR kind IN ('DISPUTED', 'DISPUTE_WON')
+                    ORDER BY movement_id DESC
+                    LIMIT $3) AS movement
+         WHERE event.organizer_id = $1
+         ORDER BY movement.movement_id DESC
+         LIMIT $3
+        """,
+        organizer_id,
+        before,
+        limit,
+    )

@@ -1,0 +1,186 @@
+"""SQL that holds the ledger against payments, refunds, disputes and bookings. Nothing here writes."""
+
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that is not as it must be, in minor units: `found` is what the ledger, or the table, has."""
+
+    what: str
+    id: UUID
+    currency: str
+    expected: int
+    found: int
+
+
+async def find_event_id(source: Source, event_id: int) -> int | None:
+    """The event's id, if there is such an event."""
+    return await source.find(int, "SELECT id FROM events WHERE id = $1", event_id)
+
+
+async def list_events_with_payments(source: Source, event_id: int | None) -> list[int]:
+    """The events that somebody has paid for or that the ledger has, one of them or all."""
+    return await source.list(
+        int,
+        """
+        SELECT event.id
+          FROM events AS event
+         WHERE ($1::bigint IS NULL OR event.id = $1)
+           AND (EXISTS (SELECT FROM payments WHERE event_id = event.id)
+                OR EXISTS (SELECT FROM ledger_entries WHERE event_id = event.id)
+                OR EXISTS (SELECT FROM bookings
+                            WHERE event_id = event.id AND state = 'CONFIRMED' AND total > 0))
+         ORDER BY event.id
+        """,
+        event_id,
+    )
+
+
+async def get_movement_count(source: Source, event_id: int) -> int:
+    """How many movements the event has."""
+    return await source.get(
+        int, "SELECT count(DISTINCT movement_id) FROM ledger_entries WHERE event_id = $1", event_id
+    )
+
+
+async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
+    """Movements that do not add up to zero, and payments that do not know their refunds."""
+    return await source.list(
+        Finding,
+        """
+        SELECT 'movement' AS what, movement_id AS id, currency, 0::bigint AS expected,
+               sum(amount)::bigint AS found
+          FROM ledger_entries
+         WHERE event_id = $1
+         GROUP BY movement_id, currency
+        HAVING sum(amount) <> 0
+        UNION ALL
+        SELECT 'refunds of payment', payment.id, payment.currency, payment.refunded,
+               coalesce(sum(refund.amount), 0)::bigint
+          FROM payments AS payment
+          LEFT JOIN refunds AS refund
+            ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+         WHERE payment.event_id = $1 AND payment.captured > 0
+         GROUP BY payment.id, payment.currency, payment.refunded
+        HAVING payment.refunded <> coalesce(sum(refund.amount), 0)
+         ORDER BY what, id
+        """,
+        event_id,
+    )
+
+
+async def list_causes_without_movement(source: Source, event_id: int) -> list[Finding]:
+    """What should have moved money and has not, or has moved another amount, and the other way round.
+
+    A refund under its payment's own id that gave no places up is of money that bought nothing.
+    """
+    return await source.list(
+        Finding,
+        """
+        WITH expected AS (
+            SELECT 'captured payment' AS what, 'CAPTURED' AS kind, 'PROVIDER' AS account, id AS cause_id,
+                   currency, captured AS amount
+              FROM payments
+             WHERE event_id = $1 AND captured > 0
+            UNION ALL
+            SELECT 'refund that is owed', 'REFUND_DUE', 'BUYER', id, currency, -amount
+              FROM refunds AS refund
+             WHERE event_id = $1 AND (id <> payment_id OR worth > 0)
+               AND EXISTS (SELECT FROM payments
+                            WHERE event_id = $1 AND id = refund.payment_id AND captured > 0)
+            UNION ALL
+            SELECT 'refund that was made', 'REFUNDED', 'PROVIDER', refund.id, refund.currency, -refund.amount
+              FROM refunds AS refund
+              JOIN payments AS payment
+                ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+             WHERE refund.event_id = $1 AND refund.state = 'DONE' AND payment.captured > 0
+            UNION ALL
+            SELECT 'dispute', 'DISPUTED', 'PROVIDER', id, currency, -amount
+              FROM disputes
+             WHERE event_id = $1
+            UNION ALL
+            SELECT 'dispute that was won', 'DISPUTE_WON', 'PROVIDER', id, currency, amount
+              FROM disputes
+             WHERE event_id = $1 AND state = 'WON'
+            UNION ALL
+            SELECT 'dispute that was lost', 'DISPUTE_LOST', 'ORGANIZER', id, currency, amount
+              FROM disputes
+             WHERE event_id = $1 AND state = 'LOST'
+        ), booked AS (
+            SELECT kind, account, cause_id, currency, sum(amount)::bigint AS amount
+              FROM ledger_entries
+             WHERE event_id = $1
+               AND (kind, account) IN (('CAPTURED', 'PROVIDER'), ('REFUND_DUE', 'BUYER'),
+                                       ('REFUNDED', 'PROVIDER'), ('DISPUTED', 'PROVIDER'),
+                                       ('DISPUTE_WON', 'PROVIDER'), ('DISPUTE_LOST', 'ORGANIZER'))
+             GROUP BY kind, account, cause_id, currency
+        )
+        SELECT coalesce(expected.what, 'entry ' || kind || ' without a cause:') AS what, cause_id AS id,
+               currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
+          FROM expected
+          FULL JOIN booked USING (kind, account, cause_id, currency)
+         WHERE expected.amount IS DISTINCT FROM booked.amount
+         ORDER BY what, id
+        """,
+        event_id,
+    )
+
+
+async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
+    """Confirmed bookings that were not paid for, or whose fees and taxes are not those they bear."""
+    return await source.list(
+        Finding,
+        """
+        WITH bought AS (
+            SELECT payment.id, payment.booking_id, payment.amount, payment.captured
+              FROM payments AS payment
+             WHERE payment.event_id = $1
+               AND payment.state IN ('CAPTURE_DUE', 'CAPTURED', 'REFUND_DUE', 'REFUNDED')
+               AND NOT EXISTS (SELECT FROM refunds AS refund
+                                WHERE refund.event_id = $1 AND refund.id = payment.id AND refund.worth = 0)
+        ), confirmed AS (
+            SELECT booking.id, booking.currency, booking.total, booking.levies,
+                   (SELECT coalesce(sum(bought.amount), 0)::bigint
+                      FROM bought WHERE bought.booking_id = booking.id) AS paid,
+                   (SELECT coalesce(sum(refund.worth), 0)::bigint
+                      FROM bought
+                      JOIN refunds AS refund ON refund.event_id = $1 AND refund.payment_id = bought.id
+                     WHERE bought.booking_id = booking.id) AS given_up,
+                   EXISTS (SELECT FROM bought
+                            WHERE bought.booking_id = booking.id AND bought.captured > 0) AS is_captured
+              FROM bookings AS booking
+             WHERE booking.event_id = $1 AND booking.state = 'CONFIRMED' AND booking.total > 0
+        ), borne AS (
+            SELECT booking_id, currency, (-sum(amount) FILTER (WHERE account = 'FEES'))::bigint AS fees,
+                   (-sum(amount) FILTER (WHERE account = 'TAXES'))::bigint AS taxes
+              FROM ledger_entries
+             WHERE event_id = $1 AND kind IN ('CAPTURED', 'REFUND_DUE')
+             GROUP BY booking_id, currency
+        )
+        SELECT 'payment of booking' AS what, id, currency, total + given_up AS expected, paid AS found
+          FROM confirmed
+         WHERE paid <> total + given_up
+        UNION ALL
+        SELECT levied.what, confirmed.id, confirmed.currency, levied.amount, levied.booked
+          FROM confirmed
+          LEFT JOIN borne ON borne.booking_id = confirmed.id AND borne.currency = confirmed.currency,
+               LATERAL (VALUES
+                   ('fees of booking',
+                    (SELECT coalesce(sum(part::bigint), 0)::bigint
+                       FROM json_array_elements(confirmed.levies -> 'fees') AS fee,
+                            json_array_elements_text(fee -> 'amounts') AS part),
+                    coalesce(borne.fees, 0)),
+                   ('taxes of booking',
+                    (SELECT coalesce(sum(part::bigint), 0)::bigint
+                       FROM json_array_elements(confirmed.levies -> 'taxes') AS tax,
+                            json_array_elements_text(tax -> 'amounts') AS part),
+                    coalesce(borne.taxes, 0))) AS levied (what, amount, booked)
+         WHERE confirmed.is_captured AND levied.amount <> levied.booked
+         ORDER BY what, id
+        """,
+        event_id,
+    )
