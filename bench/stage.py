@@ -260,6 +260,8 @@ def serving(dsn: str, port: int, workers: int, log: Path) -> Generator[psutil.Pr
         "BOXOFFICE_PORT": str(port),
         "BOXOFFICE_WORKERS": str(workers),
         "BOXOFFICE_SECRET": SECRET,
+        "BOXOFFICE_REQUESTS_PER_ADDRESS": "0",
+        "BOXOFFICE_REQUESTS_PER_ACCOUNT": "0",
         "BOXOFFICE_PUBLIC_URL": f"http://127.0.0.1:{port}",
     }
     with log.open("wb") as output:

@@ -143,6 +143,8 @@ def started(
         "BOXOFFICE_DATA_FOLDER": str(folder),
         "BOXOFFICE_PORT": str(port),
         "BOXOFFICE_WORKERS": str(workers),
+        # Tests ask more than people do, some of them with one account.
+        "BOXOFFICE_REQUESTS_PER_ACCOUNT": "0",
         **{f"BOXOFFICE_{field.upper()}": str(value) for field, value in settings.items()},
     }
     with _log_file(folder, port).open("ab") as log:

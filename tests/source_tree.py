@@ -66,7 +66,7 @@ def owners_of_tables() -> dict[str, str]:
         table: found[1]
         for file in python_files(f"{PACKAGE}/migrations/versions")
         if (found := MIGRATION.fullmatch(file.name))
-        for table in re.findall(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", file.text)
+        for table in re.findall(r"CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?(\w+)", file.text)
     }
 
 

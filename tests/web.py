@@ -53,7 +53,10 @@ async def running(settings: Settings, dsn: str) -> AsyncGenerator[Litestar]:
 @pytest_asyncio.fixture(scope="session")
 async def app(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Litestar]:
     """The application as it is on a developer's machine, without background jobs."""
-    settings = Settings(jobs_inside=False, files_url=tmp_path_factory.mktemp("files").as_uri())
+    # Tests ask more than people do, some of them with one account.
+    settings = Settings(
+        jobs_inside=False, requests_per_account=0, files_url=tmp_path_factory.mktemp("files").as_uri()
+    )
     async with running(settings, dsn) as application:
         yield application
 

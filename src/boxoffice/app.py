@@ -16,8 +16,9 @@ from boxoffice.accounts import api as accounts
 from boxoffice.accounts import factor_api, proof_api, session_api, users_api
 from boxoffice.accounts import pages as account_pages
 from boxoffice.accounts.audit import api as audit
-from boxoffice.accounts.guards import find_identity, provide_identity
+from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
+from boxoffice.accounts.tokens import Tokens
 from boxoffice.booking import api as booking
 from boxoffice.booking import personal_data_api as personal_data
 from boxoffice.booking.lean import lean_hold
@@ -43,7 +44,9 @@ from boxoffice.kit.http import (
 )
 from boxoffice.kit.lean_door import LeanDoor
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
+from boxoffice.kit.rate_limits import RateLimits
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.traffic import Traffic
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
@@ -90,15 +93,21 @@ _FOR_EVERYBODY = [
     *DOCS_ROUTES,
 ]
 
+# Orchestrators, Prometheus and payment providers come from few addresses, and as often as they have to. What
+# they may say is signed, or is nothing that strangers are let in for.
+_UNCOUNTED = ("/health/", "/metrics", "/api/v1/payment-events/")
+
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
     parts = Parts(settings, dsn)
     of_accounts = accounts_parts(settings)
+    identity_of = IdentityOf(of_accounts["tokens"])
+    traffic = Traffic(parts.db, settings, identity_of.account, _UNCOUNTED)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
-        async with parts.running():
+        async with parts.running(), traffic.running():
             background = asyncio.create_task(run_background(parts)) if settings.jobs_inside else None
             try:
                 yield
@@ -126,7 +135,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
             "user": Provide(provide_identity, sync_to_thread=False),
         },
         # Guards have no dependencies injected, nor has a process that is told to stop; they look here.
-        state=State({"tokens": of_accounts["tokens"], "db": parts.db, "availability": parts.availability}),
+        state=State(_looked_up(parts, of_accounts["tokens"])),
         dto=StrictBody,
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
@@ -143,10 +152,19 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     door = LeanDoor(
         app.asgi_handler,
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
-        lambda headers: find_identity(headers, of_accounts["tokens"]),
+        identity_of,
     )
-    app.asgi_handler = EveryRequest(door, settings)
+    app.asgi_handler = EveryRequest(door, settings, traffic)
     return app
+
+
+def _looked_up(parts: Parts, tokens: Tokens) -> dict[str, Any]:
+    return {
+        "tokens": tokens,
+        "db": parts.db,
+        "availability": parts.availability,
+        "rate_limits": RateLimits(parts.db, parts.settings.secret),
+    }
 
 
 def _given(part: Any) -> Provide:

@@ -18,6 +18,7 @@ from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.idempotency import forget_old_keys
 from boxoffice.kit.jobs import Handler, run_jobs
 from boxoffice.kit.pace import Pace
+from boxoffice.kit.rate_limits import forget_drained
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
@@ -52,6 +53,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
+        group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
         if parts.stripe is not None:
             asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
             group.create_task(_every(ASK_SECONDS, asking))

@@ -20,6 +20,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from payments.conftest import headers_of
 from shows import insert_user, open_show
+from web import running
 
 # The lean door takes the plain content type only; any other way to write it goes to the framework.
 LEAN, FRAMEWORK = "application/json", "application/json; charset=utf-8"
@@ -105,7 +106,7 @@ async def test_the_door_answers_by_itself_as_the_server_sends_it_bodies(dsn: str
         pytest.fail("the framework was asked")
 
     door = LeanDoor(
-        nobody, [lean_hold(parts.db, parts.sales)], lambda headers: find_identity(headers, tokens)
+        nobody, [lean_hold(parts.db, parts.sales)], lambda scope: find_identity(scope["headers"], tokens)
     )
     async with parts.running():
         for seat, more in ((1, True), (2, False)):
@@ -217,3 +218,26 @@ async def test_who_comes_to_a_line_that_is_full_is_told_so_before_the_body_is_re
     # Answers are made once, and each gets headers of its own.
     assert len({len(answer.headers.raw) for answer in refused}) == 1
     assert len({answer.headers["x-request-id"] for answer in refused}) == 3
+
+
+@pytest.mark.parametrize("more", [{}, {"Idempotency-Key": "a-key"}])
+async def test_both_ways_to_a_hold_are_limited(dsn: str, db: Database, more: dict[str, str]):
+    show = await open_show(db)
+    buyer, other = await insert_user(db), await insert_user(db)
+    settings = Settings(jobs_inside=False, requests_per_account=2)
+    async with running(settings, dsn) as limited:
+        transport = httpx.ASGITransport(limited)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
+        client = httpx.AsyncClient(transport=transport, base_url="http://testserver")
+        answers: list[httpx.Response] = []
+        for seat in range(4):
+            body = {"event_id": show.event_id, "seat_ids": [seat]}
+            headers = headers_of(buyer) | {name: f"{value}-{seat}" for name, value in more.items()}
+            answers.append(await client.post(PATH, json=body, headers=headers))
+        answer = answers[-1]
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+        assert int(answer.headers["retry-after"]) <= 60
+        body = {"event_id": show.event_id, "seat_ids": [9]}
+        assert (await client.post(PATH, json=body, headers=headers_of(other))).status_code == 201
+
+    assert [answer.status_code for answer in answers] == [201, 201, 429, 429]
+    await show.check_promises()

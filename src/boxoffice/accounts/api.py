@@ -12,6 +12,7 @@ from boxoffice.accounts import queries, sessions
 from boxoffice.accounts.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.limits import LOGIN, REGISTER, count_login, forgive_logins
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.refresh_tokens import RefreshTokens
 from boxoffice.accounts.register import register as make_account
@@ -23,6 +24,7 @@ from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.client_address import client_address
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.rate_limits import limited
 from boxoffice.kit.settings import Settings
 
 # Enough to recognise a browser by; the rest is version numbers.
@@ -31,6 +33,7 @@ USER_AGENT_CHARACTERS_MAX = 200
 
 @post(
     "/auth/register",
+    guards=[limited(REGISTER)],
     operation_id="Register",
     summary="Make an account",
     tags=["Accounts"],
@@ -48,6 +51,7 @@ async def register(
 
 @post(
     "/auth/login",
+    guards=[limited(LOGIN)],
     status_code=200,
     operation_id="LogIn",
     summary="Log in",
@@ -71,7 +75,9 @@ async def log_in(
     quarter of an hour are the limit.
     """
     refuse_other_origin(settings, request)
+    await count_login(request, data.email)
     session = await sessions.log_in(db, passwords, refresh_tokens, second_factors, data, _device_of(request))
+    await forgive_logins(request, data.email)
     return _answer(settings, tokens, session)
 
 

@@ -38,3 +38,23 @@ def find_identity(headers: Iterable[tuple[bytes, bytes]], tokens: Tokens) -> Ide
     """Who is asking with an access token; None for nobody, and for a token that is not valid."""
     bearer = bearer_of(headers)
     return None if bearer is None else tokens.identify(bearer)
+
+
+class IdentityOf:
+    """Who is asking, found once for a request and kept in its scope."""
+
+    _PLACE = "boxoffice.identity"
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def __call__(self, scope: Any) -> Identity | None:
+        """Who is asking; None for nobody."""
+        if self._PLACE not in scope:
+            scope[self._PLACE] = find_identity(scope["headers"], self._tokens)
+        return scope[self._PLACE]
+
+    def account(self, scope: Any) -> str | None:
+        """What an account's requests are counted by."""
+        identity = self(scope)
+        return None if identity is None else str(identity.user_id)

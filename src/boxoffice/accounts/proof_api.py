@@ -10,16 +10,19 @@ from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.letters import LetterKind
+from boxoffice.accounts.limits import LETTER, PROOF
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.proofs import EmailTaken, ProofIsOver
 from boxoffice.accounts.schemas import Address, EmailChange, PasswordReset, Proof
 from boxoffice.accounts.second_factor import SecondFactors
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.rate_limits import limited
 
 
 @post(
     "/auth/verification-letters",
+    guards=[limited(LETTER)],
     status_code=204,
     operation_id="SendVerification",
     summary="Mail the link again that confirms an address",
@@ -33,6 +36,7 @@ async def send_verification(data: JSONBody[Address], db: NamedDependency[Databas
 
 @post(
     "/auth/verify-email",
+    guards=[limited(PROOF)],
     status_code=204,
     operation_id="VerifyEmail",
     summary="Confirm an address",
@@ -46,6 +50,7 @@ async def verify_email(data: JSONBody[Proof], db: NamedDependency[Database]) -> 
 
 @post(
     "/auth/forgot-password",
+    guards=[limited(LETTER)],
     status_code=204,
     operation_id="ForgotPassword",
     summary="Mail a link that sets a new password",
@@ -59,6 +64,7 @@ async def forgot_password(data: JSONBody[Address], db: NamedDependency[Database]
 
 @post(
     "/auth/reset-password",
+    guards=[limited(PROOF)],
     status_code=204,
     operation_id="ResetPassword",
     summary="Set a new password with a mailed token",

@@ -37,6 +37,12 @@ def client_address(scope: Any) -> str:
     return scope.get(_IN_SCOPE, UNKNOWN)
 
 
+@lru_cache(ADDRESSES_KEPT_MAX)
+def network_of(address: str) -> str:
+    """What a client is counted by: its IPv4 address, or its /64, which one customer has of IPv6."""
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
+
+
 def read_networks(text: str | None) -> list[Network]:
     """Networks and single addresses, separated by commas; raises `ValueError`."""
     return [ip_network(part.strip()) for part in (text or "").split(",") if part.strip()]

@@ -22,7 +22,9 @@ from boxoffice.kit.client import client_gone, gone_of
 from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.logs import request_id
 from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
+from boxoffice.kit.rate_limits import HEADERS as LIMIT_HEADERS
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.traffic import Traffic
 
 # Far above any body of ours but a seat map, far below what could hurt.
 BODY_BYTES_MAX = 1_000_000
@@ -123,8 +125,9 @@ class EveryRequest:
     answer has.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, traffic: Traffic) -> None:
         self.app = app
+        self.traffic = traffic
         self.addresses = ClientAddresses(read_networks(settings.trusted_proxies))
         self.log_requests = settings.log_requests
         self.prefix = secrets.token_hex(6)
@@ -141,6 +144,8 @@ class EveryRequest:
         actor = current_actor.set(None)
         started = time.perf_counter()
         status, answered = 0, started
+        # Whoever limits a request leaves there what the answer has to say about it.
+        noted: Any = scope
         extra = (
             (b"x-request-id", current.encode()),
             (b"x-content-type-options", b"nosniff"),
@@ -150,11 +155,14 @@ class EveryRequest:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], time.perf_counter()
-                message["headers"] = [*message["headers"], *extra]
+                message["headers"] = [*message["headers"], *extra, *noted.get(LIMIT_HEADERS, ())]
             await send(message)
 
         try:
-            await self.app(scope, receive, send_with_headers)
+            if (refused := self.traffic.refuse(scope)) is None:
+                await self.app(scope, receive, send_with_headers)
+            else:
+                await _answer(send_with_headers, *refused)
         finally:
             seconds = (answered if STREAM in scope else time.perf_counter()) - started
             route = str(scope.get("path_template") or "unknown")
@@ -176,3 +184,8 @@ class EveryRequest:
             if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 return value.decode()
         return f"{self.prefix}-{next(self.numbers):x}"
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -74,7 +74,7 @@ class LeanDoor:
     """ASGI: answers what it can by itself and hands everything else to `app`."""
 
     def __init__(
-        self, app: ASGIApp, routes: Sequence[LeanRoute], find_identity: Callable[[Headers], Any | None]
+        self, app: ASGIApp, routes: Sequence[LeanRoute], find_identity: Callable[[Scope], Any | None]
     ) -> None:
         self.app = app
         self._find_identity = find_identity
@@ -112,7 +112,7 @@ class LeanDoor:
             scope["path_template"] = route.template
             await _send(send, 503, PROBLEM_JSON.encode(), _TOO_MANY, _RETRY_AFTER)
             return
-        identity = None if decoder is None else self._find_identity(headers)
+        identity = None if decoder is None else self._find_identity(scope)
         if decoder is not None and identity is None:
             await self.app(scope, _again(first, receive), send)
             return

@@ -199,9 +199,13 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
 }
 
 
+# Any operation may be asked too often; the limits are in front of all of them.
+_TOO_MANY = "Too many requests; see `Retry-After` (`/problems/too-many-requests`)"
+
+
 def documents(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
-    """Describe the refusals an operation can answer with, and the 503 each can, for OpenAPI."""
-    by_status: dict[int, list[str]] = {503: ["Not now; see `Retry-After`"]}
+    """Describe the refusals an operation can answer with, and the 429 and 503 each can, for OpenAPI."""
+    by_status: dict[int, list[str]] = {503: ["Not now; see `Retry-After`"], 429: [_TOO_MANY]}
     for refusal in refusals:
         by_status.setdefault(refusal.status, []).append(f"{refusal.title} (`/problems/{refusal.slug}`)")
     return {

@@ -46,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     public_url: str = "http://localhost:8000"
     trusted_proxies: str | None = None
+    # A minute's: a full office behind one address, a dozen gates with one account; 0 is no limit.
+    requests_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 6_000
+    requests_per_account: Annotated[int, Meta(ge=0, le=1_000_000)] = 3_000
     # One process per core is right for CPU-bound work; two is what the smallest machine has.
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_inside: bool = True

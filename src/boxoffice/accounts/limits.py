@@ -1,0 +1,48 @@
+"""How often a stranger may try what opens an account, costs a hash or sends a letter.
+
+A log-in is counted three ways. By address, against trying one password on many accounts. By address and
+account, against guessing: whoever does it loses their own turns, and the owner, elsewhere, none. By account
+alone, against guessing from very many addresses: that limit is wide, and while it is exhausted one turn comes
+back every 36 seconds, so that nobody can keep the owner out for long.
+"""
+
+from typing import Any
+
+from litestar import Request
+
+from boxoffice.kit.rate_limits import RateLimit, RateLimits
+
+# A class room that logs in at once passes; spraying is left with one try in ten seconds.
+LOGIN = RateLimit("login", turns=30, seconds=300)
+
+# Nobody mistypes a password ten times, and a guesser is left with 960 tries a day, none of them common.
+LOGIN_TO_ACCOUNT_FROM_ADDRESS = RateLimit("login-account-address", turns=10, seconds=900)
+
+# More than an owner with ten devices needs; a thousand addresses together get 2,400 tries a day.
+LOGIN_TO_ACCOUNT = RateLimit("login-account", turns=100, seconds=3600)
+
+# Each costs a hash and a letter; an office may arrive at once.
+REGISTER = RateLimit("register", turns=30, seconds=3600)
+
+# A mailbox gets one letter a minute at most; this is for somebody who names many mailboxes.
+LETTER = RateLimit("letter", turns=10, seconds=900)
+
+# A mailed token has 256 bits, nobody guesses one; a right one costs a hash.
+PROOF = RateLimit("mailed-token", turns=30, seconds=900)
+
+
+async def count_login(request: Request[Any, Any, Any], email: str) -> None:
+    """Take the turns a try at this address costs, whether it has an account or not.
+
+    Raises `TooManyRequests`. Whoever has no turn of their own takes none of the account's.
+    """
+    limits: RateLimits = request.app.state.rate_limits
+    account = email.lower()
+    await limits.take_for_address(request.scope, LOGIN_TO_ACCOUNT_FROM_ADDRESS, account)
+    await limits.take(request.scope, LOGIN_TO_ACCOUNT, account)
+
+
+async def forgive_logins(request: Request[Any, Any, Any], email: str) -> None:
+    """Whoever knew the password was no guesser: their own turns at this account come back at once."""
+    limits: RateLimits = request.app.state.rate_limits
+    await limits.give_back(request.scope, LOGIN_TO_ACCOUNT_FROM_ADDRESS, email.lower())

@@ -1,0 +1,202 @@
+"""The general limits: so many requests a minute for each address and each account, over the whole API.
+
+They are counted in memory, since a statement for each request would cost more than the request. Once a second
+a process adds what it let through to the sums in PostgreSQL, of those who came often, and learns what the
+others let through. So a limit holds across processes with a second's lag. See decision 0025.
+"""
+
+import asyncio
+import hmac
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import msgspec
+import structlog
+
+from boxoffice.kit import metrics
+from boxoffice.kit.client_address import client_address, network_of
+from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.keys import derive_key
+from boxoffice.kit.limit_queries import delete_counts, update_counts
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import PROBLEM_JSON, refusal_content
+from boxoffice.kit.rate_limits import HEADERS, RateLimit, TooManyRequests, headers_of, is_one_client
+from boxoffice.kit.settings import Settings
+
+# How far behind the others a process may be.
+EXCHANGE_SECONDS = 1.0
+
+# Who has come less often than this part of the limit is counted by each process for itself: most people, so
+# a rush of ten thousand writes no ten thousand rows.
+SHARED_FROM = 0.02
+
+# Addresses and accounts that a process counts within a minute, at 200 bytes each; one that comes when there
+# are more is let through.
+KEYS_MAX = 200_000
+
+# From here on an answer says how much is left; before it, nobody has to care.
+TOLD_FROM = 0.75
+
+_MINUTE = 60
+
+_log = structlog.get_logger()
+
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+class Count(msgspec.Struct):
+    """Requests of somebody in this minute: as known of all processes, and ours that they do not know yet."""
+
+    known: int = 0
+    ours: int = 0
+
+
+class Counter:
+    """One of the limits: requests a minute for each key."""
+
+    def __init__(self, name: str, per_minute: int) -> None:
+        self.limit = RateLimit(name, per_minute, _MINUTE)
+        self.told_from = int(per_minute * (1 - TOLD_FROM))
+        self._shared_from = max(1, int(per_minute * SHARED_FROM))
+        self._counts: dict[str, Count] = {}
+        self.often: dict[str, Count] = {}
+
+    def take(self, key: str) -> int:
+        """Count one more, if the limit has room for it; how much room there is, this one included."""
+        count = self._counts.get(key)
+        if count is None:
+            if len(self._counts) >= KEYS_MAX:
+                return self.limit.turns
+            count = self._counts[key] = Count()
+        before = count.known + count.ours
+        if before < self.limit.turns:
+            count.ours += 1
+            if before + 1 >= self._shared_from:
+                self.often[key] = count
+        return self.limit.turns - before
+
+    def begin_minute(self) -> None:
+        """Everybody starts anew."""
+        self._counts, self.often = {}, {}
+
+
+class Traffic:
+    """Counts every request but those whose path begins with one of `uncounted`."""
+
+    def __init__(
+        self,
+        db: Database,
+        settings: Settings,
+        account_of: Callable[[Any], str | None],
+        uncounted: tuple[str, ...],
+    ) -> None:
+        self._db = db
+        self._key = derive_key(settings.secret, "request counts")
+        self._account_of = account_of
+        self._uncounted = uncounted
+        self._addresses = _counter("address", settings.requests_per_address)
+        self._accounts = _counter("account", settings.requests_per_account)
+        self._minute = 0
+        self._is_told = False
+
+    def refuse(self, scope: Any) -> Answer | None:
+        """The answer to a request that is one too many, or None: then it was counted."""
+        if scope["path"].startswith(self._uncounted):
+            return None
+        now = time.time()
+        minute = int(now) // _MINUTE
+        if minute != self._minute:
+            self._begin(minute)
+        if (counter := self._addresses) is not None:
+            left = counter.take(network_of(client_address(scope)))
+            if left <= counter.told_from and (found := self._tell(counter, scope, left, now)):
+                return found
+        if (counter := self._accounts) is not None and (account := self._account_of(scope)) is not None:
+            left = counter.take(account)
+            if left <= counter.told_from:
+                return self._tell(counter, scope, left, now)
+        return None
+
+    async def exchange(self) -> None:
+        """Add what we let through to the sums, and learn what all have let through."""
+        minute = self._minute
+        often: dict[bytes, tuple[Count, int]] = {}
+        for counter in (self._addresses, self._accounts):
+            if counter is None:
+                continue
+            for key, count in counter.often.items():
+                if not count.ours:
+                    continue
+                place = hmac.digest(self._key, f"{counter.limit.name} {key}".encode(), "sha256")
+                often[place] = count, count.ours
+        if not often:
+            return
+        keys = sorted(often)
+        async with self._db.transaction() as tx:
+            rows = await update_counts(tx, minute, keys, [often[key][1] for key in keys])
+        for row in rows:
+            count, sent = often[row.key]
+            count.known = row.taken
+            count.ours -= sent
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Exchange sums while the block runs."""
+        task = asyncio.create_task(self._exchange_for_ever())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _exchange_for_ever(self) -> None:
+        tidied = 0
+        while True:
+            await asyncio.sleep(EXCHANGE_SECONDS)
+            try:
+                await self.exchange()
+                if self._minute > tidied:
+                    tidied = self._minute
+                    async with self._db.transaction() as tx:
+                        await delete_counts(tx, tidied - 1)
+            except Unavailable as error:
+                _log.warning("requests are counted by each process for itself", reason=error.detail)
+
+    def _begin(self, minute: int) -> None:
+        self._minute = minute
+        self._is_told = False
+        for counter in (self._addresses, self._accounts):
+            if counter is not None:
+                counter.begin_minute()
+
+    def _tell(self, counter: Counter, scope: Any, left: int, now: float) -> Answer | None:
+        """Say how much is left, or refuse; an address that may be a whole proxy's is never refused."""
+        if counter is self._addresses and not is_one_client(scope):
+            if left <= 0 and not self._is_told:
+                self._is_told = True
+                _log.warning(
+                    "too many requests from one address, which may be a proxy: "
+                    "name it in BOXOFFICE_TRUSTED_PROXIES",
+                    address=client_address(scope),
+                )
+            return None
+        seconds = _MINUTE - int(now) % _MINUTE
+        headers = headers_of(counter.limit, max(0, left - 1), seconds)
+        if left > 0:
+            scope.setdefault(HEADERS, []).extend(headers)
+            return None
+        metrics.LIMITED.labels(counter.limit.name).inc()
+        body = msgspec.json.encode(refusal_content(TooManyRequests(retry_after=seconds)))
+        more = [
+            (b"content-type", PROBLEM_JSON.encode()),
+            (b"content-length", str(len(body)).encode()),
+            (b"retry-after", str(seconds).encode()),
+        ]
+        return 429, [*more, *headers], body
+
+
+def _counter(name: str, per_minute: int) -> Counter | None:
+    return Counter(name, per_minute) if per_minute else None
