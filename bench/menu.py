@@ -28,6 +28,7 @@ from bench.refused import measure_refusals, refusals_found
 from bench.rows import Load, measure_holds, measure_sales
 from bench.sell_out import measure_sell_out
 from bench.stage import Stage
+from bench.storm import Storm, storm_found
 
 # Where the peers do best on few cores, and where connections begin to cost.
 PGBENCH_CLIENTS = (16, 64)
@@ -149,6 +150,11 @@ def _overload(bench: Bench) -> list[Measure]:
     ]
 
 
+def _storm(bench: Bench) -> list[Measure]:
+    storm = Storm(bench.stage, bench.accountant, bench.options.seconds)
+    return [storm.measure_quiet, storm.measure_storm]
+
+
 ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "holds": _holds,
     "sale": _sale,
@@ -159,6 +165,7 @@ ROWS: dict[str, Callable[[Bench], list[Measure]]] = {
     "memory": _memory,
     "sell-out": _sell_out,
     "overload": _overload,
+    "storm": _storm,
 }
 
 LAST = {"growth": _growth_of_the_past}
@@ -169,10 +176,17 @@ TITLES = {
     "refused": "Refusals: two named seats that are gone",
     "best": "Holds of four seats side by side, of 50,000",
     "growth": "Holds of two named seats, 256 connections, as things grow",
+    "storm": "Holds beside 200 log-ins at once",
     "latency": "Latency at half of the peak rate, from the moment a request was due",
 }
 
 
 def findings_of(figures: list[Figure]) -> list[Finding]:
     """What the figures come to, one beside the other."""
-    return [*refusals_found(figures), *best_found(figures), *growth_found(figures), *latency_found(figures)]
+    return [
+        *refusals_found(figures),
+        *best_found(figures),
+        *growth_found(figures),
+        *latency_found(figures),
+        *storm_found(figures),
+    ]

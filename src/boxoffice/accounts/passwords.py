@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import os
 import secrets
+import sys
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -23,6 +25,9 @@ WAITING_PER_THREAD_MAX = 30
 
 # By then the line of those who were let in is gone.
 RETRY_AFTER_SECONDS = 4
+
+# The least urgent there is: a hash of 0.1 s may take a second while seats are sold.
+NICENESS = 19
 
 Result = TypeVar("Result")
 
@@ -52,7 +57,7 @@ class Passwords:
     def __init__(self, threads: int, cost: Parameters = RFC_9106_LOW_MEMORY) -> None:
         self._hasher = PasswordHasher.from_parameters(cost)
         self._dummy = _nobodys_hash(cost)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_give_way)
         self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD_MAX))
 
     async def hash(self, password: str) -> str:
@@ -91,6 +96,15 @@ class Passwords:
         # Not in a `finally` here: when our caller is cancelled, its hash may still be at work.
         future.add_done_callback(lambda _future: self._places.release())
         return await asyncio.wrap_future(future)
+
+
+def _give_way() -> None:
+    """Let whoever sells go first: this thread, and those that a hash starts, take what is left of the cores.
+
+    Linux has priorities for each thread; elsewhere it would be the whole process's.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _nobodys_hash(cost: Parameters) -> str:
