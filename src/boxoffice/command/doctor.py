@@ -25,6 +25,7 @@ from boxoffice.command.which_postgres import (
     version_of,
 )
 from boxoffice.kit.errors import SetupError, Unavailable
+from boxoffice.kit.files import Files
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.postgres_binaries import Candidate, list_candidates
 from boxoffice.kit.postgres_data import homes_of, major_of
@@ -58,7 +59,12 @@ class Finding(msgspec.Struct, frozen=True):
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything a start would need."""
-    findings = [_examine_secret(settings), _examine_port(settings), *_examine_folder(settings)]
+    findings = [
+        _examine_secret(settings),
+        _examine_port(settings),
+        *_examine_folder(settings),
+        *_examine_bucket(settings),
+    ]
     if settings.database_url is not None:
         return findings + _examine_given(settings, settings.database_url)
     running = find_running(settings.data_folder)
@@ -196,6 +202,19 @@ def _examine_folder(settings: Settings) -> list[Finding]:
         verdict = Verdict.WRONG if free < DISK_BYTES_MIN else Verdict.NOTE
         words += f" Make room: {DISK_BYTES_WANTED / 1e9:.0f} GB let PostgreSQL work at ease."
     return [Finding(subject, verdict, words)]
+
+
+def _examine_bucket(settings: Settings) -> list[Finding]:
+    """Of a folder for images there is nothing to say that its disk would not say."""
+    if not settings.files_address.startswith("s3://"):
+        return []
+    subject = f"Images in {settings.files_address}"
+    try:
+        asyncio.run(Files(settings.files_address).find("doctor"))
+    except Unavailable:
+        words = "The bucket cannot be read: look at the AWS_ variables, at its name and its rights."
+        return [Finding(subject, Verdict.WRONG, words)]
+    return [Finding(subject, Verdict.FINE, "The bucket answers.")]
 
 
 def _examine_given(settings: Settings, dsn: str) -> list[Finding]:

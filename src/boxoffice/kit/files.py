@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
@@ -22,6 +23,8 @@ RETRY_SECONDS_MAX = 20
 
 # More tries than a dropped connection needs, fewer than would keep an upload waiting in vain.
 TRIES_AGAIN_MAX = 3
+
+_log = structlog.get_logger()
 
 
 class Files:
@@ -100,4 +103,6 @@ async def _answering() -> AsyncGenerator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
+        # The rest of it, after the first line, is the store's insides.
+        _log.warning("file store", reason=str(error).partition("\n")[0])
         raise Unavailable("The file store cannot answer right now. Try again shortly.") from error

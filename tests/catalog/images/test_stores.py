@@ -24,6 +24,7 @@ from boxoffice.catalog.images.removal import (
     Removal,
     carry_out_removal,
 )
+from boxoffice.command.doctor import Verdict, examine
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.files import Files
 from boxoffice.kit.postgres import Database
@@ -329,3 +330,17 @@ async def test_a_store_that_is_away_is_an_outage(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(Unavailable, match="file store"):
         await files.find("a")
+
+
+async def test_doctor_says_whether_the_bucket_answers(
+    bucket: tuple[Litestar, Files, Person], monkeypatch: pytest.MonkeyPatch
+):
+    def found() -> list[Verdict]:
+        settings = Settings(
+            files_url=f"s3://{BUCKET}/a/prefix", database_url="postgresql://nobody@127.0.0.1:1/"
+        )
+        return [each.verdict for each in examine(settings) if each.subject.startswith("Images in s3://")]
+
+    assert await asyncio.to_thread(found) == [Verdict.FINE]
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another key")
+    assert await asyncio.to_thread(found) == [Verdict.WRONG]
