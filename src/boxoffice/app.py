@@ -31,6 +31,7 @@ from boxoffice.catalog.team import api as team
 from boxoffice.catalog.team import keys_api as team_keys
 from boxoffice.catalog.team.members import Invitations
 from boxoffice.inventory import api as inventory
+from boxoffice.invoices import api as invoices
 from boxoffice.kit import metrics
 from boxoffice.kit.api_document import ApiDocument
 from boxoffice.kit.docs_page import DOCS_ROUTES
@@ -80,6 +81,7 @@ _ROUTES = [
     *cancellation_api.routes,
     *ledger_api.routes,
     *tickets.routes,
+    *invoices.routes,
 ]
 
 # Beside the API: for operators, for browsers, for programs that look around.
@@ -199,6 +201,7 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="Promo codes", description="Sell for less to those who know a word."),
             Tag(name="Bookings", description="Hold places, look, cancel."),
             Tag(name="Payments", description="Pay for a booking; hear from the provider."),
+            Tag(name="Invoices", description="What was paid, with its taxes, numbered without gaps."),
             Tag(name="Tickets", description="See, show and scan tickets."),
             Tag(name="Operations", description="For those who keep it running."),
         ],

@@ -140,6 +140,10 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListBookingTickets": Who.PERSON,
     "GetTicket": Who.PERSON,
     "GetTicketQr": Who.PERSON,
+    "GetInvoice": Who.PERSON,
+    "GetCreditNote": Who.PERSON,
+    "GetSeller": Who.ORGANIZER,
+    "PutSeller": Who.ORGANIZER,
     "ListTicketKeys": Who.ANYBODY,
     "CheckIn": Right.SCAN,
     # Money of an organizer

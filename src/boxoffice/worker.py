@@ -14,6 +14,7 @@ from boxoffice.catalog.images.removal import REMOVE_IMAGE_JOB, carry_out_removal
 from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, carry_out_invitation
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
+from boxoffice.invoices.writing import write_due_invoices
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.idempotency import forget_old_keys
 from boxoffice.kit.jobs import Handler, run_jobs
@@ -31,6 +32,9 @@ SWEEP_SECONDS = 5.0
 
 # Old idempotency keys harm nobody; a busy hour's fit into one round.
 FORGET_SECONDS = 600.0
+
+# Whoever asks for an invoice has it written then; this is for those who only look at the list of their books.
+INVOICE_SECONDS = 60.0
 
 _log = structlog.get_logger()
 
@@ -51,6 +55,7 @@ async def run_background(parts: Parts) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(run_jobs(parts.dsn, handlers))
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
+        group.create_task(_every(INVOICE_SECONDS, partial(write_due_invoices, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))

@@ -46,6 +46,9 @@ async def test_a_change_is_written_with_who_where_before_and_after(owner: Person
 async def test_everything_an_organizer_does_is_there(owner: Person):
     event = await owner.has_event()
     await owner.post(f"/events/{event['id']}/channels", {"name": "Presale"})
+    await owner.post(f"/events/{event['id']}/promo-codes", {"code": "EARLY", "amount": 1})
+    seller = {"name": "Halls Ltd", "address_lines": ["1 Road"], "country": "GB"}
+    assert (await owner.client.put("/me/seller", json=seller, headers=owner.headers)).status_code == 200
     await owner.post("/team/invitations", {"email": "ada@example.org", "role": "VIEWER"})
     key = (await owner.post("/api-keys", {"name": "Key", "role": "MANAGER"})).json()
     program = Person(owner.client, None, key["key"])
@@ -59,6 +62,8 @@ async def test_everything_an_organizer_does_is_there(owner: Person):
         ("CREATED", "event_prices"),
         ("CHANGED", "events"),
         ("CREATED", "channels"),
+        ("CREATED", "promo_codes"),
+        ("CREATED", "sellers"),
         ("CREATED", "team_invitations"),
         ("CREATED", "api_keys"),
     }

@@ -1,6 +1,7 @@
 """Bookings with their places spelled out: zone, row, number, category and price."""
 
 from collections import OrderedDict
+from typing import Protocol
 
 import msgspec
 
@@ -36,7 +37,35 @@ async def view_of_row(db: Database, row: BookingRow) -> BookingView:
     return _view(row, await get_seat_map(db, row.seat_map_id))
 
 
-def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | None = None) -> BookingView:
+class Paid(Protocol):
+    """What a booking costs, and for what: of a booking, its row, or what is invoiced of it."""
+
+    @property
+    def seat_ids(self) -> tuple[int, ...]: ...
+    @property
+    def area_ids(self) -> tuple[int, ...]: ...
+    @property
+    def amounts(self) -> tuple[int, ...]: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def levies(self) -> str | None: ...
+    @property
+    def ticket_types(self) -> str | None: ...
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What the total of a booking is made of."""
+
+    places: list[Place]
+    subtotal: Money
+    discount: DiscountView | None
+    fees: list[FeeView]
+    levies: Levies | None
+
+
+def parts_of(booking: Paid, seat_map: SeatMap) -> Parts:
+    """The places of a booking with their prices, and what is taken off and added."""
     currency = booking.currency
     seat_count = len(booking.seat_ids)
     levies = None if booking.levies is None else decode_levies(booking.levies)
@@ -56,20 +85,31 @@ def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | N
     discount = levies and levies.discount
     if levies is not None:
         places = [_with_levies(place, levies, index) for index, place in enumerate(places)]
+    return Parts(
+        places=places,
+        subtotal=Money(sum(booking.amounts) + (discount.sum if discount else 0), currency),
+        discount=discount and DiscountView(discount.code, Money(discount.sum, currency)),
+        fees=_fees(levies, currency),
+        levies=levies,
+    )
+
+
+def _view(booking: Booking | BookingRow, seat_map: SeatMap, explanation: str | None = None) -> BookingView:
+    parts = parts_of(booking, seat_map)
     return BookingView(
         id=booking.id,
         event_id=booking.event_id,
         state=booking.state,
-        places=places,
-        subtotal=Money(sum(booking.amounts) + (discount.sum if discount else 0), currency),
-        fees=_fees(levies, currency),
-        taxes=_taxes(levies, currency),
-        total=Money(booking.total, currency),
+        places=parts.places,
+        subtotal=parts.subtotal,
+        fees=parts.fees,
+        taxes=_taxes(parts.levies, booking.currency),
+        total=Money(booking.total, booking.currency),
         created_at=booking.created_at,
         expires_at=booking.expires_at,
         explanation=explanation,
         channel_id=booking.channel_id,
-        discount=discount and DiscountView(discount.code, Money(discount.sum, currency)),
+        discount=parts.discount,
     )
 
 

@@ -1,0 +1,284 @@
+"""SQL of invoices. What was sold is read from the journal and the bookings, never written."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.invoices.schemas import Kind, Seller
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class SeriesRow(msgspec.Struct, frozen=True):
+    """How far an organizer has counted, and the clock when the lock was had."""
+
+    invoices_made: int
+    credit_notes_made: int
+    now: datetime
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """A journal row that sells something or takes it back."""
+
+    version: int
+    at: datetime
+    changes: str
+
+
+class SoldBooking(msgspec.Struct, frozen=True):
+    """What an invoice says of a booking; it never changes once the booking is paid."""
+
+    id: UUID
+    event_id: int
+    buyer_id: int
+    buyer_name: str
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    amounts: tuple[int, ...]
+    total: int
+    currency: str
+    levies: str | None
+    ticket_types: str | None
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """What an invoice says of the event."""
+
+    id: int
+    organizer_id: int
+    organizer_name: str
+    title: str
+    starts_at: datetime
+    time_zone: str
+    venue: str
+    seat_map_id: int
+
+
+class NewInvoice(msgspec.Struct, frozen=True):
+    """A document that is about to be written; `document` is JSON."""
+
+    booking_id: UUID
+    kind: Kind
+    buyer_id: int
+    number: int
+    document: str
+
+
+async def find_event(source: Source, event_id: int) -> EventRow | None:
+    """The event, its venue and its organizer."""
+    return await source.find(
+        EventRow,
+        """
+        SELECT event.id, event.organizer_id, organizer.name AS organizer_name, event.title, event.starts_at,
+               event.time_zone, venue.name AS venue, event.seat_map_id
+          FROM events AS event
+          JOIN users AS organizer ON organizer.id = event.organizer_id
+          JOIN seat_maps AS map ON map.id = event.seat_map_id
+          JOIN venues AS venue ON venue.id = map.venue_id
+         WHERE event.id = $1
+        """,
+        event_id,
+    )
+
+
+async def insert_series(tx: Transaction, organizer_id: int) -> None:
+    """Let an organizer begin to count."""
+    await tx.execute(
+        "INSERT INTO invoice_series (organizer_id) VALUES ($1) ON CONFLICT DO NOTHING", organizer_id
+    )
+
+
+async def lock_series(tx: Transaction, organizer_id: int) -> SeriesRow:
+    """Take the organizer's turn to number; the next statement sees all that was numbered before."""
+    return await tx.get(
+        SeriesRow,
+        """
+        SELECT invoices_made, credit_notes_made, clock_timestamp() AS now
+          FROM invoice_series
+         WHERE organizer_id = $1
+           FOR UPDATE
+        """,
+        organizer_id,
+    )
+
+
+async def update_series(
+    tx: Transaction, organizer_id: int, invoices_made: int, credit_notes_made: int
+) -> None:
+    """Remember how far the organizer has counted."""
+    await tx.execute(
+        "UPDATE invoice_series SET invoices_made = $2, credit_notes_made = $3 WHERE organizer_id = $1",
+        organizer_id,
+        invoices_made,
+        credit_notes_made,
+    )
+
+
+async def get_cursor(tx: Transaction, event_id: int) -> int:
+    """Up to which version the event's journal has its invoices."""
+    return await tx.get(
+        int, "SELECT coalesce(max(version), 0) FROM invoice_cursors WHERE event_id = $1", event_id
+    )
+
+
+async def update_cursor(tx: Transaction, event_id: int, version: int) -> None:
+    """Remember up to which version the event's journal has its invoices."""
+    await tx.execute(
+        """
+        INSERT INTO invoice_cursors (event_id, version)
+        VALUES ($1, $2)
+            ON CONFLICT (event_id) DO UPDATE SET version = excluded.version
+        """,
+        event_id,
+        version,
+    )
+
+
+async def get_version(source: Source, event_id: int) -> int:
+    """How long the event's journal is."""
+    return await source.get(
+        int, "SELECT coalesce(max(version), 0) FROM inventories WHERE event_id = $1", event_id
+    )
+
+
+async def list_sales(
+    tx: Transaction, event_id: int, after: int, until: int, rows_max: int
+) -> list[JournalRow]:
+    """The journal rows between these versions in which something is sold or cancelled, in order."""
+    return await tx.list(
+        JournalRow,
+        """
+        SELECT version, at, changes
+          FROM journal
+         WHERE event_id = $1 AND version > $2 AND version <= $3
+           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED)"'
+         ORDER BY version
+         LIMIT $4
+        """,
+        event_id,
+        after,
+        until,
+        rows_max,
+    )
+
+
+async def list_sold(tx: Transaction, event_id: int, booking_ids: Sequence[UUID]) -> list[SoldBooking]:
+    """These bookings with their buyers."""
+    return await tx.list(
+        SoldBooking,
+        """
+        SELECT booking.id, booking.event_id, booking.buyer_id, buyer.name AS buyer_name,
+               booking.seat_ids, booking.area_ids, booking.amounts,
+               booking.total, booking.currency, booking.levies, booking.ticket_types
+          FROM bookings AS booking
+          JOIN users AS buyer ON buyer.id = booking.buyer_id
+         WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def list_documents(source: Source, event_id: int, kind: Kind, booking_ids: Sequence[UUID]) -> list[str]:
+    """The documents of one kind of these bookings, as JSON."""
+    return await source.list(
+        str,
+        "SELECT document FROM invoices WHERE event_id = $1 AND kind = $2 AND booking_id = ANY ($3::uuid[])",
+        event_id,
+        kind,
+        booking_ids,
+    )
+
+
+async def insert_invoices(
+    tx: Transaction, event_id: int, organizer_id: int, written: Sequence[NewInvoice]
+) -> None:
+    """Keep documents for ever."""
+    await tx.execute(
+        """
+        INSERT INTO invoices (event_id, organizer_id, booking_id, kind, buyer_id, number, document)
+        SELECT $1, $2, new.booking_id, new.kind, new.buyer_id, new.number, new.document::json
+          FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+            AS new (booking_id, kind, buyer_id, number, document)
+        """,
+        event_id,
+        organizer_id,
+        [each.booking_id for each in written],
+        [each.kind for each in written],
+        [each.buyer_id for each in written],
+        [each.number for each in written],
+        [each.document for each in written],
+    )
+
+
+async def find_document(
+    source: Source, event_id: int, booking_id: UUID, kind: Kind, buyer_id: int
+) -> str | None:
+    """The document of a booking of this buyer, as JSON."""
+    return await source.find(
+        str,
+        """
+        SELECT document
+          FROM invoices
+         WHERE event_id = $1 AND booking_id = $2 AND kind = $3 AND buyer_id = $4
+        """,
+        event_id,
+        booking_id,
+        kind,
+        buyer_id,
+    )
+
+
+async def find_booking_state(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> str | None:
+    """The state of a booking of this buyer."""
+    return await source.find(
+        str,
+        "SELECT state FROM bookings WHERE event_id = $1 AND id = $2 AND buyer_id = $3",
+        event_id,
+        booking_id,
+        buyer_id,
+    )
+
+
+async def list_events_behind(source: Source, events_max: int) -> list[int]:
+    """Events whose journal is longer than what has invoices."""
+    return await source.list(
+        int,
+        """
+        SELECT inventory.event_id
+          FROM inventories AS inventory
+          LEFT JOIN invoice_cursors AS cursor ON cursor.event_id = inventory.event_id
+         WHERE inventory.version > coalesce(cursor.version, 0)
+         ORDER BY inventory.event_id
+         LIMIT $1
+        """,
+        events_max,
+    )
+
+
+async def find_seller(source: Source, organizer_id: int) -> Seller | None:
+    """What the organizer says of themselves."""
+    return await source.find(
+        Seller,
+        "SELECT name, address_lines, country, tax_id FROM sellers WHERE organizer_id = $1",
+        organizer_id,
+    )
+
+
+async def update_seller(tx: Transaction, organizer_id: int, seller: Seller) -> None:
+    """Say who sells, from the next invoice on."""
+    await tx.execute(
+        """
+        INSERT INTO sellers (organizer_id, name, address_lines, country, tax_id)
+        VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (organizer_id) DO UPDATE
+           SET name = excluded.name, address_lines = excluded.address_lines, country = excluded.country,
+               tax_id = excluded.tax_id, changed_at = now()
+        """,
+        organizer_id,
+        seller.name,
+        seller.address_lines,
+        seller.country,
+        seller.tax_id,
+    )
