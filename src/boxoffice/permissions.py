@@ -142,6 +142,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     "GetTicketQr": Who.PERSON,
     "GetInvoice": Who.PERSON,
     "GetCreditNote": Who.PERSON,
+    "GetInvoicePdf": Who.PERSON,
+    "GetCreditNotePdf": Who.PERSON,
     "GetSeller": Who.ORGANIZER,
     "PutSeller": Who.ORGANIZER,
     "ListTicketKeys": Who.ANYBODY,

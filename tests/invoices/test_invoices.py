@@ -163,6 +163,10 @@ async def test_what_is_taken_back_has_a_credit_note_with_a_number_of_its_own(til
     assert (note["kind"], note["label"], note["corrects"]) == ("CREDIT_NOTE", "CN-000001", "INV-000001")
     assert note["total"] == invoice["total"]
     assert (await till.get("invoice", first, buyer)).json() == invoice
+    for what in ("invoice.pdf", "credit-note.pdf"):
+        pdf = await till.get(what, first, buyer)
+        assert (pdf.status_code, pdf.headers["content-type"]) == (200, "application/pdf")
+        assert pdf.content.startswith(b"%PDF-")
     assert (await till.numbers("INVOICE"), await till.numbers("CREDIT_NOTE")) == ([1, 2], [1])
 
 
@@ -182,7 +186,7 @@ async def test_what_is_not_paid_or_free_or_somebody_elses_has_none(till: Till, d
     given = await hold(till.sales, free.event_id, buyer_id, [7])
     sold, _, _ = await till.sell(8)
 
-    for what in ("invoice", "credit-note"):
+    for what in ("invoice", "credit-note", "invoice.pdf", "credit-note.pdf"):
         for booking in (held, given):
             answer = await till.get(what, booking, headers_of(buyer_id))
             assert answer.json()["type"] == "/problems/no-such-document"

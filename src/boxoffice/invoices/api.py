@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
-from litestar import get, put
+from litestar import Response, get, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
@@ -47,6 +48,39 @@ async def get_credit_note(
     return await show.get_document(db, user, booking_id, Kind.CREDIT_NOTE)
 
 
+_PDF = ResponseSpec(bytes, description="The document.", media_type="application/pdf", generate_examples=False)
+
+
+@get(
+    "/bookings/{booking_id:uuid}/invoice.pdf",
+    operation_id="GetInvoicePdf",
+    summary="The invoice of a booking as a PDF",
+    tags=["Invoices"],
+    security=[{"access_token": []}],
+    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument)},
+)
+async def get_invoice_pdf(
+    booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Response[bytes]:
+    """Draw the invoice: what `GET /bookings/{id}/invoice` says, on A4."""
+    return Response(await show.draw(db, user, booking_id, Kind.INVOICE), media_type="application/pdf")
+
+
+@get(
+    "/bookings/{booking_id:uuid}/credit-note.pdf",
+    operation_id="GetCreditNotePdf",
+    summary="The credit note of a booking as a PDF",
+    tags=["Invoices"],
+    security=[{"access_token": []}],
+    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument)},
+)
+async def get_credit_note_pdf(
+    booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Response[bytes]:
+    """Draw the credit note: what `GET /bookings/{id}/credit-note` says, on A4."""
+    return Response(await show.draw(db, user, booking_id, Kind.CREDIT_NOTE), media_type="application/pdf")
+
+
 @get(
     "/me/seller",
     operation_id="GetSeller",
@@ -75,4 +109,11 @@ async def put_seller(
     return await show.put_seller(db, user, data)
 
 
-routes: list[ControllerRouterHandler] = [get_invoice, get_credit_note, get_seller, put_seller]
+routes: list[ControllerRouterHandler] = [
+    get_invoice,
+    get_credit_note,
+    get_invoice_pdf,
+    get_credit_note_pdf,
+    get_seller,
+    put_seller,
+]

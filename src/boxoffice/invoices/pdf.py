@@ -1,0 +1,106 @@
+"""An invoice as a PDF: one column of text, in a font that has the letters of most of Europe and more."""
+
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from boxoffice.booking.schemas import Place
+from boxoffice.catalog.tariff import TaxMode
+from boxoffice.invoices.schemas import Document, Kind
+from boxoffice.kit.money import Money, in_words
+
+if TYPE_CHECKING:
+    from fpdf import FPDF
+
+_FONT = "DejaVuSans"
+
+_MARGIN_MM, _LINE_MM, _AMOUNT_MM = 20, 6, 45
+
+_TITLES = {Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit note"}
+
+
+def draw_document(document: Document) -> bytes:
+    """Draw an invoice or a credit note; slow (the font is cut down to its letters), so do it in a thread."""
+    # A second to import: only for processes that draw.
+    from fpdf import FPDF  # noqa: PLC0415
+
+    pdf = FPDF(format="A4")
+    # The same document is the same bytes, whenever it is drawn.
+    pdf.set_creation_date(document.issued_at)
+    pdf.set_title(f"{_TITLES[document.kind]} {document.label}")
+    pdf.set_margin(_MARGIN_MM)
+    with as_file(files("boxoffice.invoices") / "fonts" / f"{_FONT}.ttf") as font:
+        pdf.add_font(_FONT, fname=font)
+    pdf.add_page()
+    pdf.set_font(_FONT, size=10)
+    seller, event = document.seller, document.event
+    for line in (
+        seller.name,
+        *seller.address_lines,
+        seller.country,
+        seller.tax_id and f"Tax id {seller.tax_id}",
+    ):
+        if line:
+            _say(pdf, line)
+    _gap(pdf)
+    _say(pdf, document.buyer.name)
+    _gap(pdf)
+    pdf.set_font(_FONT, size=16)
+    _say(pdf, f"{_TITLES[document.kind]} {document.label}", height=10)
+    pdf.set_font(_FONT, size=10)
+    _say(pdf, f"Issued {document.issued_at:%Y-%m-%d}, sold {document.sold_at:%Y-%m-%d}")
+    if document.corrects is not None:
+        _say(pdf, f"Takes back invoice {document.corrects}")
+    starts_at = event.starts_at.astimezone(ZoneInfo(event.time_zone))
+    _say(pdf, f"{event.title}, {event.venue}, {starts_at:%Y-%m-%d %H:%M} ({event.time_zone})")
+    _say(pdf, f"Booking {document.booking_id}")
+    _gap(pdf)
+    _lines(pdf, document)
+    return bytes(pdf.output())
+
+
+def _lines(pdf: "FPDF", document: Document) -> None:
+    for place in document.places:
+        _amount(pdf, _place(place), place.price)
+    if document.discount is not None:
+        off = document.discount.amount
+        _amount(pdf, f"Promo code {document.discount.code}", Money(-off.amount, off.currency))
+    for fee in document.fees:
+        _amount(pdf, fee.name, fee.amount)
+    for tax in document.taxes:
+        if tax.mode is TaxMode.ADDED:
+            _amount(pdf, f"{tax.name} {tax.basis_points / 100:g} % of {_words(tax.net)}", tax.amount)
+    _amount(pdf, "Total", document.total)
+    for tax in document.taxes:
+        if tax.mode is TaxMode.INCLUDED:
+            _amount(pdf, f"of which {tax.name} {tax.basis_points / 100:g} % of {_words(tax.net)}", tax.amount)
+
+
+def _place(place: Place) -> str:
+    if place.seat_id is None:
+        return f"{place.zone} ({place.category})"
+    return f"{place.zone}, row {place.row}, seat {place.number} ({place.category})"
+
+
+def _words(money: Money) -> str:
+    return in_words(money.amount, money.currency)
+
+
+def _say(pdf: "FPDF", text: str, height: float = _LINE_MM) -> None:
+    pdf.multi_cell(0, height, text, new_x="LMARGIN", new_y="NEXT")
+
+
+def _amount(pdf: "FPDF", text: str, money: Money) -> None:
+    """A line with an amount at its end; a long text takes several lines, and a page that is full ends."""
+    if pdf.will_page_break(2 * _LINE_MM):
+        pdf.add_page()
+    top = pdf.get_y()
+    pdf.multi_cell(pdf.epw - _AMOUNT_MM, _LINE_MM, text, new_x="RIGHT", new_y="NEXT")
+    bottom = pdf.get_y()
+    pdf.set_xy(pdf.w - _MARGIN_MM - _AMOUNT_MM, top)
+    pdf.cell(_AMOUNT_MM, _LINE_MM, _words(money), align="R")
+    pdf.set_xy(_MARGIN_MM, bottom)
+
+
+def _gap(pdf: "FPDF") -> None:
+    pdf.ln(_LINE_MM)
