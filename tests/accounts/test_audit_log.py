@@ -146,3 +146,46 @@ async def test_nobody_changes_the_log(dsn: str, statement: str):
         assert not {row[0] for row in granted} & {"UPDATE", "DELETE", "TRUNCATE"}
     finally:
         await connection.close()
+
+
+# Why a table has no trigger: it is nobody's decision, or is told of elsewhere.
+NOT_AUDITED = {
+    "alembic_version": "the schema's own",
+    "audit_log": "the log itself",
+    "email_proofs": "what was mailed; what it opened is audited",
+    "ticket_keys": "made by the program, published",
+    "sandbox_checkouts": "the other side of a payment that takes no money",
+    "cancellations": "progress of what `events` says was decided",
+    **dict.fromkeys(
+        ("inventories", "area_counts", "bookings", "claims", "blocks", "journal", "promo_uses"),
+        "places: the journal has every change",
+    ),
+    "tickets": "follow from bookings; a scan says when and by whom",
+    **dict.fromkeys(
+        ("payments", "payment_events", "refunds", "disputes"),
+        "money: facts of the provider, kept as they came",
+    ),
+    "ledger_entries": "the ledger, which is only added to itself",
+    **dict.fromkeys(
+        ("idempotency_keys", "rate_limits", "request_counts"), "of the machine; forgotten after a while"
+    ),
+}
+
+
+async def test_every_table_is_audited_or_says_why_not(db: Database):
+    audited = await db.list(
+        str,
+        """
+        SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger
+         WHERE tgname IN ('every_change_is_audited', 'every_version_is_audited')
+        """,
+    )
+    tables = await db.list(
+        str,
+        """
+        SELECT relname FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname NOT LIKE 'pgqueuer%'
+        """,
+    )
+
+    assert set(tables) - set(audited) == NOT_AUDITED.keys()
