@@ -31,7 +31,7 @@ async def test_every_promise_is_kept_while_everything_goes_wrong(own_dsn: str, s
 
     assert verdict.broken is None, "\n".join([str(verdict.broken), *verdict.broken.history])
     assert verdict.counts["Held"] > 30
-    assert verdict.counts["reports"] > 10
+    assert verdict.counts["reports"] > 4
 
 
 async def test_a_hold_that_never_ends_is_found_and_the_run_is_made_smaller(

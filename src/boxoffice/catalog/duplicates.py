@@ -1,4 +1,7 @@
-"""Duplicates: a draft with everything of another event but its sales, at another time."""
+"""Duplicates: a draft with everything of another event but its sales, at another time.
+
+Its image has files of its own, and its promo codes were given to people for that evening: both are left out.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

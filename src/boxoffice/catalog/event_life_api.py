@@ -101,7 +101,7 @@ async def duplicate(
     db: NamedDependency[Database],
     once: NamedDependency[Once | None],
 ) -> Response[Event]:
-    """Make a draft with everything of an event of yours but its sales, at another time.
+    """Make a draft with everything of an event of yours but its sales, image and promo codes.
 
     Its other times move along, by the clock on the wall of its time zone. Its channels get keys that nobody
     knows: rotate them to get some.
