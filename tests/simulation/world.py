@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
+from unittest.mock import patch
 
 import msgspec
 
@@ -71,14 +72,14 @@ async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
     world.processes = [await world.start_process() for _ in range(plan.processes)]
     worker_db = Database(dsn, connections_max=2)
     await worker_db.open()
-    # Nobody's servers are behind the bank: refunds need not be spread over time.
-    setattr(refunds, "REFUNDS_PER_SECOND", 1_000_000)  # noqa: B010  a constant, to everybody else
     providers = world.processes[0].providers
     jobs = asyncio.create_task(
         run_jobs(dsn, {REFUND_JOB: partial(carry_out_refund, worker_db, providers, Pace(1_000))})
     )
     try:
-        yield world
+        # Nobody's servers are behind the bank: refunds need not be spread over time.
+        with patch.object(refunds, "REFUNDS_PER_SECOND", 1_000_000):
+            yield world
     finally:
         jobs.cancel()
         with contextlib.suppress(asyncio.CancelledError):
