@@ -165,6 +165,9 @@ NOT_AUDITED = {
         ("payments", "payment_events", "refunds", "disputes"),
         "money: facts of the provider, kept as they came",
     ),
+    **dict.fromkeys(
+        ("invoice_series", "invoice_cursors", "invoices"), "papers, which never change, and their numbers"
+    ),
     "ledger_entries": "the ledger, which is only added to itself",
     **dict.fromkeys(
         ("idempotency_keys", "rate_limits", "request_counts"), "of the machine; forgotten after a while"
