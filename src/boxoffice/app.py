@@ -199,6 +199,7 @@ def _openapi() -> OpenAPIConfig:
             Tag(name="Channels", description="Sell with a key: presales, resellers."),
             Tag(name="Blocks", description="Keep places: house seats, kills, allotments."),
             Tag(name="Promo codes", description="Sell for less to those who know a word."),
+            Tag(name="Questions", description="Ask those who book; answer before paying."),
             Tag(name="Bookings", description="Hold places, look, cancel."),
             Tag(name="Payments", description="Pay for a booking; hear from the provider."),
             Tag(name="Invoices", description="What was paid, with its taxes, numbered without gaps."),

@@ -15,6 +15,7 @@ from boxoffice.booking.queries import TicketRecord
 from boxoffice.booking.schemas import BookingRecord, PaymentRecord, PersonalData
 from boxoffice.booking.views import view_of_row
 from boxoffice.catalog.team import keys, members
+from boxoffice.inventory.answers.asking import erase_answers
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.idempotency import forget_answers_of
 from boxoffice.kit.money import Money
@@ -92,3 +93,4 @@ async def _erase(tx: Transaction, user_id: int) -> None:
     await members.forget_person(tx, user_id)
     await keys.forget_keys(tx, user_id)
     await forget_answers_of(tx, user_id)
+    await erase_answers(tx, user_id)

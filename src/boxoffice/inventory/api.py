@@ -2,12 +2,14 @@
 
 from litestar.types import ControllerRouterHandler
 
+from boxoffice.inventory.answers import api as answers
 from boxoffice.inventory.availability import api as availability
 from boxoffice.inventory.blocks import api as blocks
 from boxoffice.inventory.journal import api as journal
 from boxoffice.inventory.promo_codes import api as promo_codes
 
 routes: list[ControllerRouterHandler] = [
+    *answers.routes,
     *availability.routes,
     *blocks.routes,
     *journal.routes,

@@ -14,7 +14,13 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, BodyTooLarge, documents
-from boxoffice.payments.checkout import NothingToPay, UnknownProvider, get_own_payment, start_payment
+from boxoffice.payments.checkout import (
+    NothingToPay,
+    QuestionsOpen,
+    UnknownProvider,
+    get_own_payment,
+    start_payment,
+)
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
@@ -30,7 +36,7 @@ from boxoffice.payments.views import view_of_payment, view_of_started
     tags=["Payments"],
     security=[{"access_token": []}],
     responses=documents(
-        NotSignedIn, NotFound, NothingToPay, UnknownProvider, AmountNotPayable, *BODY_REFUSALS
+        NotSignedIn, NotFound, NothingToPay, QuestionsOpen, UnknownProvider, AmountNotPayable, *BODY_REFUSALS
     ),
 )
 async def start(

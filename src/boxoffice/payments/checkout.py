@@ -24,6 +24,12 @@ class NothingToPay(Refusal, status=409):
     state: str
 
 
+class QuestionsOpen(Refusal, status=409):
+    """The event asks what must be answered before you pay: see `/events/{id}/questions`, and answer with
+    `PUT /bookings/{id}/answers`.
+    """
+
+
 class UnknownProvider(Refusal, status=422):
     """There is no such payment provider here; `providers` names those there are."""
 
@@ -42,7 +48,7 @@ async def start_payment(
 ) -> StartedPayment:
     """Open a checkout for a pending booking, or give the one that is open already.
 
-    Raises `NotFound`, `NothingToPay` when the hold is over or paid for, `UnknownProvider`.
+    Raises `NotFound`, `NothingToPay` when the hold is over or paid for, `QuestionsOpen`, `UnknownProvider`.
     """
     name = provider or next(iter(providers.names), "")
     chosen = providers.find(name)
@@ -53,6 +59,8 @@ async def start_payment(
         raise NotFound
     if booking.expires_at is None or booking.state != "PENDING":
         raise NothingToPay(state=booking.state)
+    if booking.has_open_questions:
+        raise QuestionsOpen
     payment = booking.open_payment()
     if payment is not None and payment.checkout_url is not None:
         return _started(payment)

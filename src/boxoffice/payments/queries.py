@@ -57,6 +57,7 @@ class Payable(msgspec.Struct, frozen=True):
     currency: str
     expires_at: datetime | None
     title: str
+    has_open_questions: bool
     payment_id: UUID | None
     payment_state: PaymentState | None
     checkout_url: str | None
@@ -108,6 +109,17 @@ async def list_payables(
                     WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
                     ELSE booking.state END AS state,
                booking.total, booking.currency, booking.expires_at, event.title,
+               EXISTS (SELECT FROM question_sets AS asks
+                        WHERE asks.event_id = booking.event_id AND asks.has_required
+                          AND NOT EXISTS (
+                                 SELECT FROM answers
+                                  WHERE answers.event_id = booking.event_id
+                                    AND answers.booking_id = booking.id
+                                    AND answers.revision = asks.revision
+                                    AND (answers.seat_ids IS NULL
+                                         OR (answers.seat_ids = booking.seat_ids
+                                             AND answers.area_ids = booking.area_ids)))
+                      ) AS has_open_questions,
                payment.id AS payment_id, payment.state AS payment_state, payment.checkout_url,
                payment.reference, payment.created_at
           FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS asked (event_id, booking_id, provider)

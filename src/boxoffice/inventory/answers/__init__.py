@@ -1,0 +1,1 @@
+"""What organizers ask those who book, and what they answer."""

@@ -1,0 +1,147 @@
+"""SQL of questions and answers."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class QuestionSetRow(msgspec.Struct, frozen=True):
+    """The questions of an event, as JSON, at one revision."""
+
+    revision: int
+    questions: str
+
+
+class AskedBooking(msgspec.Struct, frozen=True):
+    """A booking that may answer, and the state it is in now."""
+
+    state: str
+    seat_ids: list[int]
+    area_ids: list[int]
+
+
+class AnswersRow(msgspec.Struct, frozen=True):
+    """The answers of a booking, as JSON."""
+
+    booking_id: UUID
+    answered_at: datetime
+    answers: str
+
+
+async def find_question_set(source: Source, event_id: int) -> QuestionSetRow | None:
+    """What is asked; None when nothing ever was."""
+    return await source.find(
+        QuestionSetRow, "SELECT revision, questions FROM question_sets WHERE event_id = $1", event_id
+    )
+
+
+async def insert_question_set(tx: Transaction, event_id: int, questions: str, *, has_required: bool) -> None:
+    """Replace all questions; answers to those before do not count for these."""
+    await tx.execute(
+        """
+        INSERT INTO question_sets (event_id, questions, has_required)
+        VALUES ($1, $2, $3)
+        ON CONFLICT (event_id) DO UPDATE
+           SET questions = excluded.questions, has_required = excluded.has_required,
+               revision = question_sets.revision + 1
+        """,
+        event_id,
+        questions,
+        has_required,
+    )
+
+
+async def find_asked_booking(
+    source: Source, event_id: int, booking_id: UUID, buyer_id: int
+) -> AskedBooking | None:
+    """The buyer's booking; a hold whose time is over is EXPIRED."""
+    return await source.find(
+        AskedBooking,
+        """
+        SELECT CASE WHEN state = 'PENDING' AND expires_at <= now() THEN 'EXPIRED' ELSE state END AS state,
+               seat_ids, area_ids
+          FROM bookings
+         WHERE event_id = $1 AND id = $2 AND buyer_id = $3
+        """,
+        event_id,
+        booking_id,
+        buyer_id,
+    )
+
+
+async def insert_answers(
+    tx: Transaction,
+    event_id: int,
+    booking_id: UUID,
+    revision: int,
+    answers: str,
+    seat_ids: list[int] | None,
+    area_ids: list[int] | None,
+) -> None:
+    """Have these be the booking's answers, whatever it had before."""
+    await tx.execute(
+        """
+        INSERT INTO answers (event_id, booking_id, revision, answers, seat_ids, area_ids)
+        VALUES ($1, $2, $3, $4, $5, $6)
+        ON CONFLICT (event_id, booking_id) DO UPDATE
+           SET revision = excluded.revision, answers = excluded.answers, seat_ids = excluded.seat_ids,
+               area_ids = excluded.area_ids, answered_at = now()
+        """,
+        event_id,
+        booking_id,
+        revision,
+        answers,
+        seat_ids,
+        area_ids,
+    )
+
+
+async def find_answers(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> AnswersRow | None:
+    """What the buyer's booking has answered."""
+    return await source.find(
+        AnswersRow,
+        """
+        SELECT answers.booking_id, answers.answered_at, answers.answers
+          FROM answers
+          JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
+         WHERE answers.event_id = $1 AND answers.booking_id = $2 AND bookings.buyer_id = $3
+        """,
+        event_id,
+        booking_id,
+        buyer_id,
+    )
+
+
+async def list_answers(source: Source, event_id: int, after: UUID | None, limit: int) -> list[AnswersRow]:
+    """What the event's bookings have answered that hold or have their places, in the order of their ids."""
+    return await source.list(
+        AnswersRow,
+        """
+        SELECT answers.booking_id, answers.answered_at, answers.answers
+          FROM answers
+          JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
+         WHERE answers.event_id = $1 AND ($2::uuid IS NULL OR answers.booking_id > $2)
+           AND bookings.state IN ('PENDING', 'CONFIRMED')
+         ORDER BY answers.booking_id
+         LIMIT $3
+        """,
+        event_id,
+        after,
+        limit,
+    )
+
+
+async def delete_answers_of_buyer(tx: Transaction, buyer_id: int) -> None:
+    """Erase everything that a buyer has answered."""
+    await tx.execute(
+        """
+        DELETE FROM answers
+         USING bookings
+         WHERE bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
+           AND bookings.buyer_id = $1
+        """,
+        buyer_id,
+    )

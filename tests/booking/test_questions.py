@@ -1,0 +1,206 @@
+"""What organizers ask those who book: answered before paying, seen by both, erased when somebody wants."""
+
+from typing import Any
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from booking.test_fees import hold, on_sale
+from boxoffice.accounts.identity import Role
+from boxoffice.booking.personal_data import erase_user
+from boxoffice.inventory.answers.schemas import CHOICES_MAX, QUESTIONS_MAX
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.text import LINE_CHARACTERS_MAX
+from catalog.stage import Person, person
+
+BADGE = {"name": "badge", "text": "Whose name?", "kind": "TEXT", "per": "TICKET", "is_required": True}
+MEAL = {"name": "meal", "text": "What to eat?", "kind": "CHOICE", "choices": ["Meat", "Vegan"]}
+TERMS = {"name": "terms", "text": "Do you agree?", "kind": "CHECKBOX", "is_required": True}
+GOOD = [
+    {"question": "badge", "value": "Ada", "place": 0},
+    {"question": "badge", "value": "Grace", "place": 1},
+    {"question": "meal", "value": "Vegan"},
+    {"question": "terms", "value": True},
+]
+
+
+@pytest.fixture
+async def organizer(app: Litestar, client: httpx.AsyncClient, db: Database) -> Person:
+    return await person(app, client, db, Role.ORGANIZER)
+
+
+@pytest.fixture
+async def buyer(app: Litestar, client: httpx.AsyncClient, db: Database) -> Person:
+    return await person(app, client, db, Role.USER)
+
+
+async def put(who: Person, path: str, body: Any) -> httpx.Response:
+    return await who.client.put(path, json=body, headers=who.headers)
+
+
+async def asking(organizer: Person, *questions: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """An event on sale that asks."""
+    event = await on_sale(organizer, **changes)
+    answer = await put(
+        organizer, f"/events/{event['id']}/questions", {"questions": questions or (BADGE, MEAL, TERMS)}
+    )
+    assert answer.status_code == 200, answer.text
+    return event
+
+
+async def answer(buyer: Person, booking: dict[str, Any], answers: Any) -> httpx.Response:
+    return await put(buyer, f"/bookings/{booking['id']}/answers", {"answers": answers})
+
+
+async def pay(buyer: Person, booking: dict[str, Any]) -> httpx.Response:
+    return await buyer.post(f"/bookings/{booking['id']}/payments", {})
+
+
+async def test_who_has_not_answered_cannot_pay_yet(organizer: Person, buyer: Person):
+    event = await asking(organizer)
+    booking = await hold(buyer, event, seat_ids=[0, 1])
+    asked = (await buyer.get(f"/events/{event['id']}/questions")).json()
+
+    refused = await pay(buyer, booking)
+    answered = await answer(buyer, booking, GOOD)
+    paid = await pay(buyer, booking)
+
+    assert [each["name"] for each in asked["questions"]] == ["badge", "meal", "terms"]
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/questions-open")
+    assert (answered.status_code, answered.json()["answers"]) == (200, GOOD)
+    assert paid.status_code == 201
+    assert (await buyer.get(f"/bookings/{booking['id']}/answers")).json() == answered.json()
+    listed = await organizer.get(f"/events/{event['id']}/answers")
+    assert listed.json()["items"] == [answered.json()]
+
+
+async def test_an_exchange_and_other_questions_are_answered_anew(organizer: Person, buyer: Person):
+    event = await asking(organizer)
+    booking = await hold(buyer, event, seat_ids=[0, 1])
+    await answer(buyer, booking, GOOD)
+    swap = {"give": {"seat_ids": [1]}, "take": {"seat_ids": [2]}}
+    assert (await buyer.post(f"/bookings/{booking['id']}/exchange", swap)).status_code == 200
+
+    statuses = [(await pay(buyer, booking)).status_code]
+    await answer(buyer, booking, GOOD)
+    await put(organizer, f"/events/{event['id']}/questions", {"questions": [TERMS]})
+    statuses.append((await pay(buyer, booking)).status_code)
+    await put(organizer, f"/events/{event['id']}/questions", {"questions": [MEAL]})
+    statuses.append((await pay(buyer, booking)).status_code)
+
+    assert statuses == [409, 409, 201]
+
+
+async def test_a_free_booking_is_confirmed_and_asked_afterwards(organizer: Person, buyer: Person):
+    event = await asking(organizer, TERMS, prices={"Stalls": 0, "Floor": 0})
+    booking = await hold(buyer, event, seat_ids=[0])
+
+    answered = await answer(buyer, booking, [{"question": "terms", "value": True}])
+
+    assert (booking["state"], answered.status_code) == ("CONFIRMED", 200)
+
+
+async def test_answers_are_for_those_they_concern_and_nobody_else(
+    app: Litestar, client: httpx.AsyncClient, organizer: Person, buyer: Person, db: Database
+):
+    event = await asking(organizer)
+    booking = await hold(buyer, event, seat_ids=[0, 1])
+    await answer(buyer, booking, GOOD)
+    other = await person(app, client, db, Role.ORGANIZER)
+
+    for found in (
+        await other.get(f"/bookings/{booking['id']}/answers"),
+        await other.get(f"/events/{event['id']}/answers"),
+        await answer(other, booking, GOOD),
+        await put(other, f"/events/{event['id']}/questions", {"questions": []}),
+    ):
+        assert found.status_code in {403, 404}, found.text
+    draft = await organizer.has_draft()
+    assert (await buyer.get(f"/events/{draft['id']}/questions")).status_code == 404
+
+
+async def test_answers_are_erased_with_the_account_and_a_booking_that_is_over_takes_none(
+    organizer: Person, buyer: Person, db: Database
+):
+    event = await asking(organizer)
+    booking = await hold(buyer, event, seat_ids=[0, 1])
+    await answer(buyer, booking, GOOD)
+    await buyer.post(f"/bookings/{booking['id']}/cancel")
+
+    late = await answer(buyer, booking, GOOD)
+    await erase_user(db, buyer.id)
+
+    assert (late.status_code, late.json()["type"]) == (409, "/problems/booking-is-over")
+    assert await db.get(int, "SELECT count(*) FROM answers WHERE event_id = $1", event["id"]) == 0
+    assert await db.get(
+        int, "SELECT count(*) FROM journal WHERE event_id = $1 AND changes::text LIKE '%Ada%'", event["id"]
+    ) == 0  # fmt: skip
+
+
+def changed(index: int, **members: Any) -> list[dict[str, Any]]:
+    """Good answers but one."""
+    return [each | members if at == index else each for at, each in enumerate(GOOD)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "pointer"),
+    [
+        (GOOD[1:], "/answers"),
+        (GOOD[:3], "/answers"),
+        ([*GOOD, GOOD[3]], "/answers/4"),
+        ([*GOOD, {"question": "age", "value": "36"}], "/answers/4/question"),
+        ([*GOOD, {"question": "badge", "value": "Eve", "place": 2}], "/answers/4/place"),
+        (changed(2, place=0), "/answers/2/place"),
+        (changed(2, value="Fish"), "/answers/2/value"),
+        (changed(2, value=True), "/answers/2/value"),
+        (changed(3, value=False), "/answers/3/value"),
+        (changed(3, value="yes"), "/answers/3/value"),
+        (changed(0, value="  "), "/answers/0/value"),
+        (changed(0, value="A\x00"), "/answers/0/value"),
+        (changed(0, value="x" * (LINE_CHARACTERS_MAX + 1)), "/answers/0/value"),
+        (changed(0, place=-1), "/answers/0/place"),
+    ],
+)
+async def test_an_answer_that_does_not_fit_is_pointed_at(
+    organizer: Person, buyer: Person, answers: list[dict[str, Any]], pointer: str
+):
+    booking = await hold(buyer, await asking(organizer), seat_ids=[0, 1])
+
+    refused = await answer(buyer, booking, answers)
+
+    assert refused.status_code == 422, refused.text
+    assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
+    assert (await buyer.get(f"/bookings/{booking['id']}/answers")).status_code == 404
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    """So many questions."""
+    return [{"name": f"q{number}", "text": "Well?", "kind": "TEXT"} for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("questions", "pointer"),
+    [
+        ([MEAL, MEAL], "/questions/1/name"),
+        ([MEAL | {"choices": []}], "/questions/0/choices"),
+        ([TERMS | {"choices": ["Yes"]}], "/questions/0/choices"),
+        ([MEAL | {"choices": [f"c{n}" for n in range(CHOICES_MAX + 1)]}], "/questions/0/choices"),
+        (many(QUESTIONS_MAX + 1), "/questions"),
+    ],
+)
+async def test_questions_that_do_not_fit_are_pointed_at(
+    organizer: Person, questions: list[dict[str, Any]], pointer: str
+):
+    event = await on_sale(organizer)
+
+    refused = await put(organizer, f"/events/{event['id']}/questions", {"questions": questions})
+
+    assert refused.status_code == 422, refused.text
+    assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
+
+
+async def test_an_event_may_ask_the_most_there_can_be(organizer: Person):
+    await asking(
+        organizer, *many(QUESTIONS_MAX - 1), MEAL | {"choices": [f"c{n}" for n in range(CHOICES_MAX)]}
+    )
