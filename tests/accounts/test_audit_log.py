@@ -155,6 +155,7 @@ NOT_AUDITED = {
     "email_proofs": "what was mailed; what it opened is audited",
     "ticket_keys": "made by the program, published",
     "sandbox_checkouts": "the other side of a payment that takes no money",
+    "answers": "a buyer's own words, which can be erased",
     "cancellations": "progress of what `events` says was decided",
     **dict.fromkeys(
         ("inventories", "area_counts", "bookings", "claims", "blocks", "journal", "promo_uses"),

@@ -1,7 +1,10 @@
 """What we know about a person: handed to them, or erased. The books stay: amounts, places and dates."""
 
 from collections import defaultdict
+from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from boxoffice.accounts import erasing, people, sessions
 from boxoffice.accounts.audit.reading import list_own_entries
@@ -11,7 +14,7 @@ from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation
 from boxoffice.accounts.second_factor import SecondFactors
 from boxoffice.booking import queries
-from boxoffice.booking.queries import TicketRecord
+from boxoffice.booking.queries import PaperRow, TicketRecord
 from boxoffice.booking.schemas import BookingRecord, PaymentRecord, PersonalData
 from boxoffice.booking.views import view_of_row
 from boxoffice.catalog.team import keys, members
@@ -50,6 +53,8 @@ async def export(db: Database, user: Identity, *, cursor: str | None, limit: int
             payment.created_at,
         )
         payments[payment.booking_id].append(record)
+    answers = _papers(await queries.list_answers(db, *of_rows))
+    invoices = _papers(await queries.list_invoices(db, *of_rows))
     return PersonalData(
         account=account,
         sessions=(await sessions.list_sessions(db, user.user_id, None)).items,
@@ -57,10 +62,24 @@ async def export(db: Database, user: Identity, *, cursor: str | None, limit: int
         api_keys=(await keys.list_keys(db, user)).items,
         changes=await list_own_entries(db, user.user_id),
         bookings=[
-            BookingRecord(await view_of_row(db, row), tickets[row.id], payments[row.id]) for row in page.items
+            BookingRecord(
+                await view_of_row(db, row),
+                tickets[row.id],
+                payments[row.id],
+                answers[row.id],
+                invoices[row.id],
+            )
+            for row in page.items
         ],
         next_cursor=page.next_cursor,
     )
+
+
+def _papers(rows: list[PaperRow]) -> defaultdict[UUID, list[Any]]:
+    found: defaultdict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.booking_id].append(msgspec.json.decode(row.content))
+    return found
 
 
 async def erase(

@@ -134,6 +134,42 @@ async def list_payment_records(
     )
 
 
+class PaperRow(msgspec.Struct, frozen=True):
+    """Something written about a booking, as JSON: its answers, an invoice, a credit note."""
+
+    booking_id: UUID
+    content: str
+
+
+async def list_answers(source: Source, event_ids: list[int], booking_ids: list[UUID]) -> list[PaperRow]:
+    """What was answered for these bookings; the two lists go side by side."""
+    return await source.list(
+        PaperRow,
+        """
+        SELECT a.booking_id, a.answers AS content
+          FROM unnest($1::bigint[], $2::uuid[]) AS asked (event_id, booking_id)
+          JOIN answers a ON a.event_id = asked.event_id AND a.booking_id = asked.booking_id
+        """,
+        event_ids,
+        booking_ids,
+    )
+
+
+async def list_invoices(source: Source, event_ids: list[int], booking_ids: list[UUID]) -> list[PaperRow]:
+    """Invoices and credit notes of these bookings; the two lists go side by side."""
+    return await source.list(
+        PaperRow,
+        """
+        SELECT i.booking_id, i.document AS content
+          FROM unnest($1::bigint[], $2::uuid[]) AS asked (event_id, booking_id)
+          JOIN invoices i ON i.event_id = asked.event_id AND i.booking_id = asked.booking_id
+         ORDER BY i.booking_id, i.kind DESC
+        """,
+        event_ids,
+        booking_ids,
+    )
+
+
 async def get_responsibility(source: Source, user_id: int) -> bool:
     """Whether the user runs the house, or has events that are published and not over."""
     return await source.get(

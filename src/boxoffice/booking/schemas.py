@@ -1,7 +1,7 @@
 """Bookings as clients write and see them."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -201,6 +201,8 @@ class BookingRecord(msgspec.Struct, frozen=True):
     booking: BookingView
     tickets: list[TicketRecord]
     payments: list[PaymentRecord]
+    answers: Annotated[list[Any], Meta(description="What you answered to the organizer's questions.")]
+    invoices: Annotated[list[Any], Meta(description="Invoices and credit notes, as they were issued.")]
 
 
 class PersonalData(msgspec.Struct, frozen=True):
