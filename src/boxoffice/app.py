@@ -51,7 +51,7 @@ from boxoffice.kit.traffic import Traffic
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
-from boxoffice.payments import cancellation_api, ledger_api, sandbox_api
+from boxoffice.payments import cancellation_api, ledger_api, refund_api, sandbox_api
 from boxoffice.payments.lean import lean_payments
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
@@ -80,6 +80,7 @@ _ROUTES = [
     *payments.routes,
     *cancellation_api.routes,
     *ledger_api.routes,
+    *refund_api.routes,
     *tickets.routes,
     *invoices.routes,
 ]

@@ -154,6 +154,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListTicketKeys": Who.ANYBODY,
     "CheckIn": Right.SCAN,
     # Money of an organizer
+    "RefundBooking": Right.MANAGE,
+    "ListRefunds": Who.PERSON,
     "GetBalance": Who.ORGANIZER,
     "ListMovements": Who.ORGANIZER,
 }

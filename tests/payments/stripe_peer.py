@@ -112,7 +112,7 @@ class StripePeer:
             case "POST", ["payment_intents", intent_id, "cancel"] if intent_id in self.intents:
                 return self._cancel(self.intents[intent_id])
             case "POST", ["refunds"]:
-                return self._refund(self.intents[form["payment_intent"]])
+                return self._refund(self.intents[form["payment_intent"]], form.get("amount"))
             case _:
                 return _error(404, "invalid_request_error", "resource_missing")
 
@@ -148,14 +148,18 @@ class StripePeer:
         self._happened("payment_intent.canceled", intent)
         return 200, intent
 
-    def _refund(self, intent: dict[str, Any]) -> Answer:
-        if any(refund["payment_intent"] == intent["id"] for refund in self.refunds):
+    def _refund(self, intent: dict[str, Any], amount: str | None) -> Answer:
+        given = sum(each["amount"] for each in self.refunds if each["payment_intent"] == intent["id"])
+        left = intent["amount_received"] - given
+        if not left:
             return _error(400, "invalid_request_error", "charge_already_refunded")
+        if amount is not None and int(amount) > left:
+            return _error(400, "invalid_request_error", "amount_too_large")
         refund = {
             "id": f"re_{len(self.refunds) + 1}",
             "object": "refund",
             "payment_intent": intent["id"],
-            "amount": intent["amount_received"],
+            "amount": left if amount is None else int(amount),
             "status": "succeeded",
         }
         self.refunds.append(refund)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from boxoffice.kit.settings import Settings
-from boxoffice.payments.provider import Asked, Charge, FactKind
+from boxoffice.payments.provider import Asked, Charge, DueRefund, FactKind
 from boxoffice.payments.stripe import Stripe
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from server import free_port, wait_until
@@ -75,11 +75,11 @@ async def test_open_ask_refund_and_close_are_understood_by_a_foreign_peer(locals
     await provider.close()
 
 
-async def _open(provider: Stripe) -> Asked:
+async def _open(provider: Stripe) -> DueRefund:
     payment_id = uuid4()
     opened = await provider.open_checkout(Charge(payment_id, 5000, "EUR", "An evening", datetime.now(UTC)))
     assert opened.client_secret
-    return Asked(payment_id, "stripe", opened.reference, 5000, "EUR")
+    return DueRefund(payment_id, "stripe", opened.reference, 5000, "EUR", payment_id, 5000)
 
 
 async def _pay(buyer: httpx.AsyncClient, payment: Asked) -> None:

@@ -17,11 +17,13 @@ from boxoffice.inventory.commands import Expire
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.provider import Asked
+from boxoffice.payments.refunds import carry_out_refund
 from payments.conftest import Basket, headers_of
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, Fault, StripePeer, stripe_peer
 from payments.stripe_shop import Shop
@@ -130,6 +132,25 @@ async def test_money_of_a_method_without_authorisation_buys_the_places_or_is_ref
         each for each in shop.peer.refunds if each["payment_intent"] == shop.peer.intent_of(too_late)["id"]
     ]
     assert [refund["amount"] for refund in refunds] == [5000]
+
+
+async def test_parts_go_back_one_by_one_though_an_answer_is_lost(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    assert await shop.tell(shop.peer.pay(payment_id, method="sepa_debit")) == 204
+    organizer = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    path = f"/bookings/{held.booking_id}/refunds"
+    for amount in (1500, 3500):
+        answer = await shop.client.post(path, json={"amount": amount}, headers=organizer)
+        assert answer.status_code == 201
+        shop.peer.faults.append(Fault.LOST)
+        job = msgspec.json.encode({"payment_id": payment_id, "refund_id": answer.json()["id"]})
+        for _ in range(2):
+            await carry_out_refund(shop.parts.db, shop.parts.providers, Pace(1_000), job)
+    intent = shop.peer.intent_of(payment_id)["id"]
+    given = [each["amount"] for each in shop.peer.refunds if each["payment_intent"] == intent]
+    assert given == [1500, 3500]
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "REFUNDED")
 
 
 async def test_reports_twice_and_in_the_wrong_order_count_once(shop: Shop):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.payments.provider import Asked, Charge, Fact, FactKind, OpenCheckout
+from boxoffice.payments.provider import Charge, DueRefund, Fact, FactKind, OpenCheckout
 from boxoffice.payments.queries import PaymentRow
 
 # A refund fails so often at its first try; the job repeats it.
@@ -40,8 +40,8 @@ class Till:
     def read_report(self, headers: object, body: bytes) -> Fact:
         raise NotImplementedError("The simulation hands its facts over without HTTP.")
 
-    async def give_back(self, payment: Asked) -> None:
-        self._bank.refund(payment.payment_id, payment.amount)
+    async def give_back(self, refund: DueRefund) -> None:
+        self._bank.refund(refund.payment_id, refund.amount)
 
 
 class Bank:

@@ -24,6 +24,7 @@ from boxoffice.inventory.commands import (
     Hold,
     Outcome,
     Renew,
+    TakeBack,
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
@@ -170,7 +171,7 @@ async def find_named_bookings(
     named = {
         command.booking_id
         for command in commands
-        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw)
+        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack)
     }
     for command in commands:
         if isinstance(command, CallOff):

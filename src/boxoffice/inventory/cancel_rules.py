@@ -8,9 +8,9 @@ from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.block_rules import release_all
 from boxoffice.inventory.changes import BookingCancelled
-from boxoffice.inventory.commands import Booking, BookingState, CalledOff, CallOff, Cancel, Withdraw
+from boxoffice.inventory.commands import Booking, BookingState, CalledOff, CallOff, Cancel, TakeBack, Withdraw
 from boxoffice.inventory.draft import Draft
-from boxoffice.inventory.refusals import BookingIsOver, EventTakesPlace, PaidBookingIsFinal
+from boxoffice.inventory.refusals import BookingIsOver, EventTakesPlace, NothingToRefund, PaidBookingIsFinal
 from boxoffice.kit.errors import NotFound, Refusal
 
 
@@ -30,13 +30,28 @@ def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Ref
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
-def decide_withdraw(draft: Draft, command: Withdraw) -> Booking | Refusal:
-    """Take the places of a booking back whose money turned out not to be there."""
+def decide_withdraw(draft: Draft, command: Withdraw | TakeBack) -> Booking | Refusal:
+    """Take the places of a booking back whose money turned out not to be there, or is given back."""
+    if isinstance(command, TakeBack):
+        return decide_take_back(draft, command)
     booking = draft.booking(command.booking_id)
     if booking is None or command.payment_id not in booking.settled_payments:
         return NotFound()
     if booking.state is not BookingState.CONFIRMED:
         return booking
+    _release(draft, booking)
+    return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
+
+
+def decide_take_back(draft: Draft, command: TakeBack) -> Booking | Refusal:
+    """Take the places of a confirmed booking back; what was paid for them is owed with it."""
+    booking = draft.booking(command.booking_id)
+    if booking is None:
+        return NotFound()
+    if booking.state is not BookingState.CONFIRMED:
+        return BookingIsOver(state=booking.state)
+    if booking.total == 0:
+        return NothingToRefund()
     _release(draft, booking)
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 

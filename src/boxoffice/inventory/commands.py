@@ -204,6 +204,16 @@ class Expire(msgspec.Struct, frozen=True):
     """Tidy up what is over. Every batch does that first, so this is a batch and nothing else."""
 
 
+class TakeBack(msgspec.Struct, frozen=True, gc=False):
+    """The organizer gives back what was paid for this booking, and has its places again.
+
+    `reason` is for whoever reads the refund. Answer: the `Booking`.
+    """
+
+    booking_id: UUID
+    reason: str
+
+
 class CallOff(msgspec.Struct, frozen=True, gc=False):
     """Cancel these bookings of a cancelled event, paid or not, and end its blocks. Answer: `CalledOff`."""
 
@@ -219,7 +229,18 @@ class CalledOff(msgspec.Struct, frozen=True, gc=False):
 
 
 Command = (
-    Hold | Renew | Exchange | Cancel | Confirm | Withdraw | Block | ChangeBlock | Release | Expire | CallOff
+    Hold
+    | Renew
+    | Exchange
+    | Cancel
+    | Confirm
+    | Withdraw
+    | Block
+    | ChangeBlock
+    | Release
+    | Expire
+    | CallOff
+    | TakeBack
 )
 
 # What may begin an event's sale; what names a booking could not, there is none.
@@ -227,7 +248,7 @@ OPENING = (Hold, Block, Expire, CallOff)
 
 # Money that came, and places that are given up: those who hold seats must not compete with those who would
 # like some, so these are let in beyond the line of the others.
-PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff)
+PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack)
 
 
 class PaymentOutcome(StrEnum):

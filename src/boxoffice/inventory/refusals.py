@@ -187,3 +187,7 @@ class BookingIsOver(Refusal, status=409):
 
 class PaidBookingIsFinal(Refusal, status=409):
     """This booking is paid, and a paid booking cannot be cancelled by its buyer. Ask the organizer."""
+
+
+class NothingToRefund(Refusal, status=409):
+    """Nothing is captured for this booking. If it was paid just now, try again in a moment."""

@@ -45,6 +45,7 @@ from boxoffice.inventory.commands import (
     PaymentOutcome,
     Release,
     Renew,
+    TakeBack,
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
@@ -122,7 +123,7 @@ def _decide_one(  # noqa: PLR0911  one for each command
             return decide_confirm(draft, command)
         case Cancel():
             return decide_cancel(draft, command, now)
-        case Withdraw():
+        case Withdraw() | TakeBack():
             return decide_withdraw(draft, command)
         case Block() | ChangeBlock() | Release():
             return decide_block(draft, command, now)

@@ -76,6 +76,13 @@ class Asked(msgspec.Struct, frozen=True):
     currency: str
 
 
+class DueRefund(Asked, frozen=True):
+    """A refund that is owed: `amount` of what was `captured`; nothing was, where it was only authorised."""
+
+    refund_id: UUID
+    captured: int
+
+
 class Provider(Protocol):
     """A payment provider. Calls that leave the house are never made inside a transaction.
 
@@ -96,8 +103,8 @@ class Provider(Protocol):
         """
         ...
 
-    async def give_back(self, payment: Asked) -> None:
-        """Void the authorisation, or refund the money in full; the same payment once."""
+    async def give_back(self, refund: DueRefund) -> None:
+        """Void the authorisation, or give the amount back; the same refund once."""
         ...
 
 

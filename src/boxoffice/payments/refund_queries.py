@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
-from boxoffice.payments.provider import Asked
+from boxoffice.payments.provider import DueRefund
 
 
 class CancellationRow(msgspec.Struct, frozen=True):
@@ -28,11 +28,23 @@ class RefundCounts(msgspec.Struct, frozen=True):
     failed: int
 
 
-class DueRefund(Asked, frozen=True):
-    """A refund that is owed: `amount` of what was `captured`; nothing was, where it was only authorised."""
+class RefundRow(msgspec.Struct, frozen=True):
+    """A refund of a booking, in minor units."""
 
-    refund_id: UUID
-    captured: int
+    id: UUID
+    amount: int
+    currency: str
+    reason: str
+    state: str
+    created_at: datetime
+    done_at: datetime | None
+
+
+class BookingOwners(msgspec.Struct, frozen=True):
+    """Whose booking it is, and whose event."""
+
+    buyer_id: int
+    organizer_id: int
 
 
 class BoughtPayment(msgspec.Struct, frozen=True):
@@ -86,6 +98,38 @@ async def lock_bought_payments(
         """,
         event_id,
         booking_ids,
+    )
+
+
+async def find_booking_owners(source: Source, event_id: int, booking_id: UUID) -> BookingOwners | None:
+    """Whose booking it is, if there is one."""
+    return await source.find(
+        BookingOwners,
+        """
+        SELECT booking.buyer_id, event.organizer_id
+          FROM bookings AS booking
+          JOIN events AS event ON event.id = booking.event_id
+         WHERE booking.event_id = $1 AND booking.id = $2
+        """,
+        event_id,
+        booking_id,
+    )
+
+
+async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[RefundRow]:
+    """What goes back, or has gone, of all payments for a booking, the oldest first."""
+    return await source.list(
+        RefundRow,
+        """
+        SELECT refund.id, refund.amount, refund.currency, refund.reason, refund.state, refund.created_at,
+               refund.done_at
+          FROM payments AS payment
+          JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+         WHERE payment.event_id = $1 AND payment.booking_id = $2
+         ORDER BY refund.created_at, refund.id
+        """,
+        event_id,
+        booking_id,
     )
 
 

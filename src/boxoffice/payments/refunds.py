@@ -1,13 +1,13 @@
 """Refunds: recorded with their reason when they are owed, carried out by a job that never gives up."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from boxoffice.inventory.batch import Decided
-from boxoffice.inventory.commands import CalledOff
+from boxoffice.inventory.commands import Booking, CalledOff, TakeBack
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue_all
 from boxoffice.kit.pace import Pace
@@ -32,17 +32,21 @@ class RefundDue(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 async def owe_refunds(tx: Transaction, decided: Decided) -> None:
-    """Owe everything back that was paid for bookings that are called off, in the transaction that does it.
+    """Owe everything back that was paid for bookings that end here, in the transaction that ends them.
 
     The jobs queue up behind all refunds that are due by now, whichever event's, so that together they keep to
     REFUNDS_PER_SECOND.
     """
-    confirmed = [
-        booking_id
+    confirmed = {
+        booking_id: _CANCELLED
         for outcome in decided.outcomes
         if isinstance(outcome, CalledOff)
         for booking_id in outcome.confirmed_ids
-    ]
+    } | {
+        command.booking_id: command.reason
+        for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
+        if isinstance(command, TakeBack) and isinstance(outcome, Booking)
+    }
     if not confirmed:
         return
     ahead = await queries.get_refunds_due(tx)
@@ -58,9 +62,10 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
 
 
 async def _owe_what_is_left(
-    tx: Transaction, event_id: int, booking_ids: Sequence[UUID]
+    tx: Transaction, event_id: int, reasons: Mapping[UUID, str]
 ) -> list[queries.NewRefund]:
     """Everything that was paid for these bookings and is not owed back yet, under the payments' ids."""
+    booking_ids = list(reasons)
     payments = await queries.lock_bought_payments(tx, event_id, booking_ids)
     borne = {row.id: row for row in await queries.list_borne(tx, event_id, booking_ids)}
     refunds = [
@@ -74,7 +79,7 @@ async def _owe_what_is_left(
             fees=borne[payment.booking_id].fees,
             taxes=borne[payment.booking_id].taxes,
             worth=borne[payment.booking_id].total,
-            reason=_CANCELLED,
+            reason=reasons[payment.booking_id],
             is_captured=payment.captured > 0,
         )
         for payment in payments

@@ -26,7 +26,7 @@ from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.payments import sandbox_queries as queries
-from boxoffice.payments.provider import Asked, Charge, Fact, FactKind, OpenCheckout, UnsignedReport
+from boxoffice.payments.provider import Charge, DueRefund, Fact, FactKind, OpenCheckout, UnsignedReport
 from boxoffice.payments.sandbox_queries import CheckoutState
 
 SIGNATURE_HEADER = "boxoffice-sandbox-signature"
@@ -116,14 +116,19 @@ class Sandbox:
             raise invalid("", f"This is not a report of the sandbox: {error}") from None
         return Fact(report.id, report.kind, report.payment_id, report.amount, report.currency)
 
-    async def give_back(self, payment: Asked) -> None:
-        """Give everything back. The sandbox only knows full refunds, and a second one changes nothing."""
-        payment_id = payment.payment_id
+    async def give_back(self, refund: DueRefund) -> None:
+        """Give so much back, and never more than there is; the same refund again changes nothing."""
+        payment_id = refund.payment_id
         async with self._db.transaction() as tx:
             row = await queries.lock_checkout(tx, payment_id)
-            if row is None or row.charge is None or row.amount != payment.amount:
-                raise LookupError(f"the sandbox has no charge of {payment.amount} for {payment_id}")
-            await queries.update_state(tx, payment_id, CheckoutState.REFUNDED, row.charge)
+            if row is None or row.charge is None:
+                raise LookupError(f"the sandbox has no charge for {payment_id}")
+            await queries.insert_refund(tx, refund.refund_id, payment_id, refund.amount)
+            given_back = await queries.get_given_back(tx, payment_id)
+            if given_back > row.amount:
+                raise LookupError(f"the sandbox took {row.amount} for {payment_id}, not {given_back}")
+            if given_back == row.amount:
+                await queries.update_state(tx, payment_id, CheckoutState.REFUNDED, row.charge)
 
     async def get_checkout(self, token: str) -> Checkout:
         """The checkout behind the address. Raises `NotFound` for an address that is not ours."""

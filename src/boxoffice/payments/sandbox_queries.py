@@ -75,3 +75,25 @@ async def update_state(tx: Transaction, payment_id: UUID, state: CheckoutState, 
 async def update_delivered(tx: Transaction, payment_id: UUID) -> None:
     """The webhook was answered 2xx."""
     await tx.execute("UPDATE sandbox_checkouts SET delivered_at = now() WHERE payment_id = $1", payment_id)
+
+
+async def insert_refund(tx: Transaction, refund_id: UUID, payment_id: UUID, amount: int) -> None:
+    """Give so much back; nothing happens when it was given back before. The checkout must be locked."""
+    await tx.execute(
+        """
+        INSERT INTO sandbox_refunds (refund_id, payment_id, amount) VALUES ($1, $2, $3)
+        ON CONFLICT (refund_id) DO NOTHING
+        """,
+        refund_id,
+        payment_id,
+        amount,
+    )
+
+
+async def get_given_back(tx: Transaction, payment_id: UUID) -> int:
+    """How much of a payment was given back altogether."""
+    return await tx.get(
+        int,
+        "SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE payment_id = $1",
+        payment_id,
+    )

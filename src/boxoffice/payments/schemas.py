@@ -9,6 +9,10 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.kit.money import Money
+from boxoffice.kit.text import Line
+
+# The largest integer that every JSON reader keeps exact.
+REFUND_AMOUNT_MAX = 2**53 - 1
 
 
 class PaymentState(StrEnum):
@@ -72,3 +76,39 @@ class Cancellation(msgspec.Struct, frozen=True):
     finished_at: datetime | None
     bookings: Progress
     refunds: RefundProgress
+
+
+class RefundState(StrEnum):
+    """DUE: it is owed. DONE: the provider has been told."""
+
+    DUE = "DUE"
+    DONE = "DONE"
+
+
+class NewRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much to give back, in minor units of the booking's currency; without it, all, with the places."""
+
+    amount: (
+        Annotated[int, Meta(ge=1, le=REFUND_AMOUNT_MAX, description="Minor units.", examples=[1250])] | None
+    ) = None
+    reason: Annotated[
+        Line, Meta(description="For the buyer to read.", examples=["The seat had no view."])
+    ] = "The organizer gave it back."
+
+
+class RefundView(msgspec.Struct, frozen=True):
+    """A refund of a booking."""
+
+    id: UUID
+    booking_id: UUID
+    amount: Money
+    state: RefundState
+    reason: str
+    created_at: datetime
+    done_at: datetime | None
+
+
+class RefundList(msgspec.Struct, frozen=True):
+    """The refunds of a booking; there are few."""
+
+    items: list[RefundView]

@@ -21,6 +21,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import (
     Asked,
     Charge,
+    DueRefund,
     Fact,
     FactKind,
     NotCapturable,
@@ -154,19 +155,22 @@ class Stripe:
                 raise NotCapturable from error
             raise
 
-    async def give_back(self, payment: Asked) -> None:
-        """Void what was only authorised, refund what was captured, in full."""
-        intent = await self._retrieve(payment)
+    async def give_back(self, refund: DueRefund) -> None:
+        """Void what was only authorised, refund what was captured, or a part of it."""
+        intent = await self._retrieve(refund)
         if intent.status == "canceled":
             return
         if intent.status != "succeeded":
-            await self._cancel(payment)
+            await self._cancel(refund)
             return
+        wanted: dict[str, Any] = {"payment_intent": refund.reference}
+        if 0 < refund.amount < refund.captured:
+            wanted["amount"] = to_stripe(refund.amount, refund.currency)
         try:
             await _call(
                 self._refunds.create_async,
-                {"payment_intent": payment.reference},
-                {"idempotency_key": f"refund-{payment.payment_id}"},
+                wanted,
+                {"idempotency_key": f"refund-{refund.refund_id}"},
             )
         except stripe.InvalidRequestError as error:
             # Somebody has refunded it by hand: that is what we wanted.

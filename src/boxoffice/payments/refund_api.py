@@ -1,0 +1,68 @@
+"""HTTP of refunds: what an organizer gives back."""
+
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody
+from litestar.types import ControllerRouterHandler
+
+from boxoffice.accounts.guards import NotAllowed, NotSignedIn
+from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.once import ONCE
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.refusals import BookingIsOver, NothingToRefund
+from boxoffice.kit import idempotency
+from boxoffice.kit.errors import NotFound
+from boxoffice.kit.idempotency import Once
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.payments import refunding
+from boxoffice.payments.refunding import MoreThanIsLeft
+from boxoffice.payments.schemas import NewRefund, RefundList, RefundView
+
+
+@post(
+    "/bookings/{booking_id:uuid}/refunds",
+    operation_id="RefundBooking",
+    summary="Give money back for a booking",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(
+        NotSignedIn, NotAllowed, NotFound, BookingIsOver, NothingToRefund, MoreThanIsLeft,
+        *BODY_REFUSALS, *idempotency.REFUSALS,
+    ),
+    dependencies=ONCE,
+)  # fmt: skip
+async def refund(
+    data: JSONBody[NewRefund],
+    db: NamedDependency[Database],
+    sales: NamedDependency[GroupCommit],
+    user: NamedDependency[Identity],
+    once: NamedDependency[Once | None],
+    booking_id: FromPath[UUID],
+) -> Response[RefundView]:
+    """Give an amount back, or, without one, all that is left: then the tickets are void, the places free.
+
+    Never more than was captured and is not given back yet. The provider is told in the background.
+    """
+    given = await refunding.refund_booking(db, sales, user, booking_id, data, once)
+    return idempotency.respond(given, once)
+
+
+@get(
+    "/bookings/{booking_id:uuid}/refunds",
+    operation_id="ListRefunds",
+    summary="See what goes back for a booking",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotAllowed, NotFound),
+)
+async def show(
+    db: NamedDependency[Database], user: NamedDependency[Identity], booking_id: FromPath[UUID]
+) -> RefundList:
+    """List the refunds of a booking of one's own or of one's event, the oldest first."""
+    return RefundList(items=await refunding.list_refunds(db, user, booking_id))
+
+
+routes: list[ControllerRouterHandler] = [refund, show]

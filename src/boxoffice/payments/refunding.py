@@ -1,0 +1,102 @@
+"""What an organizer gives back: a whole booking, with its places, or an amount of what was paid for it."""
+
+from uuid import UUID
+
+from boxoffice.accounts.identity import Identity
+from boxoffice.catalog.ownership import may_change
+from boxoffice.inventory.commands import TakeBack
+from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.refusals import NothingToRefund
+from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.idempotency import Once, do_once
+from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.jobs import enqueue
+from boxoffice.kit.money import Money
+from boxoffice.kit.postgres import Database, Source, Transaction
+from boxoffice.payments import refund_queries as queries
+from boxoffice.payments.refund_queries import RefundRow
+from boxoffice.payments.refunds import REFUND_JOB, RefundDue
+from boxoffice.payments.schemas import NewRefund, RefundState, RefundView
+
+
+class MoreThanIsLeft(Refusal, status=409):
+    """Of what was paid for this booking only `left` has not been given back yet."""
+
+    left: Money
+
+
+async def refund_booking(
+    db: Database, sales: GroupCommit, user: Identity, booking_id: UUID, wanted: NewRefund, once: Once | None
+) -> RefundView:
+    """Owe an amount back, or all that is left; then the booking is cancelled and its tickets are void.
+
+    Raises `NotFound` for bookings of other people's events, `NothingToRefund`, `MoreThanIsLeft`,
+    `BookingIsOver`.
+    """
+    event_id = event_of(booking_id)
+    owners = await queries.find_booking_owners(db, event_id, booking_id)
+    if owners is None or not may_change(user, owners.organizer_id):
+        raise NotFound
+    if wanted.amount is None:
+        await sales.submit(event_id, TakeBack(booking_id, wanted.reason), once)
+        # A refund of all that is left has its payment's id, and was written with the places.
+        refunds = await queries.list_refunds(db, event_id, booking_id)
+        if not refunds:
+            raise NothingToRefund
+        return _view(booking_id, refunds[-1])
+    amount = wanted.amount
+
+    async with db.transaction() as tx:
+        return await do_once(
+            tx, once, RefundView, lambda: _owe(tx, event_id, booking_id, amount, wanted.reason)
+        )
+
+
+async def list_refunds(source: Source, user: Identity, booking_id: UUID) -> list[RefundView]:
+    """The refunds of a booking, for its buyer and its organizer. Raises `NotFound` for everybody else."""
+    event_id = event_of(booking_id)
+    owners = await queries.find_booking_owners(source, event_id, booking_id)
+    if owners is None or not (user.user_id == owners.buyer_id or may_change(user, owners.organizer_id)):
+        raise NotFound
+    return [_view(booking_id, row) for row in await queries.list_refunds(source, event_id, booking_id)]
+
+
+async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, reason: str) -> RefundView:
+    """What is left is read under the payment's lock: of two who want the last of it one is refused."""
+    paid = [each for each in await queries.lock_bought_payments(tx, event_id, [booking_id]) if each.captured]
+    if not paid:
+        raise NothingToRefund
+    payment = paid[0]
+    left = payment.captured - payment.refunded
+    if amount > left:
+        raise MoreThanIsLeft(left=Money(left, payment.currency))
+    refund = queries.NewRefund(
+        id=new_id(event_id),
+        movement_id=new_id(event_id),
+        payment_id=payment.id,
+        booking_id=booking_id,
+        amount=amount,
+        currency=payment.currency,
+        # An amount is at the organizer's expense: fees and tax stay where they are.
+        fees=0,
+        taxes=0,
+        worth=0,
+        reason=reason,
+        is_captured=True,
+    )
+    await queries.insert_refunds(tx, event_id, [refund])
+    await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund.id))
+    rows = await queries.list_refunds(tx, event_id, booking_id)
+    return _view(booking_id, next(row for row in rows if row.id == refund.id))
+
+
+def _view(booking_id: UUID, row: RefundRow) -> RefundView:
+    return RefundView(
+        id=row.id,
+        booking_id=booking_id,
+        amount=Money(row.amount, row.currency),
+        state=RefundState(row.state),
+        reason=row.reason,
+        created_at=row.created_at,
+        done_at=row.done_at,
+    )
