@@ -16,6 +16,7 @@ from boxoffice.accounts import api as accounts
 from boxoffice.accounts import factor_api, proof_api, session_api, users_api
 from boxoffice.accounts import pages as account_pages
 from boxoffice.accounts.audit import api as audit
+from boxoffice.accounts.cookies import COOKIE_PATH
 from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.accounts.tokens import Tokens
@@ -157,7 +158,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
         identity_of,
     )
-    app.asgi_handler = EveryRequest(door, settings, traffic)
+    app.asgi_handler = EveryRequest(door, settings, traffic, same_origin=(COOKIE_PATH,))
     return app
 
 

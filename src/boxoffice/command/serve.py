@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
@@ -36,6 +37,14 @@ BACKLOG_CONNECTIONS = 4096
 # Connections one worker accepts: all its streams and a full sale's worth of requests. Others wait, so
 # streams must never be able to take every one.
 CONNECTIONS_PER_WORKER_MAX = STREAMS_MAX + 2_000
+
+# Headers must be whole after so long, and an idle connection is closed: long enough for a bad network. A
+# proxy must give up its own idle connections sooner.
+HEADER_SECONDS_MAX = 15
+
+# Granian reads as much at once, and may read as much again; browsers and proxies send a tenth. A hundred
+# headers are the most in any case.
+HEADER_BYTES_MAX = 32_768
 
 # Requests get this long to finish after Ctrl-C; the slowest of ours, a queued hold, takes 5 seconds.
 STOP_SECONDS_MAX = 10
@@ -159,6 +168,9 @@ class _Server(MPServer):
             loop=Loops.uvloop,
             http=HTTPModes.http1,
             websockets=False,
+            http1_settings=HTTP1Settings(
+                header_read_timeout=HEADER_SECONDS_MAX * 1000, max_buffer_size=HEADER_BYTES_MAX
+            ),
             backlog=BACKLOG_CONNECTIONS,
             backpressure=CONNECTIONS_PER_WORKER_MAX,
             respawn_failed_workers=True,

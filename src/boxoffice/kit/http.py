@@ -18,12 +18,21 @@ from litestar.typing import FieldDefinition
 
 from boxoffice.kit import metrics
 from boxoffice.kit.actor import current_actor
+from boxoffice.kit.browser_headers import BrowserHeaders
 from boxoffice.kit.client import client_gone, gone_of
 from boxoffice.kit.client_address import ClientAddresses, read_networks
 from boxoffice.kit.logs import request_id
-from boxoffice.kit.problems import NotJson, UnreadableBody, invalid_from
+from boxoffice.kit.problems import (
+    PROBLEM_JSON,
+    BodyTooSlow,
+    NotJson,
+    UnreadableBody,
+    invalid_from,
+    refusal_content,
+)
 from boxoffice.kit.rate_limits import HEADERS as LIMIT_HEADERS
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.slow_bodies import SlowBodies
 from boxoffice.kit.traffic import Traffic
 
 # Far above any body of ours but a seat map, far below what could hurt.
@@ -125,8 +134,12 @@ class EveryRequest:
     answer has.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, traffic: Traffic) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, traffic: Traffic, *, same_origin: tuple[str, ...]
+    ) -> None:
         self.app = app
+        self.browsers = BrowserHeaders(settings, same_origin)
+        self.bodies = SlowBodies()
         self.traffic = traffic
         self.addresses = ClientAddresses(read_networks(settings.trusted_proxies))
         self.log_requests = settings.log_requests
@@ -138,7 +151,7 @@ class EveryRequest:
             await self.app(scope, receive, send)
             return
         self.addresses.note(scope)
-        current = self._id_of(scope)
+        current, is_private, origin = self._read(scope)
         token = request_id.set(current)
         client = client_gone.set(gone_of(receive))
         actor = current_actor.set(None)
@@ -146,23 +159,29 @@ class EveryRequest:
         status, answered = 0, started
         # Whoever limits a request leaves there what the answer has to say about it.
         noted: Any = scope
-        extra = (
-            (b"x-request-id", current.encode()),
-            (b"x-content-type-options", b"nosniff"),
-        )
+        extra = ((b"x-request-id", current.encode()), *self.browsers.for_origin(scope, origin))
+        body = receive if scope["method"] == "GET" else self.bodies.timed(receive)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 status, answered = message["status"], time.perf_counter()
-                message["headers"] = [*message["headers"], *extra, *noted.get(LIMIT_HEADERS, ())]
+                said = [*message["headers"], *extra, *noted.get(LIMIT_HEADERS, ())]
+                message["headers"] = [*said, *self.browsers.of(said, is_private=is_private)]
             await send(message)
 
         try:
-            if (refused := self.traffic.refuse(scope)) is None:
-                await self.app(scope, receive, send_with_headers)
-            else:
+            if origin and (allowed := self.browsers.preflight(scope, origin)) is not None:
+                await _answer(send_with_headers, 204, allowed, b"")
+            elif (refused := self.traffic.refuse(scope)) is not None:
                 await _answer(send_with_headers, *refused)
+            else:
+                await self.app(scope, body, send_with_headers)
+        except BodyTooSlow as slow:
+            # Past the framework, which would have worded it.
+            content = msgspec.json.encode(refusal_content(slow))
+            headers = [(b"content-type", PROBLEM_JSON.encode())]
+            await _answer(send_with_headers, slow.status, headers, content)
         finally:
             seconds = (answered if STREAM in scope else time.perf_counter()) - started
             route = str(scope.get("path_template") or "unknown")
@@ -179,11 +198,17 @@ class EveryRequest:
             client_gone.reset(client)
             request_id.reset(token)
 
-    def _id_of(self, scope: Any) -> str:
+    def _read(self, scope: Any) -> tuple[str, bool, bytes]:
+        """The request's id, whether somebody is signed in, and the origin of the page it comes from."""
+        current, is_private, origin = "", False, b""
         for name, value in scope["headers"]:
-            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                return value.decode()
-        return f"{self.prefix}-{next(self.numbers):x}"
+            if name == b"authorization":
+                is_private = True
+            elif name == b"origin":
+                origin = value
+            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                current = value.decode()
+        return current or f"{self.prefix}-{next(self.numbers):x}", is_private, origin
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -47,8 +47,12 @@ class BodyTooLarge(Refusal, status=413):
     """The body is larger than this request accepts."""
 
 
+class BodyTooSlow(Refusal, status=408):
+    """The body took too long to arrive; send it again over a better connection."""
+
+
 # How a JSON body can be refused before its handler sees it.
-BODY_REFUSALS = (UnreadableBody, MissingBody, BodyTooLarge, NotJson, InvalidInput)
+BODY_REFUSALS = (BodyTooSlow, UnreadableBody, MissingBody, BodyTooLarge, NotJson, InvalidInput)
 
 
 def invalid_from(error: msgspec.ValidationError) -> InvalidInput:

@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=1, le=65535)] = 8000
     public_url: str = "http://localhost:8000"
     trusted_proxies: str | None = None
+    cors_origins: str | None = None
     # A minute's: a full office behind one address, a dozen gates with one account; 0 is no limit.
     requests_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 6_000
     requests_per_account: Annotated[int, Meta(ge=0, le=1_000_000)] = 3_000
@@ -93,6 +94,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def files_address(self) -> str:
         """Where images are kept, as a URL."""
         return self.files_url or (self.data_folder.resolve() / "files").as_uri()
+
+    @property
+    def origins(self) -> list[str]:
+        """The other origins whose pages may read our answers, as browsers write them."""
+        parts = (part.strip() for part in (self.cors_origins or "").split(","))
+        return [part for part in parts if part]
 
     @property
     def secure_cookies(self) -> bool:
@@ -192,6 +199,12 @@ def _check_addresses(settings: Settings) -> None:
             f"BOXOFFICE_SHOP_URL is {settings.shop_url!r}: expected an address such as "
             "https://www.example.org/tickets."
         )
+    for origin in settings.origins:
+        if not re.match(r"https?://[a-z0-9.\-]+(:\d+)?$|https?://\[[0-9a-f:]+\](:\d+)?$", origin):
+            raise SetupError(
+                f"BOXOFFICE_CORS_ORIGINS has {origin!r}: expected origins as browsers write them, such as "
+                "https://shop.example.org, without a path; * is none."
+            )
     try:
         read_networks(settings.trusted_proxies)
     except ValueError as error:

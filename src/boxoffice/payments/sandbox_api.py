@@ -10,7 +10,7 @@ from litestar.types import ControllerRouterHandler
 
 from boxoffice.kit.errors import NotFound
 from boxoffice.payments.sandbox import Checkout, Choice, Sandbox
-from boxoffice.payments.sandbox_page import render_page
+from boxoffice.payments.sandbox_page import POLICY, render_page
 from boxoffice.payments.sandbox_queries import CheckoutState
 
 
@@ -23,7 +23,8 @@ class CheckoutView(msgspec.Struct, frozen=True):
 
 def _answer(request: Request[Any, Any, Any], checkout: Checkout) -> Response[Any]:
     if "text/html" in request.headers.get("accept", ""):
-        return Response(render_page(checkout), media_type=MediaType.HTML, status_code=200)
+        headers = {"Content-Security-Policy": POLICY}
+        return Response(render_page(checkout), media_type=MediaType.HTML, status_code=200, headers=headers)
     view = CheckoutView(state=checkout.state, shop_told=checkout.delivered_at is not None)
     return Response(view, status_code=200)
 
