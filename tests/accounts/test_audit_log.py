@@ -154,7 +154,9 @@ NOT_AUDITED = {
     "audit_log": "the log itself",
     "email_proofs": "what was mailed; what it opened is audited",
     "ticket_keys": "made by the program, published",
-    "sandbox_checkouts": "the other side of a payment that takes no money",
+    **dict.fromkeys(
+        ("sandbox_checkouts", "sandbox_refunds"), "the other side of payments that take no money"
+    ),
     "answers": "a buyer's own words, which can be erased",
     "cancellations": "progress of what `events` says was decided",
     **dict.fromkeys(
