@@ -70,4 +70,7 @@ async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
             await work()
         except Unavailable as error:
             _log.warning("tidying waits", reason=error.detail)
+        except Exception:  # noqa: BLE001  logged with its traceback
+            # A bug in one kind of work must not end all others: refunds above all.
+            _log.exception("bug in background work")
         await asyncio.sleep(seconds)

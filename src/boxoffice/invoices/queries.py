@@ -168,11 +168,11 @@ async def list_sold(tx: Transaction, event_id: int, booking_ids: Sequence[UUID])
     return await tx.list(
         SoldBooking,
         """
-        SELECT booking.id, booking.event_id, booking.buyer_id, buyer.name AS buyer_name,
+        SELECT booking.id, booking.event_id, booking.buyer_id, coalesce(buyer.name, '') AS buyer_name,
                booking.seat_ids, booking.area_ids, booking.amounts,
                booking.total, booking.currency, booking.levies, booking.ticket_types
           FROM bookings AS booking
-          JOIN users AS buyer ON buyer.id = booking.buyer_id
+          LEFT JOIN users AS buyer ON buyer.id = booking.buyer_id
          WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
         """,
         event_id,

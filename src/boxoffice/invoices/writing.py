@@ -7,6 +7,7 @@ one transaction, and whoever numbers for an organizer has the organizer's turn.
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from boxoffice.booking.views import parts_of
 from boxoffice.catalog.pricing import Levies, TaxLevy
@@ -16,7 +17,7 @@ from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, deco
 from boxoffice.invoices import queries
 from boxoffice.invoices.queries import EventRow, JournalRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
-from boxoffice.kit.errors import NotFound
+from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database, Transaction
 
@@ -27,13 +28,20 @@ ROWS_AT_ONCE_MAX = 10
 # Events looked at in one round; the rest have their turn in the next.
 EVENTS_PER_ROUND_MAX = 100
 
+_log = structlog.get_logger()
+
 _LABELS = {Kind.INVOICE: "INV", Kind.CREDIT_NOTE: "CN"}
 
 
 async def write_due_invoices(db: Database) -> None:
-    """Write what is due of all events; any number of processes may."""
+    """Write what is due of all events; any number of processes may. A fault of one keeps no other."""
     for event_id in await queries.list_events_behind(db, EVENTS_PER_ROUND_MAX):
-        await write_invoices(db, event_id)
+        try:
+            await write_invoices(db, event_id)
+        except Unavailable:
+            raise
+        except Exception:  # noqa: BLE001  logged with its traceback, and the next event has its turn
+            _log.exception("invoices of an event could not be written", event_id=event_id)
 
 
 async def write_invoices(db: Database, event_id: int) -> None:
