@@ -11,7 +11,7 @@ from litestar import Litestar
 from accounts.mailbox import Mailbox, read, token_in
 from boxoffice.accounts.identity import Role
 from boxoffice.catalog.team import keys, members
-from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, InvitationWanted, carry_out_invitation
+from boxoffice.catalog.team.members import Invitations, InvitationWanted, carry_out_invitation
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from catalog.stage import Person, person, soon, word
@@ -36,7 +36,7 @@ async def invitation(mailbox: Mailbox, owner: Person, **body: Any) -> str:
     assert answer.status_code == 201, answer.text
     async with mailbox.db.transaction() as tx:
         payloads = await tx.list(
-            bytes, "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", INVITATION_JOB
+            bytes, "DELETE FROM pgqueuer WHERE entrypoint = $1 RETURNING payload", members.INVITATION_JOB
         )
     invitations = Invitations(Settings().secret)
     for payload in payloads:

@@ -9,7 +9,7 @@ from fuzzing.attack import attack, log_in
 from server import Server, data_folder, started
 
 # About 20 s on two cores; `make fuzz MINUTES=30` takes its time.
-EXAMPLES = 12
+EXAMPLES = 6
 
 
 @pytest.fixture(scope="module")
