@@ -11,7 +11,6 @@ from enum import StrEnum
 from uuid import uuid4
 
 import msgspec
-import structlog
 
 from boxoffice.kit import jobs
 from boxoffice.kit.postgres import Transaction
@@ -20,8 +19,6 @@ LETTER_JOB = "letter"
 
 # By then its link would be over, or nobody waits any more.
 LETTER_AGE_MAX = timedelta(days=1)
-
-_log = structlog.get_logger()
 
 
 class LetterKind(StrEnum):
