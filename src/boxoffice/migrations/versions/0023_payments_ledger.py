@@ -44,7 +44,6 @@ def _change_payments() -> None:
     ALTER TABLE payments
         ADD COLUMN captured      bigint NOT NULL DEFAULT 0,
         ADD COLUMN refunded      bigint NOT NULL DEFAULT 0,
-        ADD COLUMN refund_policy json,
         ADD CONSTRAINT a_refund_is_never_more_than_was_captured CHECK (refunded BETWEEN 0 AND captured)
     """)
     op.execute("""
