@@ -9,6 +9,7 @@ from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.premises import Premises
 from boxoffice.kit.files import Files
 from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
@@ -17,9 +18,9 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import record_decided
 from boxoffice.payments.provider import Providers
-from boxoffice.payments.refunds import owe_refunds
+from boxoffice.payments.refunds import know_payments, owe_refunds
 from boxoffice.payments.sandbox import Sandbox
-from boxoffice.tickets.issue import issue_tickets
+from boxoffice.tickets.issue import issue_tickets, know_tickets
 
 if TYPE_CHECKING:
     from boxoffice.payments.stripe import Stripe
@@ -35,7 +36,9 @@ class Parts:
         self.outbound = Outbound()
         self.post = open_post(settings)
         self.sales = GroupCommit(
-            self.db, [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off]
+            self.db,
+            [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off],
+            Premises(know_tickets, know_payments),
         )
         self.files = Files(settings.files_address)
         self.encoder = Encoder()

@@ -18,6 +18,7 @@ from boxoffice.inventory.commands import (
     Hold,
     PaymentOutcome,
     Renew,
+    TakeBackPlaces,
 )
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.journal.queries import list_rows
@@ -83,7 +84,7 @@ class Buyers:
         event_id, buyer_id = self.show.event_id, mine.buyer_id if mine else 1
         try:
             match self.chance.choice(
-                ("hold", "hold", "hold", "pay", "cancel", "renew", "exchange", "expire")
+                ("hold", "hold", "hold", "pay", "pay", "cancel", "renew", "exchange", "expire", "take back")
             ):
                 case "pay" if mine:
                     await pay(parts, mine)
@@ -93,6 +94,8 @@ class Buyers:
                     await parts.sales.submit(event_id, Renew(mine.id, buyer_id))
                 case "exchange" if mine:
                     await parts.sales.submit(event_id, self._exchange(mine))
+                case "take back" if mine:
+                    await parts.sales.submit(event_id, self._take_back(mine))
                 case "expire":
                     await parts.sales.submit(event_id, Expire())
                 case _:
@@ -107,6 +110,14 @@ class Buyers:
             give_seat_ids=booking.seat_ids[:1],
             give_area_ids=booking.area_ids[:1],
             take_seat_ids=(self.chance.randrange(60),),
+        )
+
+    def _take_back(self, booking: Booking) -> TakeBackPlaces:
+        """The first seat, or an admission; of what is pending, was exchanged or given back it is refused."""
+        seat_ids = booking.seat_ids[: self.chance.randrange(1, 3)]
+        area_ids = booking.area_ids[:1] if self.chance.random() < 0.5 else ()
+        return TakeBackPlaces(
+            booking.id, new_id(booking.event_id), "A story.", seat_ids=seat_ids, area_ids=area_ids
         )
 
     async def _hold(self, parts: Parts) -> None:

@@ -17,6 +17,7 @@ from boxoffice.inventory.changes import (
     BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingReduced,
     BookingRenewed,
     Change,
     PaymentReturned,
@@ -36,6 +37,7 @@ BookingChange = (
     | BookingConfirmed
     | BookingExpired
     | BookingCancelled
+    | BookingReduced
     | PaymentReturned
 )
 
@@ -117,6 +119,10 @@ class Past:
                 then.seat_ids, then.area_ids = change.seat_ids, change.area_ids
                 then.amounts = change.amounts
                 self._take(change.booking_id, change.taken_seat_ids, change.taken_area_ids)
+            case BookingReduced():
+                then = self._must_be(change, "CONFIRMED")
+                then.seat_ids, then.area_ids, then.amounts = change.seat_ids, change.area_ids, change.amounts
+                self._free(change.booking_id, change.freed_seat_ids, change.freed_area_ids)
             case BookingConfirmed():
                 self._sell(change)
             case BookingExpired() | BookingCancelled():
@@ -209,7 +215,7 @@ class Past:
             self._broken("P8", f"{type(change).__name__} of a booking that is {is_}", change.booking_id)
         for field in ("seat_ids", "area_ids"):
             named = getattr(change, field, getattr(then, field))
-            if not isinstance(change, BookingExchanged) and named != getattr(then, field):
+            if not isinstance(change, BookingExchanged | BookingReduced) and named != getattr(then, field):
                 self._broken("P3", f"{type(change).__name__} is about other {field}", change.booking_id)
         return then
 

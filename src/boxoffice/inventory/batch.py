@@ -25,6 +25,7 @@ from boxoffice.inventory.commands import (
     Outcome,
     Renew,
     TakeBack,
+    TakeBackPlaces,
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
@@ -171,7 +172,7 @@ async def find_named_bookings(
     named = {
         command.booking_id
         for command in commands
-        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack)
+        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces)
     }
     for command in commands:
         if isinstance(command, CallOff):

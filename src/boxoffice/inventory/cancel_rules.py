@@ -26,7 +26,7 @@ def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Ref
         return PaidBookingIsFinal()
     if booking.state is BookingState.EXPIRED or (confirmed and now >= draft.inventory.terms.starts_at):
         return BookingIsOver(state=booking.state)
-    _release(draft, booking)
+    give_up(draft, booking)
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
@@ -39,7 +39,7 @@ def decide_withdraw(draft: Draft, command: Withdraw | TakeBack) -> Booking | Ref
         return NotFound()
     if booking.state is not BookingState.CONFIRMED:
         return booking
-    _release(draft, booking)
+    give_up(draft, booking)
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
@@ -52,7 +52,7 @@ def decide_take_back(draft: Draft, command: TakeBack) -> Booking | Refusal:
         return BookingIsOver(state=booking.state)
     if booking.total == 0:
         return NothingToRefund()
-    _release(draft, booking)
+    give_up(draft, booking)
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
 
 
@@ -74,12 +74,13 @@ def decide_call_off(draft: Draft, command: CallOff) -> CalledOff | Refusal:
         if booking is not None and booking.state in (BookingState.PENDING, BookingState.CONFIRMED)
     ]
     for booking in live:
-        _release(draft, booking)
+        give_up(draft, booking)
     confirmed = tuple([booking.id for booking in live if booking.state is BookingState.CONFIRMED])
     return CalledOff(count=len(live), confirmed_ids=confirmed, places_left=draft.places_had())
 
 
-def _release(draft: Draft, booking: Booking) -> None:
+def give_up(draft: Draft, booking: Booking) -> None:
+    """All places of a booking are free again, or back in their blocks."""
     draft.release(
         BookingCancelled(
             booking.id,

@@ -128,6 +128,33 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     ticket_types: TypesOfPlaces = ()
 
 
+class BookingReduced(msgspec.Struct, frozen=True, gc=False, tag="REDUCED", omit_defaults=True):
+    """Some places of a sold booking were taken back: they are free, their tickets (`ticket_ids`) are void.
+
+    `seat_ids`, `area_ids`, `amounts`, `levies` and `ticket_types` are what it has from here on. Of the seats
+    it freed, `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code.
+    """
+
+    booking_id: UUID
+    buyer_id: int
+    seat_ids: tuple[int, ...]
+    area_ids: tuple[int, ...]
+    amounts: tuple[int, ...]
+    freed_seat_ids: tuple[int, ...] = ()
+    freed_area_ids: tuple[int, ...] = ()
+    ticket_ids: tuple[UUID, ...] = ()
+    blocked_seat_ids: tuple[int, ...] = ()
+    levies: Levies | None = None
+    ticket_types: TypesOfPlaces = ()
+    freed_ticket_types: TypesOfPlaces = ()
+    promo: PromoUse | None = None
+
+    @property
+    def total(self) -> int:
+        """What is left in the booking had cost."""
+        return total_of(self.amounts, self.levies)
+
+
 class PlacesBlocked(msgspec.Struct, frozen=True, gc=False, tag="BLOCKED", omit_defaults=True):
     """The house keeps these places, until `released_at` if that is set. Its channel may sell its seats.
 
@@ -177,6 +204,7 @@ Change = (
     | BookingConfirmed
     | BookingExpired
     | BookingCancelled
+    | BookingReduced
     | PaymentReturned
     | PlacesBlocked
     | PlacesReleased

@@ -8,6 +8,7 @@ import msgspec
 
 from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.changes import BlockKind
+from boxoffice.inventory.parting import Part
 
 
 class BookingState(StrEnum):
@@ -214,6 +215,57 @@ class TakeBack(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
+class TicketOf(msgspec.Struct, frozen=True, gc=False):
+    """A valid ticket of a booking; `number` is that of its place in the booking as it was sold."""
+
+    id: UUID
+    number: int
+    is_admitted: bool
+
+
+class PaidWith(msgspec.Struct, frozen=True, gc=False):
+    """The payment that has bought a booking, and what is left of it; nothing while it is only authorised."""
+
+    payment_id: UUID
+    left: int
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What a command was told before it is decided, see `premises`: valid tickets in order, and the money."""
+
+    tickets: tuple[TicketOf, ...] = ()
+    payment: PaidWith | None = None
+
+
+class TakeBackPlaces(msgspec.Struct, frozen=True, gc=False):
+    """The organizer gives back what was paid for these places of a booking, and has them again.
+
+    Places are named by seat, by area (one entry an admission, each with its ticket type where there are any)
+    or by ticket. `admitted_too` takes those back as well whose holders were let in. Answer: `TakenBack`.
+    """
+
+    booking_id: UUID
+    refund_id: UUID
+    reason: str
+    seat_ids: tuple[int, ...] = ()
+    area_ids: tuple[int, ...] = ()
+    area_ticket_types: TypesOfPlaces = ()
+    ticket_ids: tuple[UUID, ...] = ()
+    admitted_too: bool = False
+    known: Known | None = None
+
+
+class TakenBack(msgspec.Struct, frozen=True, gc=False):
+    """Under which refund money goes back: `amount` for `part`, or, without one, all that is left."""
+
+    booking_id: UUID
+    refund_id: UUID
+    payment_id: UUID | None = None
+    amount: int = 0
+    currency: str = ""
+    part: Part | None = None
+
+
 class CallOff(msgspec.Struct, frozen=True, gc=False):
     """Cancel these bookings of a cancelled event, paid or not, and end its blocks. Answer: `CalledOff`."""
 
@@ -241,6 +293,7 @@ Command = (
     | Expire
     | CallOff
     | TakeBack
+    | TakeBackPlaces
 )
 
 # What may begin an event's sale; what names a booking could not, there is none.
@@ -248,7 +301,7 @@ OPENING = (Hold, Block, Expire, CallOff)
 
 # Money that came, and places that are given up: those who hold seats must not compete with those who would
 # like some, so these are let in beyond the line of the others.
-PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack)
+PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack, TakeBackPlaces)
 
 
 class PaymentOutcome(StrEnum):
@@ -259,4 +312,4 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | None
+Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | TakenBack | None

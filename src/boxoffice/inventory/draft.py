@@ -14,6 +14,7 @@ from boxoffice.inventory.changes import (
     BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingReduced,
     BookingRenewed,
     Change,
     PaymentReturned,
@@ -30,11 +31,13 @@ class Draft:
 
     changes  what happened, in order: the journal row
     held     new bookings by id, as they will be inserted
-    edited   bookings that were there before, by id, with other places or another end of their hold
+    edited   bookings that were there before, by id, with other places, fewer, or another end of their hold
     moved    bookings that were there before, by id: the state they will have
     claimed  seats that will be claimed, and by which booking or block
     freed    seats whose claim from before this batch ends
     blocks   blocks that were made, changed or released here, by id: what is left of them
+    voided   tickets that were void before their booking's end
+    owed     what is given back of payments, by id, for places
     used     bookings whose use of a promo code is another than before: the buyer, and what it is, or None
     """
 
@@ -53,8 +56,10 @@ class Draft:
         "held",
         "inventory",
         "moved",
+        "owed",
         "promo",
         "used",
+        "voided",
     )
 
     def __init__(self, inventory: Inventory, bookings: Mapping[UUID, Booking]) -> None:
@@ -67,6 +72,8 @@ class Draft:
         self.claimed: dict[int, UUID] = {}
         self.freed: set[int] = set()
         self.blocks: dict[UUID, BlockedPlaces] = {}
+        self.voided: set[UUID] = set()
+        self.owed: dict[UUID, int] = {}
         self.used: dict[UUID, tuple[int, PromoUse | None]] = {}
         # How much more of each promo code is used than before this batch.
         self.promo = PromoTally()
@@ -211,17 +218,7 @@ class Draft:
         self._take(change.booking_id, change.buyer_id, change.taken_seat_ids, change.taken_area_ids)
         self._count_types(decode_types_of_places(self._bookings[change.booking_id].ticket_types), -1)
         self._count_types(change.ticket_types, +1)
-        self._edit(
-            msgspec.structs.replace(
-                self._bookings[change.booking_id],
-                seat_ids=change.seat_ids,
-                area_ids=change.area_ids,
-                amounts=change.amounts,
-                total=change.total,
-                levies=encode_levies(change.levies),
-                ticket_types=encode_types_of_places(change.ticket_types),
-            )
-        )
+        self._have(change)
 
     def confirm(self, change: BookingConfirmed) -> None:
         """A booking's places are its buyer's for good."""
@@ -245,6 +242,15 @@ class Draft:
         self._count_types(change.ticket_types, -1)
         state = BookingState.EXPIRED if isinstance(change, BookingExpired) else BookingState.CANCELLED
         self._move(change.booking_id, state)
+
+    def reduce(self, change: BookingReduced) -> None:
+        """A sold booking has fewer places."""
+        self.changes.append(change)
+        self._use(change.booking_id, change.buyer_id, self._used(change.booking_id), use_of(change.levies))
+        self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
+        self._count_types(change.freed_ticket_types, -1)
+        self.voided.update(change.ticket_ids)
+        self._have(change)
 
     def keep(self, change: PlacesBlocked) -> None:
         """The house keeps places; those that its channel has sold stay sold."""
@@ -324,6 +330,20 @@ class Draft:
         for name in types:
             if name is not None:
                 self._type_deltas[name] += sign
+
+    def _have(self, change: BookingExchanged | BookingReduced) -> None:
+        """From here on the booking has the places that the change says."""
+        self._edit(
+            msgspec.structs.replace(
+                self._bookings[change.booking_id],
+                seat_ids=change.seat_ids,
+                area_ids=change.area_ids,
+                amounts=change.amounts,
+                total=change.total,
+                levies=encode_levies(change.levies),
+                ticket_types=encode_types_of_places(change.ticket_types),
+            )
+        )
 
     def _edit(self, booking: Booking) -> None:
         self._bookings[booking.id] = self.edited[booking.id] = booking

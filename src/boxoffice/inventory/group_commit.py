@@ -21,6 +21,7 @@ from boxoffice.inventory.batch import Consequence
 from boxoffice.inventory.commands import OPENING, PATIENT, Command, Expire, Outcome
 from boxoffice.inventory.expectation import expected_wait
 from boxoffice.inventory.following import follow, follow_terms
+from boxoffice.inventory.premises import Premises
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
 from boxoffice.kit import metrics
@@ -110,8 +111,11 @@ class _Line:
 class GroupCommit:
     """The one way to change an inventory from this process."""
 
-    def __init__(self, db: Database, consequences: Sequence[Consequence]) -> None:
+    def __init__(
+        self, db: Database, consequences: Sequence[Consequence], premises: Premises | None = None
+    ) -> None:
         self._db = db
+        self._premises = premises
         self._consequences = consequences
         self._lines: OrderedDict[int, _Line] = OrderedDict()
 
@@ -251,7 +255,9 @@ class GroupCommit:
             if not taken:
                 taken += _take(line)
             fresh, repeated = await _tell_repeats_apart(tx, taken)
-            commands = [waiting.command for waiting in fresh]
+            commands: Sequence[Command] = [waiting.command for waiting in fresh]
+            if self._premises is not None:
+                commands = await self._premises.tell(tx, event_id, commands)
             inventory = line.inventory = await batch.bring_level(tx, line.inventory, event_id, locked)
             await batch.prepare_seating(inventory, commands)
             bookings = await batch.find_named_bookings(tx, event_id, commands)

@@ -60,6 +60,15 @@ def use_in(levies: str | None) -> PromoUse | None:
     return None if levies is None else use_of(decode_levies(levies))
 
 
+def use_less(before: PromoUse | None, after: PromoUse | None) -> PromoUse | None:
+    """What a booking has given back of its code; None when that is nothing."""
+    if before is None or before == after:
+        return None
+    if after is None:
+        return before
+    return PromoUse(before.code_id, before.places - after.places, before.discount - after.discount)
+
+
 def hash_code(code: str) -> str:
     """How a code is looked up: upper and lower case, and blanks around it, make no difference.
 

@@ -242,18 +242,21 @@ async def update_bookings(
 
 
 async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: Collection[Booking]) -> int:
-    """Give pending bookings other places, prices or another end of their hold; the number found."""
+    """Give bookings other places, prices or another end of their hold; the number found in their state."""
     return await tx.execute(
         """
         UPDATE bookings AS booking
            SET seat_ids = edited.seat_ids::integer[], area_ids = edited.area_ids::integer[],
                amounts = edited.amounts::bigint[], total = edited.total, levies = edited.levies::json,
-               ticket_types = edited.ticket_types::json, expires_at = edited.expires_at, changed_at = $2
+               ticket_types = edited.ticket_types::json, expires_at = edited.expires_at, changed_at = $2,
+               ticket_count = CASE booking.state WHEN 'CONFIRMED'
+                              THEN cardinality(edited.amounts::bigint[]) ELSE 0 END
           FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[],
                       $9::text[], $10::text[])
             AS edited (id, seat_ids, area_ids, amounts, total, expires_at, levies, ticket_types)
          WHERE booking.event_id = $1 AND booking.id = edited.id AND booking.id = ANY ($3::uuid[])
-           AND booking.state = 'PENDING'
+           AND (booking.expires_at IS NULL) = (edited.expires_at IS NULL)
+           AND booking.state IN ('PENDING', 'CONFIRMED')
         """,
         event_id,
         at,

@@ -1,6 +1,7 @@
 """Why an inventory says no. Each docstring is what the buyer reads."""
 
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
@@ -187,6 +188,20 @@ class BookingIsOver(Refusal, status=409):
 
 class PaidBookingIsFinal(Refusal, status=409):
     """This booking is paid, and a paid booking cannot be cancelled by its buyer. Ask the organizer."""
+
+
+class NotOfThisBooking(Refusal, status=409):
+    """The booking does not have these places any more, or never had; what it has can be given back."""
+
+    seat_ids: list[int]
+    area_ids: list[int]
+    ticket_ids: list[UUID]
+
+
+class AlreadyAdmitted(Refusal, status=409):
+    """The holders of these tickets were let in. Say `admitted_too` to give their places back all the same."""
+
+    ticket_ids: list[UUID]
 
 
 class NothingToRefund(Refusal, status=409):

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import msgspec
 
-from boxoffice.inventory.commands import Block, BlockedPlaces, Booking, Command, Held, Hold, Outcome
+from boxoffice.inventory.commands import (
+    Block,
+    BlockedPlaces,
+    Booking,
+    Command,
+    Held,
+    Hold,
+    Outcome,
+    TakeBackPlaces,
+    TakenBack,
+)
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.idempotency import Once
@@ -33,11 +43,13 @@ async def remember_outcomes(
         await idempotency.remember(tx, done)
 
 
-def _outcome_type(command: Command) -> type[Held | Booking | BlockedPlaces]:
+def _outcome_type(command: Command) -> type[Held | Booking | BlockedPlaces | TakenBack]:
     match command:
         case Hold():
             return Held
         case Block():
             return BlockedPlaces
+        case TakeBackPlaces():
+            return TakenBack
         case _:
             return Booking

@@ -46,6 +46,7 @@ from boxoffice.inventory.commands import (
     Release,
     Renew,
     TakeBack,
+    TakeBackPlaces,
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
@@ -69,6 +70,7 @@ from boxoffice.inventory.promo_rules import (
 )
 from boxoffice.inventory.refusals import EventCancelled, HeldLongEnough
 from boxoffice.inventory.state import Inventory
+from boxoffice.inventory.take_back_rules import decide_take_back_places
 from boxoffice.inventory.type_rules import full_types, ticket_types_refusal
 from boxoffice.kit.errors import NotFound, Refusal
 
@@ -109,7 +111,7 @@ def decide(
     return Decision(outcomes, draft, next_expiry_at)
 
 
-def _decide_one(  # noqa: PLR0911  one for each command
+def _decide_one(  # noqa: C901, PLR0911  one for each command
     draft: Draft, command: Command, now: datetime
 ) -> Outcome | Refusal:
     match command:
@@ -125,6 +127,8 @@ def _decide_one(  # noqa: PLR0911  one for each command
             return decide_cancel(draft, command, now)
         case Withdraw() | TakeBack():
             return decide_withdraw(draft, command)
+        case TakeBackPlaces():
+            return decide_take_back_places(draft, command)
         case Block() | ChangeBlock() | Release():
             return decide_block(draft, command, now)
         case CallOff():

@@ -18,6 +18,7 @@ from boxoffice.inventory.changes import (
     BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingReduced,
     BookingRenewed,
     Change,
     PlacesBlocked,
@@ -120,7 +121,7 @@ class Inventory:
             if not self.seating.has_windows(size):
                 self.seating.windows(size)
 
-    def apply(self, changes: Iterable[Change]) -> None:
+    def apply(self, changes: Iterable[Change]) -> None:  # noqa: C901  a case for each
         """Follow committed changes, ours or another process's."""
         for change in changes:
             match change:
@@ -142,6 +143,10 @@ class Inventory:
                     self._free(change.buyer_id, change.seat_ids, change.area_ids)
                     self.promo.add(change.buyer_id, change.promo, -1)
                     self._count_types(change.ticket_types, -1)
+                case BookingReduced():
+                    self._free(change.buyer_id, change.freed_seat_ids, change.freed_area_ids)
+                    self.promo.add(change.buyer_id, change.promo, -1)
+                    self._count_types(change.freed_ticket_types, -1)
                 case PlacesBlocked():
                     self.block(block_of_change(change))
                     for area_id, count in change.areas:

@@ -27,7 +27,7 @@ class JournalRow(msgspec.Struct, frozen=True):
 
 
 class SoldBooking(msgspec.Struct, frozen=True):
-    """What an invoice says of a booking; it never changes once the booking is paid."""
+    """What an invoice says of a booking. Once paid it changes only by losing places: `gone` has them."""
 
     id: UUID
     event_id: int
@@ -40,6 +40,7 @@ class SoldBooking(msgspec.Struct, frozen=True):
     currency: str
     levies: str | None
     ticket_types: str | None
+    gone: str | None
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -164,13 +165,19 @@ async def list_sales(
 
 
 async def list_sold(tx: Transaction, event_id: int, booking_ids: Sequence[UUID]) -> list[SoldBooking]:
-    """These bookings with their buyers."""
+    """These bookings with their buyers, and the places they have lost, in one look."""
     return await tx.list(
         SoldBooking,
         """
         SELECT booking.id, booking.event_id, booking.buyer_id, coalesce(buyer.name, '') AS buyer_name,
                booking.seat_ids, booking.area_ids, booking.amounts,
-               booking.total, booking.currency, booking.levies, booking.ticket_types
+               booking.total, booking.currency, booking.levies, booking.ticket_types,
+               (SELECT json_agg(refund.part)
+                  FROM payments AS payment
+                  JOIN refunds AS refund
+                    ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+                 WHERE payment.event_id = booking.event_id AND payment.booking_id = booking.id
+                   AND refund.part IS NOT NULL) AS gone
           FROM bookings AS booking
           LEFT JOIN users AS buyer ON buyer.id = booking.buyer_id
          WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])

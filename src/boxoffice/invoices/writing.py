@@ -4,16 +4,19 @@ No sale waits for a number, and none is lost: the numbers, the documents and the
 one transaction, and whoever numbers for an organizer has the organizer's turn.
 """
 
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
 
 from boxoffice.booking.views import parts_of
-from boxoffice.catalog.pricing import Levies, TaxLevy
+from boxoffice.catalog.pricing import Levies, TaxLevy, encode_levies
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.tariff import FeeMode, TaxMode
+from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, decode_changes
+from boxoffice.inventory.parting import Part, whole_of
 from boxoffice.invoices import queries
 from boxoffice.invoices.queries import EventRow, JournalRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
@@ -120,8 +123,8 @@ class _Writer:
         """Write what a row of the journal calls for. What is free has no invoice."""
         for change in decode_changes(row.changes):
             match change:
-                case BookingConfirmed() if self._sold[change.booking_id].total > 0:
-                    booking = self._sold[change.booking_id]
+                case BookingConfirmed() if change.payment_id is not None:
+                    booking = _as_sold(self._sold[change.booking_id])
                     self._invoices[booking.id] = self._invoice(booking, row)
                     self._write(self._invoices[booking.id], booking.buyer_id)
                 case BookingCancelled() if change.booking_id in self._invoices:
@@ -134,6 +137,7 @@ class _Writer:
                         label=label,
                         issued_at=self._now,
                         corrects=invoice.label,
+                        **self._made_of(self._sold[change.booking_id]),
                     )
                     self._write(note, change.buyer_id)
                 case _:
@@ -150,7 +154,6 @@ class _Writer:
     def _invoice(self, booking: SoldBooking, row: JournalRow) -> Document:
         number, label = self._next(Kind.INVOICE)
         event = self._event
-        parts = parts_of(booking, self._seat_map)
         return Document(
             kind=Kind.INVOICE,
             number=number,
@@ -162,13 +165,36 @@ class _Writer:
             buyer=InvoiceBuyer(booking.buyer_name),
             event=InvoiceEvent(event.id, event.title, event.starts_at, event.time_zone, event.venue),
             booking_id=booking.id,
-            places=parts.places,
-            subtotal=parts.subtotal,
-            discount=parts.discount,
-            fees=parts.fees,
-            taxes=_taxes(booking, parts.levies),
-            total=Money(booking.total, booking.currency),
+            **self._made_of(booking),
         )
+
+    def _made_of(self, booking: SoldBooking) -> dict[str, Any]:
+        """The amounts of a document of these places."""
+        parts = parts_of(booking, self._seat_map)
+        return {
+            "places": parts.places,
+            "subtotal": parts.subtotal,
+            "discount": parts.discount,
+            "fees": parts.fees,
+            "taxes": _taxes(booking, parts.levies),
+            "total": Money(booking.total, booking.currency),
+        }
+
+
+def _as_sold(booking: SoldBooking) -> SoldBooking:
+    """The booking with the places that it has lost since."""
+    if booking.gone is None:
+        return booking
+    whole = whole_of(booking, msgspec.json.decode(booking.gone, type=list[Part]))
+    return msgspec.structs.replace(
+        booking,
+        seat_ids=whole.seat_ids,
+        area_ids=whole.area_ids,
+        amounts=whole.amounts,
+        total=whole.worth,
+        levies=encode_levies(whole.levies),
+        ticket_types=encode_types_of_places(whole.ticket_types),
+    )
 
 
 def _taxes(booking: SoldBooking, levies: Levies | None) -> list[TaxLine]:

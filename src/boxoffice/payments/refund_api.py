@@ -11,7 +11,12 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.inventory.group_commit import GroupCommit
-from boxoffice.inventory.refusals import BookingIsOver, NothingToRefund
+from boxoffice.inventory.refusals import (
+    AlreadyAdmitted,
+    BookingIsOver,
+    NothingToRefund,
+    NotOfThisBooking,
+)
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.idempotency import Once
@@ -30,7 +35,7 @@ from boxoffice.payments.schemas import NewRefund, RefundList, RefundView
     security=[{"access_token": []}],
     responses=documents(
         NotSignedIn, NotAllowed, NotFound, BookingIsOver, NothingToRefund, MoreThanIsLeft,
-        *BODY_REFUSALS, *idempotency.REFUSALS,
+        NotOfThisBooking, AlreadyAdmitted, *BODY_REFUSALS, *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip
@@ -42,8 +47,9 @@ async def refund(
     once: NamedDependency[Once | None],
     booking_id: FromPath[UUID],
 ) -> Response[RefundView]:
-    """Give an amount back, or, without one, all that is left: then the tickets are void, the places free.
+    """Give an amount back, or single places with what they cost, or, without either, all that is left.
 
+    Of places and of a whole booking the tickets are void and the places free.
     Never more than was captured and is not given back yet. The provider is told in the background.
     """
     given = await refunding.refund_booking(db, sales, user, booking_id, data, once)

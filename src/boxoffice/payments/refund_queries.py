@@ -38,6 +38,7 @@ class RefundRow(msgspec.Struct, frozen=True):
     state: str
     created_at: datetime
     done_at: datetime | None
+    part: str | None
 
 
 class BookingOwners(msgspec.Struct, frozen=True):
@@ -68,7 +69,10 @@ class Borne(msgspec.Struct, frozen=True):
 
 
 class NewRefund(msgspec.Struct, frozen=True):
-    """A refund to be owed; `worth` is what the places that are given up had cost."""
+    """A refund to be owed; `worth` is what the places that are given up had cost.
+
+    `part` has them as JSON (`inventory.parting`), where they are single ones.
+    """
 
     id: UUID
     movement_id: UUID
@@ -81,6 +85,7 @@ class NewRefund(msgspec.Struct, frozen=True):
     worth: int
     reason: str
     is_captured: bool
+    part: str | None = None
 
 
 async def lock_bought_payments(
@@ -122,7 +127,7 @@ async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[
         RefundRow,
         """
         SELECT refund.id, refund.amount, refund.currency, refund.reason, refund.state, refund.created_at,
-               refund.done_at
+               refund.done_at, refund.part
           FROM payments AS payment
           JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
          WHERE payment.event_id = $1 AND payment.booking_id = $2
@@ -163,14 +168,14 @@ async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRe
         """
         WITH refund AS (
             SELECT id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth, reason,
-                   is_captured
+                   is_captured, part
               FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[],
-                          $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[])
+                          $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[], $13::text[])
                 AS refund (id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth,
-                           reason, is_captured)
+                           reason, is_captured, part)
         ), owed AS (
-            INSERT INTO refunds (event_id, id, payment_id, amount, currency, fees, taxes, worth, reason)
-            SELECT $1, id, payment_id, amount, currency, fees, taxes, worth, reason
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, fees, taxes, worth, reason, part)
+            SELECT $1, id, payment_id, amount, currency, fees, taxes, worth, reason, part::json
               FROM refund
         ), moved AS (
             UPDATE payments AS payment

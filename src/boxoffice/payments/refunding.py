@@ -1,13 +1,16 @@
-"""What an organizer gives back: a whole booking, with its places, or an amount of what was paid for it."""
+"""What an organizer gives back: a whole booking, single places of it, or an amount of what was paid."""
 
 from uuid import UUID
 
+import msgspec
+
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import may_change
-from boxoffice.inventory.commands import TakeBack
+from boxoffice.inventory.commands import TakeBack, TakeBackPlaces, TakenBack
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.parting import Part
 from boxoffice.inventory.refusals import NothingToRefund
-from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.errors import NotFound, Refusal, invalid
 from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
@@ -16,7 +19,7 @@ from boxoffice.kit.postgres import Database, Source, Transaction
 from boxoffice.payments import refund_queries as queries
 from boxoffice.payments.refund_queries import RefundRow
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
-from boxoffice.payments.schemas import NewRefund, RefundState, RefundView
+from boxoffice.payments.schemas import PLACES_BACK_MAX, NewRefund, PlacesBack, RefundState, RefundView
 
 
 class MoreThanIsLeft(Refusal, status=409):
@@ -28,15 +31,24 @@ class MoreThanIsLeft(Refusal, status=409):
 async def refund_booking(
     db: Database, sales: GroupCommit, user: Identity, booking_id: UUID, wanted: NewRefund, once: Once | None
 ) -> RefundView:
-    """Owe an amount back, or all that is left; then the booking is cancelled and its tickets are void.
+    """Owe an amount back, what single places cost, or all that is left: then the booking is cancelled.
 
-    Raises `NotFound` for bookings of other people's events, `NothingToRefund`, `MoreThanIsLeft`,
-    `BookingIsOver`.
+    The tickets of what is given back are void. Raises `NotFound` for bookings of other people's events,
+    `NothingToRefund`, `MoreThanIsLeft`, `BookingIsOver`, `NotOfThisBooking`, `AlreadyAdmitted` and
+    `InvalidInput`.
     """
     event_id = event_of(booking_id)
     owners = await queries.find_booking_owners(db, event_id, booking_id)
     if owners is None or not may_change(user, owners.organizer_id):
         raise NotFound
+    if wanted.places is not None and wanted.amount is not None:
+        raise invalid("/places", "Name places, which go back with what they cost, or an amount, not both.")
+    if wanted.places is not None:
+        command = _command_for(event_id, booking_id, wanted.places, wanted.reason)
+        taken = await sales.submit(event_id, command, once)
+        assert isinstance(taken, TakenBack)
+        refunds = await queries.list_refunds(db, event_id, booking_id)
+        return _view(booking_id, next(each for each in refunds if each.id == taken.refund_id))
     if wanted.amount is None:
         await sales.submit(event_id, TakeBack(booking_id, wanted.reason), once)
         # A refund of all that is left has its payment's id, and was written with the places.
@@ -59,6 +71,23 @@ async def list_refunds(source: Source, user: Identity, booking_id: UUID) -> list
     if owners is None or not (user.user_id == owners.buyer_id or may_change(user, owners.organizer_id)):
         raise NotFound
     return [_view(booking_id, row) for row in await queries.list_refunds(source, event_id, booking_id)]
+
+
+def _command_for(event_id: int, booking_id: UUID, places: PlacesBack, reason: str) -> TakeBackPlaces:
+    admissions = [area for area in places.areas for _ in range(area.quantity)]
+    count = len(places.seat_ids) + len(admissions) + len(places.ticket_ids)
+    if not 0 < count <= PLACES_BACK_MAX:
+        raise invalid("/places", f"Name from 1 to {PLACES_BACK_MAX} places: seats, areas or tickets.")
+    return TakeBackPlaces(
+        booking_id,
+        new_id(event_id),
+        reason,
+        seat_ids=tuple(places.seat_ids),
+        area_ids=tuple([area.area_id for area in admissions]),
+        area_ticket_types=tuple([area.ticket_type for area in admissions]),
+        ticket_ids=tuple(places.ticket_ids),
+        admitted_too=places.admitted_too,
+    )
 
 
 async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, reason: str) -> RefundView:
@@ -91,6 +120,7 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
 
 
 def _view(booking_id: UUID, row: RefundRow) -> RefundView:
+    part = None if row.part is None else msgspec.json.decode(row.part, type=Part)
     return RefundView(
         id=row.id,
         booking_id=booking_id,
@@ -99,4 +129,6 @@ def _view(booking_id: UUID, row: RefundRow) -> RefundView:
         reason=row.reason,
         created_at=row.created_at,
         done_at=row.done_at,
+        seat_ids=list(part.seat_ids) if part else [],
+        area_ids=list(part.area_ids) if part else [],
     )

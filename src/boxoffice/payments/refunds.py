@@ -1,15 +1,15 @@
 """Refunds: recorded with their reason when they are owed, carried out by a job that never gives up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from boxoffice.inventory.batch import Decided
-from boxoffice.inventory.commands import Booking, CalledOff, TakeBack
+from boxoffice.inventory.commands import Booking, CalledOff, PaidWith, TakeBack, TakeBackPlaces, TakenBack
 from boxoffice.kit.ids import event_of, new_id
-from boxoffice.kit.jobs import enqueue_all
+from boxoffice.kit.jobs import enqueue, enqueue_all
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_queries as queries
@@ -34,9 +34,10 @@ class RefundDue(msgspec.Struct, frozen=True, omit_defaults=True):
 async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     """Owe everything back that was paid for bookings that end here, in the transaction that ends them.
 
-    The jobs queue up behind all refunds that are due by now, whichever event's, so that together they keep to
-    REFUNDS_PER_SECOND.
+    So is what single places cost that are taken back. The jobs of whole bookings queue up behind all refunds
+    that are due by now, whichever event's, so that together they keep to REFUNDS_PER_SECOND.
     """
+    await _owe_for_places(tx, decided)
     confirmed = {
         booking_id: _CANCELLED
         for outcome in decided.outcomes
@@ -45,7 +46,8 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     } | {
         command.booking_id: command.reason
         for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
-        if isinstance(command, TakeBack) and isinstance(outcome, Booking)
+        if (isinstance(command, TakeBack) and isinstance(outcome, Booking))
+        or (isinstance(command, TakeBackPlaces) and isinstance(outcome, TakenBack) and outcome.part is None)
     }
     if not confirmed:
         return
@@ -59,6 +61,40 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
             for place, refund in enumerate(owed, start=ahead)
         ],
     )
+
+
+async def know_payments(
+    tx: Transaction, event_id: int, booking_ids: Sequence[UUID]
+) -> Mapping[UUID, PaidWith]:
+    """What these bookings were bought with; nobody else takes from it until we commit."""
+    payments = await queries.lock_bought_payments(tx, event_id, booking_ids)
+    return {each.booking_id: PaidWith(each.id, each.captured - each.refunded) for each in payments}
+
+
+async def _owe_for_places(tx: Transaction, decided: Decided) -> None:
+    """Each is a statement of its own: two may be of one payment."""
+    for command, outcome in zip(decided.commands, decided.outcomes, strict=True):
+        if not isinstance(command, TakeBackPlaces) or not isinstance(outcome, TakenBack):
+            continue
+        part, payment_id = outcome.part, outcome.payment_id
+        if part is None or payment_id is None:
+            continue
+        refund = queries.NewRefund(
+            id=outcome.refund_id,
+            movement_id=new_id(decided.event_id),
+            payment_id=payment_id,
+            booking_id=outcome.booking_id,
+            amount=outcome.amount,
+            currency=outcome.currency,
+            fees=part.fees,
+            taxes=part.taxes,
+            worth=part.worth,
+            reason=command.reason,
+            is_captured=True,
+            part=msgspec.json.encode(part).decode(),
+        )
+        await queries.insert_refunds(tx, decided.event_id, [refund])
+        await enqueue(tx, REFUND_JOB, RefundDue(payment_id, refund.id))
 
 
 async def _owe_what_is_left(

@@ -8,8 +8,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from boxoffice.catalog.document import AREAS_MAX, SEATS_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line
+
+# As many places as a booking can have.
+PLACES_BACK_MAX = 100
 
 # The largest integer that every JSON reader keeps exact.
 REFUND_AMOUNT_MAX = 2**53 - 1
@@ -85,19 +89,50 @@ class RefundState(StrEnum):
     DONE = "DONE"
 
 
+class AdmissionsBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many admissions to one area, of one ticket type where they were sold by these."""
+
+    area_id: Annotated[int, Meta(ge=0, lt=AREAS_MAX)]
+    quantity: Annotated[int, Meta(ge=1, le=PLACES_BACK_MAX)]
+    ticket_type: Annotated[Line, Meta(examples=["Child"])] | None = None
+
+
+class PlacesBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Single places of a booking: by seat, by area or by ticket. What is named twice is meant once.
+
+    Of an area those admissions go first that nobody was let in with. `admitted_too` gives places back as well
+    whose holders were let in.
+    """
+
+    seat_ids: Annotated[
+        list[Annotated[int, Meta(ge=0, lt=SEATS_MAX)]],
+        Meta(max_length=PLACES_BACK_MAX, examples=[[214]]),
+    ] = []
+    areas: Annotated[
+        list[AdmissionsBack],
+        Meta(max_length=PLACES_BACK_MAX, examples=[[{"area_id": 0, "quantity": 1}]]),
+    ] = []
+    ticket_ids: Annotated[
+        list[UUID],
+        Meta(max_length=PLACES_BACK_MAX, examples=[["019cf2a1-3c5e-7d40-8a6b-5f0e9d1c2b3a"]]),
+    ] = []
+    admitted_too: bool = False
+
+
 class NewRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How much to give back, in minor units of the booking's currency; without it, all, with the places."""
+    """What to give back: an amount, or single places with what they cost; without either, everything."""
 
     amount: (
         Annotated[int, Meta(ge=1, le=REFUND_AMOUNT_MAX, description="Minor units.", examples=[1250])] | None
     ) = None
+    places: PlacesBack | None = None
     reason: Annotated[
         Line, Meta(description="For the buyer to read.", examples=["The seat had no view."])
     ] = "The organizer gave it back."
 
 
 class RefundView(msgspec.Struct, frozen=True):
-    """A refund of a booking."""
+    """A refund of a booking; `seat_ids` and `area_ids` name its places where it was for single ones."""
 
     id: UUID
     booking_id: UUID
@@ -106,6 +141,8 @@ class RefundView(msgspec.Struct, frozen=True):
     reason: str
     created_at: datetime
     done_at: datetime | None
+    seat_ids: list[int] = []
+    area_ids: list[int] = []
 
 
 class RefundList(msgspec.Struct, frozen=True):

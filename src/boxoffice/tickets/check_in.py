@@ -79,7 +79,8 @@ async def _admit(db: Database, code: TicketCode, gate_id: int) -> CheckIn:
 
 def _why_not(row: queries.GateRow, code: TicketCode, ticket: AdmittedTicket) -> CheckIn:
     if row.state is TicketState.VOID:
-        result, detail = CheckInResult.VOID, "This ticket is void: its booking was cancelled."
+        result = CheckInResult.VOID
+        detail = "This ticket is void: its booking was cancelled, or its place given back."
     elif row.generation != code.generation:
         result, detail = CheckInResult.REPLACED, "This code was replaced by a newer one: ask for that."
     else:

@@ -1,5 +1,6 @@
 """All SQL of tickets. Bookings, events and users are read by join, never written."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -56,33 +57,76 @@ class KeyRow(msgspec.Struct, frozen=True):
     public_key: bytes
 
 
+class NewTickets(msgspec.Struct):
+    """Tickets to insert: one for each element of the lists."""
+
+    ids: list[UUID] = []
+    booking_ids: list[UUID] = []
+    places: list[int] = []
+    seat_ids: list[int | None] = []
+    area_ids: list[int | None] = []
+    ticket_types: list[str | None] = []
+
+
 async def insert_tickets(
     tx: Transaction,
     event_id: int,
-    ids: list[UUID],
-    booking_ids: list[UUID],
-    places: list[int],
-    seat_ids: list[int | None],
-    area_ids: list[int | None],
+    new: NewTickets,
     void_booking_ids: list[UUID],
 ) -> None:
-    """Insert one ticket per element of the five lists; those of `void_booking_ids` are void at once."""
+    """Insert them; those of `void_booking_ids` are void at once."""
     await tx.execute(
         """
-        INSERT INTO tickets (event_id, id, booking_id, place, seat_id, area_id, state, voided_at)
-        SELECT $1, id, booking_id, place, seat_id, area_id,
-               CASE WHEN booking_id = ANY($7::uuid[]) THEN 'VOID' ELSE 'VALID' END,
-               CASE WHEN booking_id = ANY($7::uuid[]) THEN now() END
-          FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::integer[], $6::integer[])
-               AS ticket (id, booking_id, place, seat_id, area_id)
+        INSERT INTO tickets (event_id, id, booking_id, place, seat_id, area_id, ticket_type, state, voided_at)
+        SELECT $1, id, booking_id, place, seat_id, area_id, ticket_type,
+               CASE WHEN booking_id = ANY($8::uuid[]) THEN 'VOID' ELSE 'VALID' END,
+               CASE WHEN booking_id = ANY($8::uuid[]) THEN now() END
+          FROM unnest($2::uuid[], $3::uuid[], $4::smallint[], $5::integer[], $6::integer[], $7::text[])
+               AS ticket (id, booking_id, place, seat_id, area_id, ticket_type)
         """,
         event_id,
-        ids,
-        booking_ids,
-        places,
-        seat_ids,
-        area_ids,
+        *msgspec.structs.astuple(new),
         void_booking_ids,
+    )
+
+
+class ValidTicket(msgspec.Struct, frozen=True):
+    """A valid ticket, which place of its booking it is for, and when its holder was let in."""
+
+    id: UUID
+    booking_id: UUID
+    place: int
+    admitted_at: datetime | None
+
+
+async def lock_valid_tickets(
+    tx: Transaction, event_id: int, booking_ids: Sequence[UUID]
+) -> list[ValidTicket]:
+    """The valid tickets of these bookings, in their order: until we commit nobody is let in with one."""
+    return await tx.list(
+        ValidTicket,
+        """
+        SELECT id, booking_id, place, admitted_at
+          FROM tickets
+         WHERE event_id = $1 AND booking_id = ANY ($2::uuid[]) AND state = 'VALID'
+         ORDER BY booking_id, place
+           FOR UPDATE
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def update_these_tickets_to_void(tx: Transaction, event_id: int, ticket_ids: Sequence[UUID]) -> None:
+    """Void these tickets; see `update_tickets_to_void` for the date."""
+    await tx.execute(
+        """
+        UPDATE tickets
+           SET state = 'VOID', voided_at = greatest(now(), admitted_at)
+         WHERE event_id = $1 AND id = ANY($2::uuid[]) AND state = 'VALID'
+        """,
+        event_id,
+        ticket_ids,
     )
 
 
@@ -133,7 +177,7 @@ async def find_gate_ticket(source: Source, event_id: int, ticket_id: UUID) -> Ga
         GateRow,
         """
         SELECT t.booking_id, e.seat_map_id, e.time_zone, t.seat_id, t.area_id,
-               b.ticket_types ->> t.place::integer AS ticket_type, t.state, t.generation, t.admitted_at,
+               t.ticket_type, t.state, t.generation, t.admitted_at,
                u.name AS holder
           FROM tickets t
           JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
@@ -160,7 +204,7 @@ async def find_ticket(source: Source, event_id: int, ticket_id: UUID, buyer_id: 
         """
         SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
                t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
-               b.ticket_types ->> t.place::integer AS ticket_type
+               t.ticket_type
           FROM tickets t
           JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
           JOIN events e ON e.id = t.event_id
@@ -179,7 +223,7 @@ async def list_tickets(source: Source, event_id: int, booking_id: UUID, buyer_id
         """
         SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
                t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
-               b.ticket_types ->> t.place::integer AS ticket_type
+               t.ticket_type
           FROM bookings b
           JOIN tickets t ON t.event_id = b.event_id AND t.booking_id = b.id
           JOIN events e ON e.id = b.event_id

@@ -19,7 +19,7 @@ _A_CODE = (
 
 
 class TicketState(StrEnum):
-    """A void ticket stays void: its booking was cancelled."""
+    """A void ticket stays void: its booking was cancelled, or its place given back."""
 
     VALID = "VALID"
     VOID = "VOID"

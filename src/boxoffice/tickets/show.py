@@ -17,11 +17,14 @@ from boxoffice.tickets.signing_keys import publish_key
 
 
 class TicketIsVoid(Refusal, status=410):
-    """This ticket is void, its booking was cancelled; there is no code to show any more."""
+    """This ticket is void: its booking was cancelled or its place given back. There is no code any more."""
 
 
 async def list_booking_tickets(db: Database, keys: TicketKeys, buyer: Identity, booking_id: UUID) -> Tickets:
-    """All tickets of the buyer's booking: as many as it has places, none before it is confirmed."""
+    """All tickets of the buyer's booking: one for every place, none before it is confirmed.
+
+    Those of places that were given back are among them, and are void.
+    """
     event_id = event_of(booking_id)
     rows = await queries.list_tickets(db, event_id, booking_id, buyer.user_id)
     if not rows:

@@ -19,7 +19,7 @@ from boxoffice.inventory.availability.document import (
     seats_by_code,
     types_left,
 )
-from boxoffice.inventory.changes import BookingExchanged, Change
+from boxoffice.inventory.changes import BookingExchanged, BookingReduced, Change
 from boxoffice.inventory.refusals import AreaLeft
 
 # A seat takes about six bytes of a delta: one of more seats than this is longer than the whole document.
@@ -148,6 +148,9 @@ def step_of(version: int, changes: Iterable[Change]) -> Step:
         if isinstance(change, BookingExchanged):
             seat_ids.update(change.freed_seat_ids, change.taken_seat_ids)
             area_ids.update(change.freed_area_ids, change.taken_area_ids)
+        elif isinstance(change, BookingReduced):
+            seat_ids.update(change.freed_seat_ids)
+            area_ids.update(change.freed_area_ids)
         else:
             seat_ids.update(getattr(change, "seat_ids", ()))
             area_ids.update(getattr(change, "area_ids", ()))

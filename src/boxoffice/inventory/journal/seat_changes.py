@@ -14,6 +14,7 @@ from boxoffice.inventory.changes import (
     BookingExchanged,
     BookingExpired,
     BookingHeld,
+    BookingReduced,
     BookingRenewed,
     Change,
     PaymentReturned,
@@ -121,6 +122,8 @@ def _freed(change: Change, seat_id: int) -> _Effect | None:
             words = "free: the house gave it up"
         case BookingExchanged() if seat_id in change.freed_seat_ids:
             words = f"free again: booking {change.booking_id} gave it back"
+        case BookingReduced() if seat_id in change.freed_seat_ids:
+            words = f"free again: booking {change.booking_id} was refunded this place, and its ticket is void"
         case BookingExpired():
             words = f"free again: the hold of booking {change.booking_id} ran out"
         case BookingCancelled():

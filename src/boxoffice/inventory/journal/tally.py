@@ -95,7 +95,16 @@ class Tally:
                 payments,
             )
         elif before is not None:
-            self.bookings[booking_id] = msgspec.structs.replace(before, payments=payments)
+            self.bookings[booking_id] = msgspec.structs.replace(
+                before,
+                seat_ids=getattr(change, "seat_ids", before.seat_ids),
+                area_ids=getattr(change, "area_ids", before.area_ids),
+                amounts=amounts,
+                total=total,
+                levies=levies,
+                ticket_types=types,
+                payments=payments,
+            )
 
     def difference(self, booking_id: UUID, row: BookingRow | None) -> tuple[str, str] | None:
         """What the journal says and what the table says instead, in words; None when they agree."""

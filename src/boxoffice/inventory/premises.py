@@ -1,0 +1,40 @@
+"""What a few commands must know of tickets and money before they are decided.
+
+Most commands need none of it. Those that do are told under the event's turn, by functions that `parts.py`
+hands down, and what they were told stays true until the batch commits: the rows are locked.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.inventory.commands import Command, Known, PaidWith, TakeBackPlaces, TicketOf
+from boxoffice.kit.postgres import Transaction
+
+TicketsOf = Callable[[Transaction, int, Sequence[UUID]], Awaitable[Mapping[UUID, tuple[TicketOf, ...]]]]
+PaymentsOf = Callable[[Transaction, int, Sequence[UUID]], Awaitable[Mapping[UUID, PaidWith]]]
+
+
+class Premises(msgspec.Struct, frozen=True):
+    """The functions that lock and tell, for each booking: its valid tickets, then what it was bought with."""
+
+    tickets_of: TicketsOf
+    payments_of: PaymentsOf
+
+    async def tell(self, tx: Transaction, event_id: int, commands: Sequence[Command]) -> Sequence[Command]:
+        """The commands with what they must know. No statement unless one of them asks."""
+        named = {command.booking_id for command in commands if isinstance(command, TakeBackPlaces)}
+        if not named:
+            return commands
+        tickets = await self.tickets_of(tx, event_id, list(named))
+        payments = await self.payments_of(tx, event_id, list(named))
+        return [
+            msgspec.structs.replace(
+                command,
+                known=Known(tickets.get(command.booking_id, ()), payments.get(command.booking_id)),
+            )
+            if isinstance(command, TakeBackPlaces)
+            else command
+            for command in commands
+        ]

@@ -1,0 +1,130 @@
+"""Places that are taken out of a booking: what they bear and what the rest bears is the whole, always."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from boxoffice.catalog.pricing import (
+    PricedPlace,
+    Reduction,
+    TaxRate,
+    encode_levies,
+    levy,
+    total_of,
+)
+from boxoffice.catalog.tariff import Fee, FeeMode, FeePer, TaxMode
+from boxoffice.catalog.ticket_types import encode_types_of_places
+from boxoffice.inventory.commands import Booking, BookingState
+from boxoffice.inventory.parting import Part, part_at, whole_of
+
+AMOUNTS = st.integers(0, 10_000)
+TICKET_FEES = (
+    Fee("Service", FeePer.TICKET, FeeMode.ADDED, amount=119),
+    Fee("House", FeePer.TICKET, FeeMode.ABSORBED, basis_points=300),
+    Fee("Postage", FeePer.TICKET, FeeMode.ADDED, amount=80, is_taxed=False),
+)
+BOOKING_FEES = (
+    Fee("Handling", FeePer.BOOKING, FeeMode.ADDED, amount=99),
+    Fee("Card", FeePer.BOOKING, FeeMode.ABSORBED, basis_points=170),
+)
+RATES = (
+    None,
+    TaxRate("VAT", TaxMode.INCLUDED, 1900),
+    TaxRate("VAT", TaxMode.INCLUDED, 700),
+    TaxRate("City", TaxMode.ADDED, 825),
+)
+
+
+@st.composite
+def places(draw: st.DrawFn) -> PricedPlace:
+    """A place with a price, some of the fees for a ticket, perhaps a tax and a reduction."""
+    off = draw(st.none() | st.builds(Reduction, st.just(1), st.just("EARLY"), AMOUNTS))
+    fees = draw(st.sets(st.sampled_from(TICKET_FEES)))
+    return PricedPlace(
+        draw(AMOUNTS),
+        tuple([(fee, fee.amount or 7) for fee in TICKET_FEES if fee in fees]),
+        draw(st.sampled_from(RATES)),
+        off,
+    )
+
+
+@st.composite
+def bookings(draw: st.DrawFn) -> Booking:
+    """A sold booking of up to eight places: some seats, then admissions."""
+    priced = draw(st.lists(places(), min_size=1, max_size=8))
+    seats = draw(st.integers(0, len(priced)))
+    types = draw(
+        st.lists(st.sampled_from((None, "Child")), min_size=len(priced), max_size=len(priced)).map(tuple)
+    )
+    levies = levy(priced, draw(st.lists(st.sampled_from(BOOKING_FEES), unique=True)))
+    amounts = tuple([place.price for place in priced])
+    return Booking(
+        event_id=1,
+        id=UUID(int=1),
+        buyer_id=1,
+        state=BookingState.CONFIRMED,
+        seat_ids=tuple(range(100, 100 + seats)),
+        area_ids=tuple([number % 2 for number in range(len(priced) - seats)]),
+        amounts=amounts,
+        total=total_of(amounts, levies),
+        currency="EUR",
+        created_at=datetime(2027, 1, 1, tzinfo=UTC),
+        expires_at=None,
+        levies=encode_levies(levies),
+        ticket_types=encode_types_of_places(types),
+    )
+
+
+def left_of(booking: Booking, rest: Part) -> Booking:
+    """The booking once it has only these places."""
+    return msgspec.structs.replace(
+        booking,
+        seat_ids=rest.seat_ids,
+        area_ids=rest.area_ids,
+        amounts=rest.amounts,
+        levies=encode_levies(rest.levies),
+        ticket_types=encode_types_of_places(rest.ticket_types),
+    )
+
+
+@given(bookings(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_the_parts_of_a_booking_add_up_to_it_and_put_back_they_are_it(booking: Booking, data: st.DataObject):
+    """Whatever is taken out of it, place by place, in whatever order."""
+    numbers = range(len(booking.amounts))
+    whole = part_at(booking, numbers, numbers)
+    rest, gone = whole, list[Part]()
+    while len(rest.numbers) > 1 and data.draw(st.booleans()):
+        left = left_of(booking, rest)
+        indexes = range(len(rest.numbers))
+        out = data.draw(st.sets(st.sampled_from(indexes), min_size=1, max_size=len(indexes) - 1))
+        gone.append(part_at(left, rest.numbers, out))
+        rest = part_at(left, rest.numbers, [index for index in indexes if index not in out])
+
+    for what in ("worth", "fees", "taxes"):
+        parts = [getattr(part, what) for part in (rest, *gone)]
+        assert sum(parts) == getattr(whole, what)
+        assert min(parts) >= 0
+    assert whole.worth == booking.total
+    back = whole_of(left_of(booking, rest), gone[::-1])
+    assert (back.seat_ids, back.area_ids, back.amounts) == (
+        booking.seat_ids,
+        booking.area_ids,
+        booking.amounts,
+    )
+    assert (back.worth, back.fees, back.taxes) == (whole.worth, whole.fees, whole.taxes)
+    assert back.ticket_types == whole.ticket_types
+    assert _columns(back) == _columns(whole)
+
+
+def _columns(part: Part) -> set[object]:
+    """What each place bears, whatever the order of the fees."""
+    levies = part.levies
+    if levies is None:
+        return set()
+    fees = {(each.fee, each.amounts) for each in levies.fees}
+    taxes = {(each.tax, each.amounts) for each in levies.taxes}
+    return {*fees, *taxes, levies.discount}
