@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim fuzz check format bench requirements clean
+.PHONY: help demo test sim chaos fuzz check format bench requirements clean
 
 help:  ## Say what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,6 +20,9 @@ test: $(VENV)/ready-dev  ## Run the tests against a real PostgreSQL (ARGS="-k ra
 
 sim: $(VENV)/ready-dev  ## Sell while everything goes wrong, then check every promise (SEED=7 STEPS=5000)
 	PYTHONPATH=tests $(BIN)/python -m simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),2000) $(ARGS)
+
+chaos: $(VENV)/ready-dev  ## Sell through a bad bank while processes are killed; judge by its books (BOOKINGS=5000 SEED=7)
+	PYTHONPATH=tests $(BIN)/python -m simulation.chaos --bookings $(or $(BOOKINGS),5000) --seed $(or $(SEED),7) $(ARGS)
 
 fuzz: $(VENV)/ready-dev  ## Ask every operation for what nobody expects (MINUTES=30 SEED=7)
 	PYTHONPATH=tests $(BIN)/python -m fuzzing --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)

@@ -12,10 +12,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl
 
 WEBHOOK_SECRET = "whsec_of_the_tests"
@@ -47,6 +47,10 @@ class StripePeer:
         self.asked: list[str] = []
         self._answers: dict[str, tuple[str, Answer]] = {}
         self._lock = threading.Lock()
+
+    def next_fault(self, key: str | None) -> Fault | None:
+        """What goes wrong with a request that comes with this idempotency key; asked once by each."""
+        return self.faults.popleft() if self.faults else None
 
     def intent_of(self, payment_id: str) -> dict[str, Any]:
         """The intent that was made for our payment; there is one, however often it was asked for."""
@@ -166,6 +170,9 @@ class StripePeer:
         return 200, refund
 
 
+PeerKind = TypeVar("PeerKind", bound=StripePeer)
+
+
 def _error(status: int, kind: str, code: str) -> Answer:
     return status, {"error": {"type": kind, "code": code, "message": code.replace("_", " ")}}
 
@@ -181,7 +188,13 @@ def signed(event: dict[str, Any], *, age: int = 0, secret: str = WEBHOOK_SECRET)
 @contextmanager
 def stripe_peer() -> Generator[StripePeer]:
     """A peer that listens on a port of its own until the block ends."""
-    peer = StripePeer()
+    with listening(StripePeer()) as peer:
+        yield peer
+
+
+@contextmanager
+def listening(peer: PeerKind) -> Generator[PeerKind]:
+    """Have this peer listen on a port of its own until the block ends."""
 
     class Handler(_Handler):
         books = peer
@@ -200,7 +213,14 @@ def stripe_peer() -> Generator[StripePeer]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are written apart: without this the body waits until the head has been acknowledged.
+    disable_nagle_algorithm = True
     books: ClassVar[StripePeer]
+
+    def handle(self) -> None:
+        """Whoever asks may be killed in the middle of it."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def do_GET(self) -> None:
         self._answer("GET")
@@ -213,7 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: str) -> None:
         body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        fault = self.books.faults.popleft() if self.books.faults else None
+        key = self.headers.get("idempotency-key")
+        fault = self.books.next_fault(key)
         if fault is Fault.BROKEN:
             self._send(*_error(500, "api_error", "broken"))
         elif fault is Fault.BUSY:
@@ -221,7 +242,6 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.headers.get("authorization") != f"Bearer {SECRET_KEY}":
             self._send(*_error(401, "invalid_request_error", "api_key_unknown"))
         else:
-            key = self.headers.get("idempotency-key")
             answer = self.books.answer(method, self.path.partition("?")[0], dict(parse_qsl(body)), key)
             if fault is Fault.LOST:
                 self.close_connection = True

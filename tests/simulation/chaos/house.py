@@ -1,0 +1,145 @@
+"""Our side of the chaos run: real programs on one PostgreSQL, and somebody who kills them."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+import psutil
+
+from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
+from server import Server, free_port, started
+from simulation.chaos.plan import Plan
+
+# What a server says of each of its processes that we have killed.
+_OUR_DOING = "Unexpected exit from worker"
+
+
+class Program:
+    """A program that is started again whenever it has ended."""
+
+    def __init__(
+        self, folder: Path, dsn: str, stripe_url: str, command: str, *, processes: int, jobs: bool
+    ) -> None:
+        self.command = command
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.server: Server | None = None
+        self._folder, self._dsn, self._stripe_url = folder, dsn, stripe_url
+        self._processes, self._jobs = processes, jobs
+        self._life = ExitStack()
+
+    def start(self) -> None:
+        """Return once it does its work."""
+        self._life.close()
+        server = self._life.enter_context(
+            started(
+                self._folder,
+                command=(self.command,),
+                port=self.port,
+                workers=self._processes,
+                dsn=self._dsn,
+                wait=False,
+                jobs_inside=self._jobs,
+                requests_per_address=0,
+                stripe_secret_key=SECRET_KEY,
+                stripe_webhook_secret=WEBHOOK_SECRET,
+                stripe_api_url=self._stripe_url,
+                log_level="warning",
+            )
+        )
+        if self.command == "serve":
+            server.wait_until_ready()
+        self.server = server
+
+    def stop(self) -> None:
+        """End it for good, as everything here ends; fail when something of it is left."""
+        if self.server is not None:
+            self.server.kill()
+        self.server = None
+        self._life.close()
+
+    def log(self) -> str:
+        """What all of its lives have said."""
+        path = self._folder / f"boxoffice-{self.port}.log"
+        return path.read_text() if path.exists() else ""
+
+
+class House:
+    """All programs."""
+
+    def __init__(self, programs: list[Program], seed: int) -> None:
+        self.programs = programs
+        self.kills: Counter[str] = Counter()
+        self._chance = random.Random(f"{seed}:kills")
+        self._starting: set[asyncio.Task[None]] = set()
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it can be asked."""
+        return [each.url for each in self.programs if each.command == "serve"]
+
+    async def kill_again_and_again(self, seconds: float, kills_max: int | None) -> None:
+        """`kill -9` of one of those that live, every so many seconds, until cancelled."""
+        while kills_max is None or self.kills.total() < kills_max:
+            await asyncio.sleep(seconds * self._chance.uniform(0.6, 1.4))
+            alive = [each for each in self.programs if each.server is not None]
+            if alive:
+                await self.kill_one(self._chance.choice(alive))
+
+    async def kill_one(self, program: Program) -> None:
+        """Kill one of its processes, or all; what does not come back by itself is started again.
+
+        The only server there is loses one process at a time: starting it anew takes seconds.
+        """
+        server = program.server
+        assert server is not None
+        workers = server.workers() if program.command == "serve" else []
+        if workers and (len(self.programs) == 1 or self._chance.random() < 0.6):
+            self.kills["a process of a server"] += 1
+            try:
+                self._chance.choice(workers).kill()
+            except psutil.NoSuchProcess:
+                return
+            return
+        self.kills["a whole server" if workers else "a worker"] += 1
+        program.server = None
+        await asyncio.to_thread(server.kill)
+        task = asyncio.create_task(asyncio.to_thread(program.start))
+        self._starting.add(task)
+
+    async def come_back(self) -> None:
+        """Return once all that was killed is there again; raises what has kept one from it."""
+        for task in tuple(self._starting):
+            await task
+            self._starting.discard(task)
+
+    def faults(self) -> list[str]:
+        """Lines of the logs that say that something of ours is wrong."""
+        return [
+            line.replace("\\n", "\n")
+            for program in self.programs
+            for line in program.log().splitlines()
+            if ("Traceback" in line or '"level": "error"' in line) and _OUR_DOING not in line
+        ]
+
+
+@asynccontextmanager
+async def open_house(plan: Plan, folder: Path, dsn: str, stripe_url: str) -> AsyncGenerator[House]:
+    """Every program runs; at the end of the block none does."""
+    programs = [
+        Program(folder, dsn, stripe_url, "serve", processes=plan.processes, jobs=number == 0)
+        for number in range(plan.servers)
+    ]
+    if plan.servers > 1:
+        programs.append(Program(folder, dsn, stripe_url, "worker", processes=1, jobs=True))
+    house = House(programs, plan.seed)
+    try:
+        await asyncio.gather(*[asyncio.to_thread(each.start) for each in programs])
+        yield house
+    finally:
+        await asyncio.gather(house.come_back(), return_exceptions=True)
+        for each in programs:
+            each.stop()
