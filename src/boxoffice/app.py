@@ -21,6 +21,7 @@ from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.booking import api as booking
+from boxoffice.booking import cancellation_api as booking_cancellation
 from boxoffice.booking import personal_data_api as personal_data
 from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
@@ -77,6 +78,7 @@ _ROUTES = [
     *images.routes,
     *inventory.routes,
     *booking.routes,
+    *booking_cancellation.routes,
     *personal_data.routes,
     *payments.routes,
     *cancellation_api.routes,

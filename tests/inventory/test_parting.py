@@ -18,6 +18,7 @@ from boxoffice.catalog.pricing import (
 from boxoffice.catalog.tariff import Fee, FeeMode, FeePer, TaxMode
 from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.commands import Booking, BookingState
+from boxoffice.inventory.give_up_rules import Share, share_of
 from boxoffice.inventory.parting import Part, part_at, whole_of
 
 AMOUNTS = st.integers(0, 10_000)
@@ -128,3 +129,31 @@ def _columns(part: Part) -> set[object]:
     fees = {(each.fee, each.amounts) for each in levies.fees}
     taxes = {(each.tax, each.amounts) for each in levies.taxes}
     return {*fees, *taxes, levies.discount}
+
+
+@given(booking=bookings(), percent=st.integers(1, 99), fees_kept=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_a_share_is_rounded_place_by_place_and_is_never_more_than_was_paid(
+    *, booking: Booking, percent: int, fees_kept: bool
+):
+    """A hundred percent with its fees is all of it; more percent are never less; without fees nothing is."""
+    numbers = range(len(booking.amounts))
+    whole = part_at(booking, numbers, numbers)
+    share = share_of(whole, percent, fees_kept=fees_kept)
+    singly = [share_of(part_at(booking, numbers, [n]), percent, fees_kept=fees_kept) for n in numbers]
+
+    for what in ("amount", "fees", "taxes"):
+        parts = [getattr(each, what) for each in singly]
+        assert getattr(share, what) == sum(parts)
+        more = getattr(share_of(whole, percent + 1, fees_kept=fees_kept), what)
+        assert 0 <= getattr(share, what) <= more
+    assert share_of(whole, 100, fees_kept=False) == Share(whole.worth, whole.fees, whole.taxes)
+    kept = share_of(whole, 100, fees_kept=True)
+    assert kept.amount <= whole.worth
+    assert kept.fees == 0
+    assert kept.taxes <= whole.taxes
+    if whole.fees == 0:
+        assert kept == Share(whole.worth, 0, whole.taxes)
+    # Half a minor unit a place is the most that rounding can come to.
+    exact = (whole.worth if not fees_kept else kept.amount) * percent / 100
+    assert abs(share.amount - exact) <= len(numbers) / 2

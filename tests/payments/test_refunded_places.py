@@ -89,13 +89,18 @@ def beside(work: Coroutine[Any, Any, Answer]) -> asyncio.Task[Answer]:
     return asyncio.create_task(work, context=Context())
 
 
-@pytest.fixture
-async def till(app: Litestar, client: httpx.AsyncClient, db: Database) -> Till:
+async def open_till(app: Litestar, client: httpx.AsyncClient, db: Database) -> Till:
+    """With an organizer and a buyer of its own."""
     made = Till(
         client, db, await person(app, client, db, Role.ORGANIZER), await person(app, client, db, Role.USER)
     )
     await made.open()
     return made
+
+
+@pytest.fixture
+async def till(app: Litestar, client: httpx.AsyncClient, db: Database) -> Till:
+    return await open_till(app, client, db)
 
 
 async def test_places_go_back_with_what_they_cost_and_the_last_of_them_is_the_whole_booking(till: Till):

@@ -12,7 +12,8 @@ from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.booking import queries
-from boxoffice.booking.holds import cancel_booking, exchange_places, hold_places, renew_hold
+from boxoffice.booking.cancelling import cancel_booking
+from boxoffice.booking.holds import exchange_places, hold_places, renew_hold
 from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
 from boxoffice.booking.views import view_of_booking, view_of_row
 from boxoffice.inventory.group_commit import GroupCommit
@@ -24,6 +25,7 @@ from boxoffice.inventory.refusals import (
     HeldLongEnough,
     NoSuchSeatsLeft,
     NothingLeftToHold,
+    NothingToRefund,
     NotYourPlaces,
     PaidBookingIsFinal,
     PromoCodeForOthers,
@@ -39,8 +41,10 @@ from boxoffice.inventory.refusals import (
     SeatsTaken,
     SingleSeatLeft,
     TicketTypesFull,
+    TooLateToCancel,
     TooManyPlaces,
     UnknownPromoCode,
+    UsedBookingIsFinal,
     WrongChannelKey,
 )
 from boxoffice.kit import idempotency
@@ -143,16 +147,23 @@ async def list_own(
     tags=["Bookings"],
     security=[{"access_token": []}],
     status_code=200,
-    responses=documents(NotSignedIn, NotFound, BookingIsOver, PaidBookingIsFinal),
-)
+    responses=documents(
+        NotSignedIn, NotFound, BookingIsOver, PaidBookingIsFinal, TooLateToCancel, UsedBookingIsFinal,
+        NothingToRefund, EventCancelled,
+    ),
+)  # fmt: skip
 async def cancel(
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
     booking_id: FromPath[UUID],
 ) -> BookingView:
-    """Give the places back. Cancelling twice is the same as once; a paid booking is final."""
-    booking = await cancel_booking(sales, buyer_id=user.user_id, booking_id=booking_id)
+    """Give the places back. Cancelling twice is the same as once.
+
+    A paid booking can be cancelled by the policy it was made under; then a refund starts. Without one it is
+    final. `GET /bookings/{id}/cancellation` says beforehand what comes back.
+    """
+    booking = await cancel_booking(db, sales, buyer_id=user.user_id, booking_id=booking_id)
     return await view_of_booking(db, booking)
 
 

@@ -13,7 +13,7 @@ from boxoffice.booking.schemas import (
 )
 from boxoffice.catalog.channels import hash_key
 from boxoffice.catalog.ticket_types import TypesOfPlaces
-from boxoffice.inventory.commands import BestAvailable, Booking, Cancel, Exchange, Held, Hold, Outcome, Renew
+from boxoffice.inventory.commands import BestAvailable, Booking, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.promo import hash_code
 from boxoffice.kit.errors import FieldError, InvalidInput, invalid
@@ -80,11 +80,6 @@ async def exchange_places(
             once,
         )
     )
-
-
-async def cancel_booking(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> Booking:
-    """Give the places back. Raises `NotFound`, `PaidBookingIsFinal` or `BookingIsOver`."""
-    return _booking(await sales.submit(event_of(booking_id), Cancel(booking_id, buyer_id)))
 
 
 def _booking(outcome: Outcome) -> Booking:

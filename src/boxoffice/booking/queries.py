@@ -74,6 +74,35 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
     )
 
 
+class PolicyRow(msgspec.Struct, frozen=True):
+    """What the cancelling of a booking depends on: the policy it was made under, as JSON, and its show."""
+
+    policy: str | None
+    starts_at: datetime
+    time_zone: str
+    now: datetime
+
+
+async def find_policy(source: Source, event_id: int, booking_id: UUID) -> PolicyRow | None:
+    """The policy that was the newest when the booking was made; its rows never change."""
+    return await source.find(
+        PolicyRow,
+        """
+        SELECT (SELECT policy.policy
+                  FROM cancellation_policies AS policy
+                 WHERE policy.event_id = booking.event_id AND policy.since <= booking.created_at
+                 ORDER BY policy.version DESC
+                 LIMIT 1) AS policy,
+               event.starts_at, event.time_zone, now() AS now
+          FROM bookings AS booking
+          JOIN events AS event ON event.id = booking.event_id
+         WHERE booking.event_id = $1 AND booking.id = $2
+        """,
+        event_id,
+        booking_id,
+    )
+
+
 async def get_seat_map_id(source: Source, event_id: int) -> int:
     """The seat map an event sells; it cannot change once there are bookings."""
     return await source.get(int, "SELECT seat_map_id FROM events WHERE id = $1", event_id)

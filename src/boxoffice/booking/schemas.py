@@ -10,6 +10,7 @@ from msgspec import Meta
 from boxoffice.accounts.audit.schemas import AuditEntry
 from boxoffice.accounts.schemas import SessionSummary, User
 from boxoffice.booking.queries import TicketRecord
+from boxoffice.catalog.cancellation_policy import FeesOnCancelling
 from boxoffice.catalog.tariff import FeeMode, TaxMode
 from boxoffice.catalog.team.schemas import ApiKey, Membership
 from boxoffice.inventory.commands import Adjacent, BookingState
@@ -183,6 +184,27 @@ class BookingView(msgspec.Struct, frozen=True):
     explanation: str | None = None
     channel_id: int | None = None
     discount: DiscountView | None = None
+
+
+class CancellationTier(msgspec.Struct, frozen=True):
+    """What comes back of what was paid, until a moment and not at it."""
+
+    until: datetime
+    refund_percent: int
+    refund: Money
+
+
+class BookingCancellation(msgspec.Struct, frozen=True):
+    """Whether a booking can be cancelled by its buyer now, and what comes back then.
+
+    `refund` is null where nothing was paid or it cannot be cancelled. `tiers` are those of the policy that
+    held when the booking was made, each with what would come back of what it costs.
+    """
+
+    can_cancel: bool
+    refund: Money | None
+    fees: FeesOnCancelling | None
+    tiers: list[CancellationTier]
 
 
 class PaymentRecord(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.channels import new_key
 from boxoffice.catalog.event_changes import amounts_of, columns_of
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
-from boxoffice.catalog.events import get_any_event, update_tariff
+from boxoffice.catalog.events import get_any_event, keep_policy, update_tariff
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import PriceChange
 from boxoffice.catalog.rows import EventColumns
@@ -68,6 +68,8 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
         ticket_types=event.ticket_types, price_changes=changes, fees=event.fees, tax=event.tax
     )
     await update_tariff(tx, new_id, offer)
+    if event.cancellation_policy is not None:
+        await keep_policy(tx, new_id, await queries.get_now(tx), event.cancellation_policy)
     for channel in channels:
         await channel_queries.update_revision(tx, new_id, channels_more=1)
         await channel_queries.insert_channel(

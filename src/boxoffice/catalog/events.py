@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import price_queries, queries
+from boxoffice.catalog import policy_queries, price_queries, queries
+from boxoffice.catalog.cancellation_policy import CancellationPolicy, decode_policy
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.images.naming import shown_image
 from boxoffice.catalog.ownership import may_change
@@ -107,6 +108,11 @@ async def update_tariff(tx: Transaction, event_id: int, given: NewEvent | EventC
         await price_queries.update_tax(tx, event_id, None if given.tax is None else _json(given.tax))
 
 
+async def keep_policy(tx: Transaction, event_id: int, since: datetime, policy: CancellationPolicy) -> None:
+    """Have this policy for bookings from this moment on; the event's lock must be held, unless it is new."""
+    await policy_queries.insert_policy(tx, event_id, since, _json(policy))
+
+
 async def list_events(
     source: Source, filters: EventFilter, *, own: bool, cursor: str | None, limit: int
 ) -> Page[EventSummary]:
@@ -187,6 +193,9 @@ def _event(row: EventRow) -> Event:
         cancelled_at=row.cancelled_at,
         archived_at=row.archived_at,
         image=shown_image(row.id, row.image),
+        cancellation_policy=None
+        if row.cancellation_policy is None
+        else decode_policy(row.cancellation_policy),
     )
 
 

@@ -235,7 +235,9 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.accessible_released_at, events.series_id, events.revision, events.created_at,
                events.published_at, events.cancelled_at, events.archived_at,
                (SELECT json_build_object('hash', hash, 'sizes', sizes)
-                  FROM event_images WHERE event_id = events.id) AS image
+                  FROM event_images WHERE event_id = events.id) AS image,
+               (SELECT policy FROM cancellation_policies
+                 WHERE event_id = events.id ORDER BY version DESC LIMIT 1) AS cancellation_policy
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id

@@ -45,8 +45,8 @@ class VenueWithMap(msgspec.Struct, frozen=True):
 class EventRow(msgspec.Struct, frozen=True):
     """An event with its venue; `prices` is a JSON object of category to amount.
 
-    `ticket_types`, `price_changes`, `fees` and `tax` are JSON. `now` is the clock: which prices hold depends
-    on it.
+    `ticket_types`, `price_changes`, `fees`, `tax` and `cancellation_policy` are JSON. `now` is the clock:
+    which prices hold depends on it.
     """
 
     id: int
@@ -82,6 +82,7 @@ class EventRow(msgspec.Struct, frozen=True):
     cancelled_at: datetime | None
     archived_at: datetime | None
     image: str | None
+    cancellation_policy: str | None
 
 
 class EventSummaryRow(msgspec.Struct, frozen=True):

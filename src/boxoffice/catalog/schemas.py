@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from boxoffice.catalog.cancellation_policy import CancellationPolicy
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.price_changes import PriceChange, PriceChanges, Prices
 from boxoffice.catalog.tariff import Fee, Fees, Tax
@@ -219,6 +220,7 @@ class Event(msgspec.Struct, frozen=True):
     `all_in_prices` is what a buyer pays now for a category or ticket type, fees and tax included;
     `current_prices` is what they are made from. `prices` and `price_changes` are as the organizer wrote them:
     what the sale begins with, and what changes when. Only its organizer sees the fees that are ABSORBED.
+    Who books now may cancel by the `cancellation_policy`; null: what is paid is final.
     """
 
     id: int
@@ -253,6 +255,7 @@ class Event(msgspec.Struct, frozen=True):
     cancelled_at: datetime | None
     archived_at: datetime | None
     image: EventImage | None
+    cancellation_policy: CancellationPolicy | None
 
 
 class EventSummary(msgspec.Struct, frozen=True):

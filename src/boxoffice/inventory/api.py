@@ -6,6 +6,7 @@ from boxoffice.inventory.answers import api as answers
 from boxoffice.inventory.availability import api as availability
 from boxoffice.inventory.blocks import api as blocks
 from boxoffice.inventory.journal import api as journal
+from boxoffice.inventory.policies import api as policies
 from boxoffice.inventory.promo_codes import api as promo_codes
 
 routes: list[ControllerRouterHandler] = [
@@ -13,5 +14,6 @@ routes: list[ControllerRouterHandler] = [
     *availability.routes,
     *blocks.routes,
     *journal.routes,
+    *policies.routes,
     *promo_codes.routes,
 ]

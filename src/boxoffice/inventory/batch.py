@@ -21,6 +21,7 @@ from boxoffice.inventory.commands import (
     Confirm,
     Exchange,
     Expire,
+    GiveUp,
     Hold,
     Outcome,
     Renew,
@@ -172,7 +173,9 @@ async def find_named_bookings(
     named = {
         command.booking_id
         for command in commands
-        if isinstance(command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces)
+        if isinstance(
+            command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces | GiveUp
+        )
     }
     for command in commands:
         if isinstance(command, CallOff):

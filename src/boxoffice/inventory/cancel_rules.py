@@ -79,8 +79,8 @@ def decide_call_off(draft: Draft, command: CallOff) -> CalledOff | Refusal:
     return CalledOff(count=len(live), confirmed_ids=confirmed, places_left=draft.places_had())
 
 
-def give_up(draft: Draft, booking: Booking) -> None:
-    """All places of a booking are free again, or back in their blocks."""
+def give_up(draft: Draft, booking: Booking, refunded: int | None = None) -> None:
+    """All places of a booking are free again, or back in blocks; `refunded` where not all money goes back."""
     draft.release(
         BookingCancelled(
             booking.id,
@@ -90,5 +90,6 @@ def give_up(draft: Draft, booking: Booking) -> None:
             booking.state is BookingState.CONFIRMED,
             draft.back_in_blocks(booking.seat_ids),
             ticket_types=decode_types_of_places(booking.ticket_types),
+            refunded=refunded,
         )
     )

@@ -115,7 +115,8 @@ class BookingExpired(msgspec.Struct, frozen=True, gc=False, tag="EXPIRED", omit_
 class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", omit_defaults=True):
     """The booking was given up; its places are free and its tickets, if there were any, are void.
 
-    Its `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code.
+    Its `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code. `refunded`
+    is what goes back of its money where that is not all, by its cancellation policy.
     """
 
     booking_id: UUID
@@ -126,6 +127,7 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     blocked_seat_ids: tuple[int, ...] = ()
     promo: PromoUse | None = None
     ticket_types: TypesOfPlaces = ()
+    refunded: int | None = None
 
 
 class BookingReduced(msgspec.Struct, frozen=True, gc=False, tag="REDUCED", omit_defaults=True):

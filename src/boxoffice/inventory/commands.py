@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.cancellation_policy import Deadline
 from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.changes import BlockKind
 from boxoffice.inventory.parting import Part
@@ -266,6 +267,34 @@ class TakenBack(msgspec.Struct, frozen=True, gc=False):
     part: Part | None = None
 
 
+class GiveUp(msgspec.Struct, frozen=True, gc=False):
+    """The buyer gives up a paid booking, by the policy that it was made under. Answer: `GivenUp`.
+
+    With `fees_kept` less comes back than the percentage of all that was paid: see `give_up_rules`.
+    """
+
+    booking_id: UUID
+    buyer_id: int
+    deadlines: tuple[Deadline, ...]
+    fees_kept: bool
+    known: Known | None = None
+
+
+class GivenUp(msgspec.Struct, frozen=True, gc=False):
+    """The booking, cancelled, and what goes back of its payment: all that is left, or an `amount`.
+
+    Without `payment_id` nothing does. `fees` and `taxes` are parts of it, `worth` is what the places cost.
+    """
+
+    booking: Booking
+    payment_id: UUID | None = None
+    amount: int = 0
+    fees: int = 0
+    taxes: int = 0
+    worth: int = 0
+    is_whole: bool = False
+
+
 class CallOff(msgspec.Struct, frozen=True, gc=False):
     """Cancel these bookings of a cancelled event, paid or not, and end its blocks. Answer: `CalledOff`."""
 
@@ -294,6 +323,7 @@ Command = (
     | CallOff
     | TakeBack
     | TakeBackPlaces
+    | GiveUp
 )
 
 # What may begin an event's sale; what names a booking could not, there is none.
@@ -301,7 +331,7 @@ OPENING = (Hold, Block, Expire, CallOff)
 
 # Money that came, and places that are given up: those who hold seats must not compete with those who would
 # like some, so these are let in beyond the line of the others.
-PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack, TakeBackPlaces)
+PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack, TakeBackPlaces, GiveUp)
 
 
 class PaymentOutcome(StrEnum):
@@ -312,4 +342,4 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | TakenBack | None
+Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | TakenBack | GivenUp | None

@@ -190,6 +190,16 @@ class PaidBookingIsFinal(Refusal, status=409):
     """This booking is paid, and a paid booking cannot be cancelled by its buyer. Ask the organizer."""
 
 
+class TooLateToCancel(Refusal, status=409):
+    """This booking could be cancelled until `until`. Ask the organizer."""
+
+    until: datetime
+
+
+class UsedBookingIsFinal(Refusal, status=409):
+    """Somebody was let in with a ticket of this booking, so it cannot be cancelled. Ask the organizer."""
+
+
 class NotOfThisBooking(Refusal, status=409):
     """The booking does not have these places any more, or never had; what it has can be given back."""
 

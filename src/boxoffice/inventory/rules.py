@@ -39,6 +39,7 @@ from boxoffice.inventory.commands import (
     Confirm,
     Exchange,
     Expire,
+    GiveUp,
     Held,
     Hold,
     Outcome,
@@ -51,6 +52,7 @@ from boxoffice.inventory.commands import (
 )
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.exchange_rules import decide_exchange
+from boxoffice.inventory.give_up_rules import decide_give_up
 from boxoffice.inventory.offer import (
     Places,
     choose_seats,
@@ -129,6 +131,8 @@ def _decide_one(  # noqa: C901, PLR0911  one for each command
             return decide_withdraw(draft, command)
         case TakeBackPlaces():
             return decide_take_back_places(draft, command)
+        case GiveUp():
+            return decide_give_up(draft, command, now)
         case Block() | ChangeBlock() | Release():
             return decide_block(draft, command, now)
         case CallOff():

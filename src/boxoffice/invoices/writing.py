@@ -127,7 +127,8 @@ class _Writer:
                     booking = _as_sold(self._sold[change.booking_id])
                     self._invoices[booking.id] = self._invoice(booking, row)
                     self._write(self._invoices[booking.id], booking.buyer_id)
-                case BookingCancelled() if change.booking_id in self._invoices:
+                # What goes back in part has no credit note yet.
+                case BookingCancelled() if change.booking_id in self._invoices and change.refunded is None:
                     invoice = self._invoices[change.booking_id]
                     number, label = self._next(Kind.CREDIT_NOTE)
                     note = msgspec.structs.replace(

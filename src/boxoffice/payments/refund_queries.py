@@ -106,6 +106,20 @@ async def lock_bought_payments(
     )
 
 
+async def get_left(source: Source, event_id: int, booking_id: UUID) -> int:
+    """What is left of the payment that has bought a booking, in minor units; 0 where there is none."""
+    return await source.get(
+        int,
+        """
+        SELECT coalesce(sum(CASE captured WHEN 0 THEN amount ELSE captured - refunded END), 0)::bigint
+          FROM payments
+         WHERE event_id = $1 AND booking_id = $2 AND state IN ('CAPTURED', 'CAPTURE_DUE')
+        """,
+        event_id,
+        booking_id,
+    )
+
+
 async def find_booking_owners(source: Source, event_id: int, booking_id: UUID) -> BookingOwners | None:
     """Whose booking it is, if there is one."""
     return await source.find(

@@ -90,6 +90,11 @@ def _command_for(event_id: int, booking_id: UUID, places: PlacesBack, reason: st
     )
 
 
+async def get_left(source: Source, event_id: int, booking_id: UUID) -> int:
+    """What was paid for a booking and is not given back yet, in minor units."""
+    return await queries.get_left(source, event_id, booking_id)
+
+
 async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, reason: str) -> RefundView:
     """What is left is read under the payment's lock: of two who want the last of it one is refused."""
     paid = [each for each in await queries.lock_bought_payments(tx, event_id, [booking_id]) if each.captured]

@@ -7,7 +7,15 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.inventory.batch import Decided
-from boxoffice.inventory.commands import Booking, CalledOff, PaidWith, TakeBack, TakeBackPlaces, TakenBack
+from boxoffice.inventory.commands import (
+    Booking,
+    CalledOff,
+    GivenUp,
+    PaidWith,
+    TakeBack,
+    TakeBackPlaces,
+    TakenBack,
+)
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue, enqueue_all
 from boxoffice.kit.pace import Pace
@@ -22,6 +30,7 @@ REFUND_JOB = "refund"
 REFUNDS_PER_SECOND = 10
 
 _CANCELLED = "The event is cancelled."
+_GIVEN_UP = "The buyer cancelled."
 
 
 class RefundDue(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -37,18 +46,30 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     So is what single places cost that are taken back. The jobs of whole bookings queue up behind all refunds
     that are due by now, whichever event's, so that together they keep to REFUNDS_PER_SECOND.
     """
-    await _owe_for_places(tx, decided)
-    confirmed = {
-        booking_id: _CANCELLED
-        for outcome in decided.outcomes
-        if isinstance(outcome, CalledOff)
-        for booking_id in outcome.confirmed_ids
-    } | {
-        command.booking_id: command.reason
-        for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
-        if (isinstance(command, TakeBack) and isinstance(outcome, Booking))
-        or (isinstance(command, TakeBackPlaces) and isinstance(outcome, TakenBack) and outcome.part is None)
-    }
+    await _owe_parts(tx, decided)
+    confirmed = (
+        {
+            booking_id: _CANCELLED
+            for outcome in decided.outcomes
+            if isinstance(outcome, CalledOff)
+            for booking_id in outcome.confirmed_ids
+        }
+        | {
+            outcome.booking.id: _GIVEN_UP
+            for outcome in decided.outcomes
+            if isinstance(outcome, GivenUp) and outcome.is_whole
+        }
+        | {
+            command.booking_id: command.reason
+            for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
+            if (isinstance(command, TakeBack) and isinstance(outcome, Booking))
+            or (
+                isinstance(command, TakeBackPlaces)
+                and isinstance(outcome, TakenBack)
+                and outcome.part is None
+            )
+        }
+    )
     if not confirmed:
         return
     ahead = await queries.get_refunds_due(tx)
@@ -71,30 +92,57 @@ async def know_payments(
     return {each.booking_id: PaidWith(each.id, each.captured - each.refunded) for each in payments}
 
 
-async def _owe_for_places(tx: Transaction, decided: Decided) -> None:
-    """Each is a statement of its own: two may be of one payment."""
+async def _owe_parts(tx: Transaction, decided: Decided) -> None:
+    """What single places cost, or a share of a booking; a statement each, for two may be of one payment."""
     for command, outcome in zip(decided.commands, decided.outcomes, strict=True):
-        if not isinstance(command, TakeBackPlaces) or not isinstance(outcome, TakenBack):
+        if isinstance(command, TakeBackPlaces) and isinstance(outcome, TakenBack):
+            refund = _refund_of_places(decided.event_id, command, outcome)
+        elif isinstance(outcome, GivenUp):
+            refund = _refund_of_share(decided.event_id, outcome)
+        else:
             continue
-        part, payment_id = outcome.part, outcome.payment_id
-        if part is None or payment_id is None:
-            continue
-        refund = queries.NewRefund(
-            id=outcome.refund_id,
-            movement_id=new_id(decided.event_id),
-            payment_id=payment_id,
-            booking_id=outcome.booking_id,
-            amount=outcome.amount,
-            currency=outcome.currency,
-            fees=part.fees,
-            taxes=part.taxes,
-            worth=part.worth,
-            reason=command.reason,
-            is_captured=True,
-            part=msgspec.json.encode(part).decode(),
-        )
-        await queries.insert_refunds(tx, decided.event_id, [refund])
-        await enqueue(tx, REFUND_JOB, RefundDue(payment_id, refund.id))
+        if refund is not None:
+            await queries.insert_refunds(tx, decided.event_id, [refund])
+            await enqueue(tx, REFUND_JOB, RefundDue(refund.payment_id, refund.id))
+
+
+def _refund_of_places(event_id: int, command: TakeBackPlaces, outcome: TakenBack) -> queries.NewRefund | None:
+    part, payment_id = outcome.part, outcome.payment_id
+    if part is None or payment_id is None:
+        return None
+    return queries.NewRefund(
+        id=outcome.refund_id,
+        movement_id=new_id(event_id),
+        payment_id=payment_id,
+        booking_id=outcome.booking_id,
+        amount=outcome.amount,
+        currency=outcome.currency,
+        fees=part.fees,
+        taxes=part.taxes,
+        worth=part.worth,
+        reason=command.reason,
+        is_captured=True,
+        part=msgspec.json.encode(part).decode(),
+    )
+
+
+def _refund_of_share(event_id: int, outcome: GivenUp) -> queries.NewRefund | None:
+    """It ends the booking, so it goes under the payment's id, like all that is left of one."""
+    if outcome.payment_id is None or outcome.is_whole or outcome.amount == 0:
+        return None
+    return queries.NewRefund(
+        id=outcome.payment_id,
+        movement_id=new_id(event_id),
+        payment_id=outcome.payment_id,
+        booking_id=outcome.booking.id,
+        amount=outcome.amount,
+        currency=outcome.booking.currency,
+        fees=outcome.fees,
+        taxes=outcome.taxes,
+        worth=outcome.worth,
+        reason=_GIVEN_UP,
+        is_captured=True,
+    )
 
 
 async def _owe_what_is_left(

@@ -1,0 +1,102 @@
+"""Giving up a paid booking by its policy, and the share of its money that goes back."""
+
+from datetime import datetime
+
+import msgspec
+
+from boxoffice.catalog.cancellation_policy import deadline_at
+from boxoffice.catalog.pricing import Levies
+from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.tariff import TaxMode
+from boxoffice.inventory.cancel_rules import give_up
+from boxoffice.inventory.commands import BookingState, GivenUp, GiveUp
+from boxoffice.inventory.draft import Draft
+from boxoffice.inventory.parting import Part, part_at
+from boxoffice.inventory.refusals import (
+    BookingIsOver,
+    EventCancelled,
+    NothingToRefund,
+    PaidBookingIsFinal,
+    TooLateToCancel,
+    UsedBookingIsFinal,
+)
+from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.money import BASIS_POINTS, contained, portion
+
+
+class Share(msgspec.Struct, frozen=True):
+    """What comes back of what places cost, and the fees and taxes that are part of it."""
+
+    amount: int
+    fees: int
+    taxes: int
+
+
+def share_of(part: Part, percent: int, *, fees_kept: bool) -> Share:
+    """So many percent of what each place cost, half a minor unit rounded up, place by place.
+
+    With `fees_kept` of its price and the tax on the price alone. Fees and taxes go back as the amount does.
+    """
+    shares = [_share_at(part, index, percent, fees_kept=fees_kept) for index in range(len(part.amounts))]
+    return Share(
+        sum(each.amount for each in shares),
+        sum(each.fees for each in shares),
+        sum(each.taxes for each in shares),
+    )
+
+
+def _share_at(part: Part, index: int, percent: int, *, fees_kept: bool) -> Share:
+    price, levies = part.amounts[index], part.levies or Levies()
+    points = percent * BASIS_POINTS // 100
+    if not fees_kept:
+        return Share(
+            portion(price + levies.added_to(index), points),
+            portion(sum(each.amounts[index] or 0 for each in levies.fees), points),
+            portion(sum(each.amounts[index] or 0 for each in levies.taxes), points),
+        )
+    rates = [each.tax for each in levies.taxes if each.amounts[index] is not None]
+    added = sum(portion(price, tax.basis_points) for tax in rates if tax.mode is TaxMode.ADDED)
+    included = sum(contained(price, tax.basis_points) for tax in rates if tax.mode is TaxMode.INCLUDED)
+    return Share(portion(price + added, points), 0, portion(added + included, points))
+
+
+def decide_give_up(  # noqa: C901, PLR0911  one for each reason
+    draft: Draft, command: GiveUp, now: datetime
+) -> GivenUp | Refusal:
+    """Free the places of a paid booking while its policy allows; a share of the money goes back."""
+    booking, known = draft.booking(command.booking_id), command.known
+    if booking is None or booking.buyer_id != command.buyer_id:
+        return NotFound()
+    if booking.state is BookingState.CANCELLED:
+        return GivenUp(booking)
+    if booking.state is not BookingState.CONFIRMED:
+        return BookingIsOver(state=booking.state)
+    if draft.inventory.terms.state is EventState.CANCELLED:
+        # It is being called off, and then all of the money goes back.
+        return EventCancelled()
+    if not command.deadlines:
+        return PaidBookingIsFinal()
+    tier = deadline_at(command.deadlines, now)
+    if tier is None:
+        return TooLateToCancel(until=max(each.until for each in command.deadlines))
+    if known is None or len(known.tickets) == 0:
+        return NothingToRefund()
+    if any(ticket.is_admitted for ticket in known.tickets if ticket.id not in draft.voided):
+        return UsedBookingIsFinal()
+    places = range(len(booking.amounts))
+    part = part_at(booking, places, places)
+    share = share_of(part, tier.refund_percent, fees_kept=command.fees_kept)
+    is_whole = share == Share(part.worth, part.fees, part.taxes)
+    payment_id, left = None, 0
+    if known.payment is not None:
+        payment_id = known.payment.payment_id
+        left = known.payment.left - draft.owed.get(payment_id, 0)
+        if known.payment.left == 0:
+            # Of what is only authorised nothing but the whole can go back, and is void; else wait for it.
+            if share.amount < part.worth:
+                return NothingToRefund()
+            is_whole = True
+    amount = min(share.amount, left)
+    give_up(draft, booking, None if is_whole else amount)
+    cancelled = msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
+    return GivenUp(cancelled, payment_id, amount, share.fees, share.taxes, part.worth, is_whole)
