@@ -25,7 +25,8 @@ _log = structlog.get_logger()
 async def ask_providers(desk: Desk, sales: GroupCommit, providers: Providers) -> None:
     """Ask about the payments whose turn it is, and make true here what is true there.
 
-    A checkout whose booking ended unpaid an hour ago is closed, so that nobody pays for it tomorrow.
+    A checkout whose booking ended, or was paid for otherwise, an hour ago is closed: nobody is to pay there
+    tomorrow.
     """
     async with desk.db.transaction() as tx:
         due = await queries.claim_payments_to_ask_about(tx, QUESTIONS_MAX, AGAIN_SECONDS_MIN)

@@ -83,7 +83,7 @@ class Payable(msgspec.Struct, frozen=True):
 
 
 class DueToAsk(Asked, frozen=True):
-    """A payment that is open; abandoned when its booking ended unpaid an hour ago."""
+    """A payment that is open; abandoned when its booking ended, or was paid for otherwise, an hour ago."""
 
     is_abandoned: bool
 
@@ -248,8 +248,8 @@ async def claim_payments_to_ask_about(
 ) -> list[DueToAsk]:
     """Open payments whose provider is to be asked now; they come again, ever more seldom, until settled.
 
-    Of two processes that look at the same moment the second finds that the time has moved on: PostgreSQL
-    looks at the row again once the first has committed.
+    Nobody waits here for a payment that is being written: a batch settles many in one transaction, in an
+    order of its own, and would wait for those we have. What another process asks about is left to it as well.
     """
     return await tx.list(
         DueToAsk,
@@ -260,11 +260,12 @@ async def claim_payments_to_ask_about(
                   FROM payments
                  WHERE ask_at <= now()
                  ORDER BY ask_at
-                 LIMIT $1) AS due, bookings AS booking
-         WHERE payment.event_id = due.event_id AND payment.id = due.id AND payment.ask_at <= now()
+                 LIMIT $1
+                   FOR UPDATE SKIP LOCKED) AS due, bookings AS booking
+         WHERE payment.event_id = due.event_id AND payment.id = due.id
            AND booking.event_id = payment.event_id AND booking.id = payment.booking_id
         RETURNING payment.id AS payment_id, payment.provider, payment.reference, payment.amount,
-                  payment.currency, booking.state IN ('EXPIRED', 'CANCELLED')
+                  payment.currency, booking.state <> 'PENDING'
                       AND booking.changed_at < now() - interval '1 hour' AS is_abandoned
         """,
         payments_max,

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import psutil
 
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
@@ -117,9 +119,9 @@ class House:
             self._starting.discard(task)
 
     def faults(self) -> list[str]:
-        """Lines of the logs that say that something of ours is wrong."""
+        """What the logs say that is wrong with us."""
         return [
-            line.replace("\\n", "\n")
+            _in_short(line)
             for program in self.programs
             for line in program.log().splitlines()
             if ("Traceback" in line or '"level": "error"' in line) and _OUR_DOING not in line
@@ -143,3 +145,12 @@ async def open_house(plan: Plan, folder: Path, dsn: str, stripe_url: str) -> Asy
         await asyncio.gather(house.come_back(), return_exceptions=True)
         for each in programs:
             each.stop()
+
+
+def _in_short(line: str) -> str:
+    """The event of a line of a log, and the last line of its traceback."""
+    try:
+        said = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return line
+    return f"{said['event']}: {str(said.get('exception', '')).rpartition(chr(10))[2]}"
