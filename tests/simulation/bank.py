@@ -1,15 +1,31 @@
-"""The payment provider of the simulation: it captures money and reports it late, twice, or out of order."""
+"""The payment provider of the simulation: it takes money and reports it late, twice, or out of order.
+
+Two of its tills capture at once. At the third, cards are authorised, and captured when we say so.
+"""
 
 import random
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
 
-from boxoffice.payments.provider import Charge, DueRefund, Fact, FactKind, OpenCheckout
+from boxoffice.payments.provider import (
+    Asked,
+    Charge,
+    DueRefund,
+    Fact,
+    FactKind,
+    NotCapturable,
+    OpenCheckout,
+)
 from boxoffice.payments.queries import PaymentRow
 
-# A refund fails so often at its first try; the job repeats it.
-_REFUND_FAILS = 0.1
+# A refund, a capture or a void fails so often at its first try, done or not; the job repeats it.
+_CALL_FAILS = 0.1
+
+# How often a bank takes back what it has authorised, and how often it never reports at all.
+_GONE = 0.15
+_SILENT = 0.1
 
 # Steps between the buyer's click and a report: at once, soon, or after most holds are over.
 _LATE_STEPS_MAX = 350
@@ -44,15 +60,41 @@ class Till:
         self._bank.refund(refund.payment_id, refund.amount)
 
 
+class CardTill(Till):
+    """A provider that authorises first; its reports may be lost, so it can be asked."""
+
+    async def open_checkout(self, charge: Charge) -> OpenCheckout:
+        return OpenCheckout(reference=f"card-{charge.payment_id}", client_secret="secret")
+
+    async def ask(self, payment: Asked) -> Fact | None:
+        return self._bank.state_of(payment.payment_id)
+
+    async def capture(self, payment: Asked) -> None:
+        self._bank.capture(payment.payment_id)
+
+    async def give_back(self, refund: DueRefund) -> None:
+        if refund.payment_id in self._bank.captured:
+            self._bank.refund(refund.payment_id, refund.amount)
+        else:
+            self._bank.void(refund.payment_id)
+
+    async def close_checkout(self, payment: Asked) -> Fact | None:
+        raise NotImplementedError("No booking of the simulation is over for an hour.")
+
+
 class Bank:
-    """Its books. Two tills, so that one booking can be paid twice."""
+    """Its books. Several tills, so that one booking can be paid twice."""
 
     def __init__(self, seed: int) -> None:
-        self.tills = (Till(self, "bank"), Till(self, "wallet"))
+        self.tills = (Till(self, "bank"), Till(self, "wallet"), CardTill(self, "card"))
         self.captured: dict[UUID, Fact] = {}
+        # What was authorised, and of that what is void, and what the bank itself has taken back.
+        self.authorised: dict[UUID, Fact] = {}
+        self.void_ids: set[UUID] = set()
+        self.gone: set[UUID] = set()
         self.refunded: dict[UUID, int] = {}
         self.reports: list[Report] = []
-        self._asked: set[UUID] = set()
+        self._asked: set[tuple[str, UUID]] = set()
         self._chance = random.Random(f"{seed}:bank")
 
     def pay(self, payment: PaymentRow, step: int, chance: random.Random) -> None:
@@ -61,17 +103,25 @@ class Bank:
         late = chance.choice((0, 0, 5, 60, _LATE_STEPS_MAX))
         times = chance.choice((1, 1, 2, 3))
         second_id = chance.random() < 0.2
-        if kind == "never" or payment.id in self.captured:
+        silent, gone = chance.random() < _SILENT, chance.random() < _GONE
+        if kind == "never" or payment.id in self.captured or payment.id in self.authorised:
             return
         if kind == "declined":
             self._report(payment, FactKind.DECLINED, step, 1, payment.amount, payment.currency, "d")
         amount = payment.amount + (1 if kind == "wrong" else 0)
         currency = "USD" if kind == "currency" else payment.currency
-        self.captured[payment.id] = self._report(
-            payment, FactKind.CAPTURED, step + late, times, amount, currency, "a"
+        at_once = payment.provider != "card"
+        fact_kind, books = (
+            (FactKind.CAPTURED, self.captured) if at_once else (FactKind.AUTHORISED, self.authorised)
         )
-        if second_id:
-            self._report(payment, FactKind.CAPTURED, step + late + 3, 1, amount, currency, "b")
+        if silent and not at_once:
+            times = 0
+        books[payment.id] = self._report(payment, fact_kind, step + late, times, amount, currency, "a")
+        if second_id and times:
+            self._report(payment, fact_kind, step + late + 3, 1, amount, currency, "b")
+        if gone and not at_once:
+            self.gone.add(payment.id)
+            self._report(payment, FactKind.CANCELLED, step + late + 1, 1, amount, currency, "g")
 
     def _report(
         self,
@@ -95,11 +145,41 @@ class Bank:
             if not report.in_flight and report.heard < report.times and report.due_step <= step
         ]
 
+    def state_of(self, payment_id: UUID) -> Fact | None:
+        """What has become of a card payment, as somebody who asks is told."""
+        fact = self.authorised.get(payment_id)
+        if fact is None:
+            return None
+        kind = FactKind.AUTHORISED
+        if payment_id in self.captured:
+            kind = FactKind.CAPTURED
+        elif payment_id in self.void_ids | self.gone:
+            kind = FactKind.CANCELLED
+        return msgspec.structs.replace(fact, provider_event_id=f"asked-{payment_id}-{kind}", kind=kind)
+
+    def capture(self, payment_id: UUID) -> None:
+        """Take what was authorised; a repetition changes nothing. Raises `NotCapturable` when it is gone."""
+        if payment_id in self.void_ids | self.gone:
+            raise NotCapturable
+        fact = msgspec.structs.replace(self.authorised[payment_id], kind=FactKind.CAPTURED)
+        self._call("capture", payment_id, lambda: self.captured.setdefault(payment_id, fact))
+
+    def void(self, payment_id: UUID) -> None:
+        """Let go what was authorised; a repetition changes nothing."""
+        self._call("void", payment_id, lambda: self.void_ids.add(payment_id))
+
     def refund(self, payment_id: UUID, amount: int) -> None:
-        """Give money back; a repetition changes nothing. Fails now and then, as calls over a network do."""
-        first = payment_id not in self._asked
-        self._asked.add(payment_id)
-        if first and self._chance.random() < _REFUND_FAILS:
-            raise ConnectionError("The bank did not answer.")
-        if self.refunded.setdefault(payment_id, amount) != amount:
+        """Give money back; a repetition changes nothing."""
+        self._call("refund", payment_id, lambda: self.refunded.setdefault(payment_id, amount))
+        if self.refunded[payment_id] != amount:
             raise LookupError(f"the bank gave {self.refunded[payment_id]} back, not {amount}")
+
+    def _call(self, what: str, payment_id: UUID, act: Callable[[], object]) -> None:
+        """Do it; the first call fails now and then, before it was done or after, as over a network."""
+        first = (what, payment_id) not in self._asked
+        self._asked.add((what, payment_id))
+        fails = first and self._chance.random() < _CALL_FAILS
+        if not (fails and self._chance.random() < 0.5):
+            act()
+        if fails:
+            raise ConnectionError("The bank did not answer.")

@@ -143,7 +143,8 @@ def check_answers(record: Record, sale: Sale, past: Past) -> None:
         if not ask.is_unknown and not ask.is_refused:
             _check_done(ask, changes.get(booking_id, []), past.bookings.get(booking_id), sale)
     for booking_id, happened in changes.items():
-        _check_asked(asked.get(booking_id, []), happened, sale, booking_id)
+        is_withdrawn = booking_id in past.withdrawn
+        _check_asked(asked.get(booking_id, []), happened, sale, booking_id, is_withdrawn=is_withdrawn)
 
 
 def check_repeats(record: Record, sale: Sale, past: Past) -> None:
@@ -211,7 +212,9 @@ def _check_done(ask: Ask, changes: list[Change], then: Then | None, sale: Sale) 
         _broken("P4", f"step {ask.step} was answered {answer}, and it did not happen", sale, answer.id)
 
 
-def _check_asked(asked: list[Ask], changes: list[Change], sale: Sale, booking_id: UUID) -> None:
+def _check_asked(
+    asked: list[Ask], changes: list[Change], sale: Sale, booking_id: UUID, *, is_withdrawn: bool
+) -> None:
     """No more was done than was asked for and not refused."""
     allowed = Counter(type(ask.command) for ask in asked if not ask.is_refused)
     blocked = sum(isinstance(change, PlacesBlocked) for change in changes)
@@ -223,8 +226,8 @@ def _check_asked(asked: list[Ask], changes: list[Change], sale: Sale, booking_id
         (BookingExchanged, Exchange),
         (BookingCancelled, Cancel),
     ):
-        # The end of a cancelled event cancels what its buyers did not.
-        unasked = 1 if kind is BookingCancelled and sale.hall.doomed else 0
+        # The end of a cancelled event cancels what its buyers did not; so does money that is gone.
+        unasked = 1 if kind is BookingCancelled and (sale.hall.doomed or is_withdrawn) else 0
         if sum(isinstance(change, kind) for change in changes) > allowed[command] + unasked:
             _broken("P3", f"a {kind.__name__} nobody asked for, or that was refused", sale, booking_id)
     for ask in asked:
@@ -254,7 +257,9 @@ async def check_payments(db: Database, bank: Bank, sale: Sale, past: Past) -> No
     bought = {then.paid_by for then in past.bookings.values() if then.state == "CONFIRMED"}
     for row in rows:
         fact, given_back = bank.captured.get(row.id), bank.refunded.get(row.id)
-        if fact is None:
+        if row.id in bank.authorised:
+            is_right = _is_right_card(bank, row, is_bought=row.id in bought)
+        elif fact is None:
             is_right = row.state in ("PENDING", "DECLINED") and row.refund is None and row.id not in bought
         elif row.id in bought:
             is_right = row.state == "CAPTURED" and row.refund is None
@@ -263,10 +268,31 @@ async def check_payments(db: Database, bank: Bank, sale: Sale, past: Past) -> No
             is_right = row.state == "REFUNDED" and (row.refund, row.currency, given_back) == due
         if not is_right:
             words = f"payment {row.id}: the bank has {fact} and gave {given_back} back; we have {row}"
+            if row.id in bank.authorised:
+                words += f"; by card, void {row.id in bank.void_ids}, gone {row.id in bank.gone}"
             _broken("P5", words, sale, row.booking_id)
     for booking_id, then in past.bookings.items():
         if then.state == "CONFIRMED" and sum(then.amounts) and then.paid_by not in bank.captured:
             _broken("P5", "a booking has tickets and nobody paid for it", sale, booking_id)
+
+
+def _is_right_card(bank: Bank, row: _Paid, *, is_bought: bool) -> bool:
+    """What bought is captured and kept; all else is void, gone, or captured and given back in full."""
+    fact, given_back = bank.captured.get(row.id), bank.refunded.get(row.id)
+    if is_bought:
+        return row.state == "CAPTURED" and fact is not None and row.refund is None and given_back is None
+    if row.state == "CANCELLED":
+        return row.id in bank.gone and fact is None and row.refund is None
+    authorised = bank.authorised[row.id]
+    is_back = given_back == fact.amount if fact else row.id in bank.void_ids | bank.gone
+    return row.state == "REFUNDED" and row.refund == authorised.amount and is_back
+
+
+def check_withdrawn(bank: Bank, sale: Sale, past: Past) -> None:
+    """P6: nobody loses tickets but those whose money was gone."""
+    for booking_id in past.withdrawn:
+        if past.bookings[booking_id].paid_by not in bank.gone:
+            _broken("P6", "a paid booking was cancelled", sale, booking_id)
 
 
 def check_called_off(sale: Sale, past: Past) -> None:

@@ -17,13 +17,21 @@ from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import event_of, new_id
+from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.facts import take_fact
 from simulation import checks
 from simulation.bank import Report
 from simulation.process import Process
 from simulation.record import Ask, Broken, Unknown
-from simulation.stage import Sale, cancel_event, delete_claims_by_hand, open_sales, wait_for_blocks_to_end
+from simulation.stage import (
+    Sale,
+    cancel_event,
+    delete_claims_by_hand,
+    make_payments_due_to_ask,
+    open_sales,
+    wait_for_blocks_to_end,
+)
 from simulation.steps import FAULTS, Step, choose_step, do_step
 from simulation.world import World, repairs
 
@@ -176,6 +184,16 @@ class Season:
 
         self._track(process.call(look()))
 
+    async def ask_the_bank(self, process: Process) -> None:
+        """Have a process ask what became of the payments that nothing was heard of."""
+        await make_payments_due_to_ask(self.world.db)
+
+        async def ask() -> None:
+            with contextlib.suppress(Unavailable):
+                await ask_providers(process.desk, process.sales, process.providers)
+
+        self._track(process.call(ask()))
+
     async def call_off(self, step: Step, process: Process) -> None:
         """Cancel the doomed event, and do a part of the job that follows, as long as the process lives."""
         event_id = next(sale.event_id for sale in self.sales if sale.hall.doomed)
@@ -273,7 +291,8 @@ class Season:
                 if not sale.hall.doomed:
                     await self._probe(sale, fresh)
             await self._deliver_all(fresh, self.world.bank.due(10**9))
-            await self._wait_for_refunds()
+            await self._ask_at_last(fresh)
+            await self._wait_for_money()
             for sale in self.sales:
                 await self._check(sale)
         finally:
@@ -321,12 +340,29 @@ class Season:
                 hold_id = getattr(ask.command, "booking_id", None)
                 raise Broken("P7", f"{words} [{sale.hall.name}]", sale.event_id, hold_id)
 
-    async def _wait_for_refunds(self) -> None:
+    async def _ask_at_last(self, process: Process) -> None:
+        """Until every payment that is open has been asked about."""
+        await self.ask_the_bank(process)
         for _ in range(_TRIES_MAX):
-            if not await self.world.db.get(int, "SELECT count(*) FROM refunds WHERE state = 'DUE'"):
+            await self._make_room(0)
+            if not await self.world.db.get(int, "SELECT count(*) FROM payments WHERE ask_at <= now()"):
+                return
+            self._track(process.call(ask_providers(process.desk, process.sales, process.providers)))
+        raise Broken("P5", "payments that are open are never asked about", self.sales[0].event_id)
+
+    async def _wait_for_money(self) -> None:
+        """Until what is due is captured or given back."""
+        for _ in range(_TRIES_MAX):
+            if not await self.world.db.get(
+                int,
+                """
+                SELECT (SELECT count(*) FROM refunds WHERE state = 'DUE')
+                       + (SELECT count(*) FROM payments WHERE state = 'CAPTURE_DUE')
+                """,
+            ):
                 return
             await asyncio.sleep(0.05)
-        raise Broken("P5", "a refund that is due is never carried out", self.sales[0].event_id)
+        raise Broken("P5", "a capture or refund that is due is never carried out", self.sales[0].event_id)
 
     async def _check(self, sale: Sale) -> None:
         db, record = self.world.db, self.world.record
@@ -334,6 +370,7 @@ class Season:
         checks.check_answers(record, sale, past)
         checks.check_repeats(record, sale, past)
         checks.check_called_off(sale, past)
+        checks.check_withdrawn(self.world.bank, sale, past)
         await checks.check_payments(db, self.world.bank, sale, past)
         await checks.check_tables(db, sale, past)
         await checks.check_journal(db, sale)

@@ -132,6 +132,19 @@ async def wait_for_blocks_to_end(db: Database, event_id: int) -> None:
     )
 
 
+async def make_payments_due_to_ask(db: Database) -> None:
+    """As if the time had come to ask about every open payment, but those that are being written."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            UPDATE payments AS payment
+               SET ask_at = now()
+              FROM (SELECT event_id, id FROM payments WHERE ask_at > now() FOR UPDATE SKIP LOCKED) AS due
+             WHERE payment.event_id = due.event_id AND payment.id = due.id
+            """
+        )
+
+
 async def cut_backend(db: Database, pid: int) -> None:
     """Have PostgreSQL itself end a session, whatever it is doing."""
     await db.find(bool, "SELECT pg_terminate_backend($1)", pid)

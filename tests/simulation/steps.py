@@ -77,12 +77,20 @@ _BUYING = {
     "block": 1.5,
     "change block": 0.7,
     "release": 1.2,
+    "ask": 1.5,
     "observe": 4.0,
     "reprice": 0.5,
     "call off": 0.5,
     "restart": 0.3,
     "rest": 0.7,
 }
+
+
+class _Poison:
+    """A seat that makes the rules raise; by its message a log says that this is no fault of ours."""
+
+    def __ge__(self, _other: object) -> bool:
+        raise TypeError("This seat is the simulation's poison.")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -108,7 +116,7 @@ async def do_step(season: "Season", step: Step) -> None:
     match step.kind:
         case "kill" | "cut" | "lose a commit" | "stall" | "cut by the server":
             _harm(season, step)
-        case "lag" | "restart" | "corrupt" | "call off":
+        case "lag" | "restart" | "corrupt" | "call off" | "ask":
             await _trouble(season, step, process)
         case "claim by hand" | "reprice" | "rest":
             await _happen(season, step)
@@ -143,6 +151,8 @@ async def _trouble(season: "Season", step: Step, process: Process) -> None:
     """What happens to a process at once, between two of its awaits."""
     if step.kind == "lag":
         season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
+    elif step.kind == "ask":
+        await season.ask_the_bank(process)
     elif step.kind == "call off":
         await season.call_off(step, process)
     elif step.kind == "restart":
@@ -214,7 +224,7 @@ def _soon(fate: Callable[[], float]) -> float:
 def _command(season: "Season", step: Step) -> Command:  # noqa: PLR0911  one for each kind
     chance = step.chance
     if step.kind == "poison":
-        return Hold(new_id(step.sale.event_id), 1, seat_ids=("no number",))  # pyright: ignore[reportArgumentType]
+        return Hold(new_id(step.sale.event_id), 1, seat_ids=(_Poison(),))  # pyright: ignore[reportArgumentType]
     if step.kind == "expire":
         return Expire()
     if step.kind in ("block", "change block", "release"):

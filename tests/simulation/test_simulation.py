@@ -1,8 +1,10 @@
 """Short runs of the simulation, and proof that it sees what is broken. Longer runs: `make sim`."""
 
+from collections.abc import Generator
 from uuid import UUID
 
 import pytest
+import structlog
 
 from boxoffice.inventory import repeats, rules
 from boxoffice.inventory.draft import Draft
@@ -17,6 +19,13 @@ from simulation.world import Plan
 
 # Enough to sell the small halls out and to have every kind of fault; a few seconds.
 _STEPS_MAX = 200
+
+
+@pytest.fixture(autouse=True)
+def only_the_verdict() -> Generator[None]:
+    """What is logged are faults that we make, and pytest would show them as if they had failed the test."""
+    with structlog.testing.capture_logs():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from itertools import count
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
@@ -16,6 +16,7 @@ from boxoffice.kit.jobs import run_jobs
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import refunds
+from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
 from simulation.bank import Bank
 from simulation.process import Process
@@ -44,6 +45,7 @@ class World:
         # Killed ones, whose last tasks have to be waited for.
         self.dead: list[Process] = []
         self._names = count(1)
+        self._chance = random.Random(f"{plan.seed}:jobs")
 
     async def start_process(self) -> Process:
         """A new one, that knows nothing yet."""
@@ -58,6 +60,27 @@ class World:
                 self.dead.append(process)
                 self.processes[index] = await self.start_process()
 
+    async def refund(self, payload: bytes) -> None:
+        """The job that gives back, done by one of the processes that live."""
+        await self._do_job(
+            lambda process: carry_out_refund(process.db, process.providers, Pace(1_000), payload)
+        )
+
+    async def capture(self, payload: bytes) -> None:
+        """The job that takes what was authorised."""
+        await self._do_job(
+            lambda process: carry_out_capture(process.db, process.sales, process.providers, payload)
+        )
+
+    async def _do_job(self, begin: Callable[[Process], Coroutine[Any, Any, None]]) -> None:
+        """A process that dies leaves its job to another one, wherever it was."""
+        process = self.any_process(self._chance)
+        task = process.call(begin(process))
+        await asyncio.wait([task])
+        if process.dead or task.cancelled():
+            raise ConnectionError(f"{process.name} is dead")
+        task.result()
+
     def any_process(self, chance: random.Random) -> Process:
         """One of those that live."""
         return chance.choice(self.processes)
@@ -65,17 +88,12 @@ class World:
 
 @asynccontextmanager
 async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
-    """A world with its processes, and a worker that carries refunds out."""
+    """A world with its processes, and a queue whose captures and refunds they carry out."""
     db = Database(dsn, connections_max=6)
     await db.open()
     world = World(dsn, db, plan)
     world.processes = [await world.start_process() for _ in range(plan.processes)]
-    worker_db = Database(dsn, connections_max=2)
-    await worker_db.open()
-    providers = world.processes[0].providers
-    jobs = asyncio.create_task(
-        run_jobs(dsn, {REFUND_JOB: partial(carry_out_refund, worker_db, providers, Pace(1_000))})
-    )
+    jobs = asyncio.create_task(run_jobs(dsn, {REFUND_JOB: world.refund, CAPTURE_JOB: world.capture}))
     try:
         # Nobody's servers are behind the bank: refunds need not be spread over time.
         with patch.object(refunds, "REFUNDS_PER_SECOND", 1_000_000):
@@ -86,7 +104,6 @@ async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
             await jobs
         for process in (*world.processes, *world.dead):
             await process.stop()
-        await worker_db.close()
         await db.close()
 
 

@@ -19,6 +19,7 @@ from simulation.chaos.front import Front
 from simulation.chaos.house import House, open_house
 from simulation.chaos.judge import Judge
 from simulation.chaos.plan import Plan
+from simulation.stage import make_payments_due_to_ask
 
 # What is sold: so many shows at once, the last of them small and cancelled in the middle of its sale.
 _SHOWS = 5
@@ -187,9 +188,9 @@ class Stage:
 
     async def _turn_the_clock(self) -> None:
         """Payments nobody was heard of are asked about now, not minutes later; with `hurried`, all is now."""
-        async with self._db.transaction() as tx:
-            await tx.execute("UPDATE payments SET ask_at = now() WHERE ask_at > now() + interval '5 seconds'")
-            if self._plan.hurried:
+        await make_payments_due_to_ask(self._db)
+        if self._plan.hurried:
+            async with self._db.transaction() as tx:
                 await tx.execute("UPDATE pgqueuer SET execute_after = now() WHERE execute_after > now()")
                 await tx.execute(
                     """
