@@ -27,7 +27,7 @@ CONNECTIONS = 64
 # A hold beside the storm may take so many times as long as without it.
 GOAL_TIMES = 2.0
 
-# Who is told to come back later does so after this, as the answer says in its Retry-After.
+# Who is told to come back in 4 seconds tries again after this: people do not read Retry-After.
 PAUSE_SECONDS = 1.0
 
 _QUIET, _STORM = "quiet", f"{LOG_INS} log-ins at once"

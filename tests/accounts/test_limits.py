@@ -18,7 +18,7 @@ from boxoffice.accounts.limits import (
     PROOF,
     REGISTER,
 )
-from boxoffice.accounts.passwords import Passwords
+from boxoffice.accounts.passwords import Hasher
 
 WRONG = PASSWORD[::-1]
 
@@ -109,13 +109,13 @@ async def test_who_knows_the_password_may_log_in_as_often_as_their_address_may(
 
 async def test_one_who_is_refused_costs_no_hash(quick_app: Litestar, monkeypatch: pytest.MonkeyPatch):
     hashed: list[str] = []
-    verify = Passwords.verify
+    verify = Hasher.verify
 
-    async def counted(self: Passwords, password: str, password_hash: str | None) -> bool:
+    async def counted(self: Hasher, password: str, password_hash: str | None) -> bool:
         hashed.append(password)
         return await verify(self, password, password_hash)
 
-    monkeypatch.setattr(Passwords, "verify", counted)
+    monkeypatch.setattr(Hasher, "verify", counted)
     address, email = new_address(), new_email()
     for _ in range(LOGIN_TO_ACCOUNT_FROM_ADDRESS.turns + 5):
         await log_in(quick_app, address, email)

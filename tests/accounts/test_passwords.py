@@ -12,12 +12,16 @@ from statistics import median
 import pytest
 from argon2 import Parameters, PasswordHasher
 from argon2.low_level import Type
+from litestar import Litestar
 
 from accounts.browser import Browser
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
+from boxoffice.accounts.limits import LOGIN_TO_ACCOUNT
 from boxoffice.accounts.passwords import NICENESS, RETRY_AFTER_SECONDS, WAITING_PER_THREAD_MAX, Passwords
 from boxoffice.accounts.schemas import PASSWORD_CHARACTERS_MIN
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.postgres import Database
+from boxoffice.kit.rate_limits import RateLimits
 
 # About 10 ms: long enough to be told apart from no hash at all.
 NOTICEABLE = Parameters(
@@ -47,7 +51,8 @@ async def test_unless_told_otherwise_a_hash_costs_what_rfc_9106_recommends():
     assert await passwords.verify("correct horse", hashed)
     assert not await passwords.verify("correct horses", hashed)
     assert not await passwords.verify("correct horse", None)
-    assert not passwords.is_outdated(hashed)
+    async with passwords.turn() as hasher:
+        assert not hasher.is_outdated(hashed)
     passwords.close()
 
 
@@ -116,6 +121,26 @@ async def test_a_full_line_answers_503_and_keeps_those_who_wait(
         assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER_SECONDS))
 
 
+async def test_a_log_in_that_waits_or_is_turned_away_has_asked_the_database_nothing(
+    gate: threading.Event, new_browser: Callable[[], Browser], db: Database, quick_app: Litestar
+):
+    limits: RateLimits = quick_app.state.rate_limits
+    hashing = asyncio.create_task(new_browser().register())
+    browsers = [new_browser() for _ in range(WAITING_PER_THREAD_MAX + 1)]
+    asking = [asyncio.create_task(browser.log_in()) for browser in browsers]
+    done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+
+    assert [task.result().status_code for task in done] == [503]
+    places = [limits.place_of(LOGIN_TO_ACCOUNT, browser.email) for browser in browsers]
+    turns = "SELECT key FROM rate_limits WHERE key = ANY($1)"
+    assert await db.list(bytes, turns, places) == []
+    gate.set()
+    answers = Counter([answer.status_code for answer in await asyncio.gather(*asking)])
+    assert answers == {401: WAITING_PER_THREAD_MAX, 503: 1}
+    assert len(await db.list(bytes, turns, places)) == WAITING_PER_THREAD_MAX
+    await hashing
+
+
 def test_the_list_of_common_passwords_has_only_what_would_otherwise_pass():
     assert all(len(word) >= PASSWORD_CHARACTERS_MIN for word in COMMON_PASSWORDS)
     assert all(word == word.casefold() for word in COMMON_PASSWORDS)
@@ -125,7 +150,8 @@ def test_the_list_of_common_passwords_has_only_what_would_otherwise_pass():
 async def test_hashes_give_way_to_the_sale():
     passwords = Passwords(1)
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    within = await passwords._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # pyright: ignore[reportPrivateUsage]
+    async with passwords.turn() as hasher:
+        within = await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # pyright: ignore[reportPrivateUsage]
     passwords.close()
 
     assert within == NICENESS

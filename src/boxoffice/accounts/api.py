@@ -75,8 +75,9 @@ async def log_in(
     quarter of an hour are the limit.
     """
     refuse_other_origin(settings, request)
-    await count_login(request, data.email)
-    session = await sessions.log_in(db, passwords, refresh_tokens, second_factors, data, _device_of(request))
+    async with passwords.turn() as hasher:
+        await count_login(request, data.email)
+        session = await sessions.log_in(db, hasher, refresh_tokens, second_factors, data, _device_of(request))
     await forgive_logins(request, data.email)
     return _answer(settings, tokens, session)
 

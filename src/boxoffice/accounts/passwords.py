@@ -7,8 +7,9 @@ import secrets
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from argon2 import Parameters, PasswordHasher
@@ -47,28 +48,20 @@ def refuse_guessable(pointer: str, password: str, email: str, name: str) -> None
         raise invalid(pointer, "The password must not be the name or the e-mail address.")
 
 
-class Passwords:
-    """Hashes and checks passwords with argon2id in a bounded pool with a bounded line.
+class Hasher:
+    """Hashes and checks passwords with argon2id, in threads that give way to everything else."""
 
-    `cost` is RFC 9106's second recommended option: 64 MiB, three passes, four lanes. Tests may make
-    it cheaper.
-    """
-
-    def __init__(self, threads: int, cost: Parameters = RFC_9106_LOW_MEMORY) -> None:
+    def __init__(self, threads: int, cost: Parameters) -> None:
         self._hasher = PasswordHasher.from_parameters(cost)
         self._dummy = _nobodys_hash(cost)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_give_way)
-        self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD_MAX))
 
     async def hash(self, password: str) -> str:
-        """The password's hash with its salt and cost. `Unavailable` when too many wait."""
+        """The password's hash with its salt and cost."""
         return await self._run(self._hasher.hash, normalized(password))
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
-        """Whether the password is right; without a hash it never is, and takes as long to say so.
-
-        `Unavailable` when too many wait.
-        """
+        """Whether the password is right; without a hash it never is, and takes as long to say so."""
         return await self._run(self._verify, password_hash or self._dummy, normalized(password))
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -87,15 +80,54 @@ class Passwords:
             return False
 
     async def _run(self, work: Callable[..., Result], *arguments: str) -> Result:
-        if not self._places.acquire(blocking=False):
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+
+class Passwords:
+    """The line before the hasher: so many at a time, and so many who wait.
+
+    `cost` is RFC 9106's second recommended option: 64 MiB, three passes, four lanes. Tests may make
+    it cheaper.
+    """
+
+    def __init__(self, threads: int, cost: Parameters = RFC_9106_LOW_MEMORY) -> None:
+        self._hasher = Hasher(threads, cost)
+        self._turn = asyncio.Semaphore(threads)
+        # Waiting or at work.
+        self._places = threads * (1 + WAITING_PER_THREAD_MAX)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[Hasher]:
+        """The hasher, when it is one's turn. Raises `Unavailable` when too many wait.
+
+        Whoever asks the database on the way to a hash does so within the turn: a rush of log-ins then comes
+        to the database one by one, and whoever is turned away has cost it nothing.
+        """
+        if not self._places:
             metrics.TURNED_AWAY.labels("password line full").inc()
             raise Unavailable(
                 "Too many people are logging in at this moment. Try again shortly.", RETRY_AFTER_SECONDS
             )
-        future = self._pool.submit(work, *arguments)
-        # Not in a `finally` here: when our caller is cancelled, its hash may still be at work.
-        future.add_done_callback(lambda _future: self._places.release())
-        return await asyncio.wrap_future(future)
+        self._places -= 1
+        try:
+            async with self._turn:
+                yield self._hasher
+        finally:
+            self._places += 1
+
+    async def hash(self, password: str) -> str:
+        """As the hasher does, in a turn for this alone."""
+        async with self.turn() as hasher:
+            return await hasher.hash(password)
+
+    async def verify(self, password: str, password_hash: str | None) -> bool:
+        """As the hasher does, in a turn for this alone."""
+        async with self.turn() as hasher:
+            return await hasher.verify(password, password_hash)
+
+    def close(self) -> None:
+        """Drop those who wait and finish the hash at work."""
+        self._hasher.close()
 
 
 def _give_way() -> None:

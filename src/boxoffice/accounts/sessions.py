@@ -8,7 +8,7 @@ import structlog
 
 from boxoffice.accounts import queries, session_queries
 from boxoffice.accounts.confirmation import confirmed
-from boxoffice.accounts.passwords import Passwords, refuse_guessable
+from boxoffice.accounts.passwords import Hasher, Passwords, refuse_guessable
 from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
 from boxoffice.accounts.schemas import Credentials, PasswordChange, Sessions, User
 from boxoffice.accounts.second_factor import SecondFactors
@@ -75,7 +75,7 @@ def decide_refresh(session: LockedSession, secret_hash: bytes) -> Step:
 
 async def log_in(
     db: Database,
-    passwords: Passwords,
+    hasher: Hasher,
     refresh_tokens: RefreshTokens,
     second_factors: SecondFactors,
     credentials: Credentials,
@@ -86,12 +86,12 @@ async def log_in(
     What more there is to say (suspended, a code is needed) is said only to who has the password.
     """
     stored = await queries.find_password(db, credentials.email)
-    right = await passwords.verify(credentials.password, stored.password_hash if stored else None)
+    right = await hasher.verify(credentials.password, stored.password_hash if stored else None)
     if stored is None or not right:
         raise WrongCredentials
     new_hash = None
-    if passwords.is_outdated(stored.password_hash):
-        new_hash = await passwords.hash(credentials.password)
+    if hasher.is_outdated(stored.password_hash):
+        new_hash = await hasher.hash(credentials.password)
     token = refresh_tokens.new()
     async with db.transaction() as tx:
         # Read again under the lock: a password that was reset meanwhile lets nobody in any more.
