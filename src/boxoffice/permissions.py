@@ -151,6 +151,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     "GetCreditNote": Who.PERSON,
     "GetInvoicePdf": Who.PERSON,
     "GetCreditNotePdf": Who.PERSON,
+    "ListCreditNotes": Who.PERSON,
+    "ListInvoices": Who.ORGANIZER,
     "GetSeller": Who.ORGANIZER,
     "PutSeller": Who.ORGANIZER,
     "ListTicketKeys": Who.ANYBODY,

@@ -206,12 +206,23 @@ def sample(kind: type[Any]) -> Change:
     values: dict[str, object] = {"booking_id": booking_id, "payment_id": booking_id, "reason": "Late."}
     values |= {"expires_at": "2027-01-11T10:00:00Z", "buyer_id": 1, "amounts": [1]}
     values |= {"block_id": booking_id, "name": "Sponsors", "kind": "HOUSE", "taken_seat_ids": []}
-    values |= {"released_at": None, "channel_id": None, "levies": None, "promo": None, "refunded": None}
+    values |= {
+        "released_at": None,
+        "channel_id": None,
+        "levies": None,
+        "promo": None,
+        "refunded": None,
+        "refund_id": None,
+    }
     known = {
         field: values.get(field, [5] if field.endswith("seat_ids") else [])
         for field in kind.__struct_fields__
     }
-    known = {field: value for field, value in known.items() if field not in {"taken_again", "was_confirmed"}}
+    known = {
+        field: value
+        for field, value in known.items()
+        if field not in {"taken_again", "was_confirmed", "fees_kept"}
+    }
     return msgspec.convert({"type": kind.__struct_config__.tag, **known}, kind)
 
 

@@ -192,7 +192,7 @@ async def list_invoices(source: Source, event_ids: list[int], booking_ids: list[
         SELECT i.booking_id, i.document AS content
           FROM unnest($1::bigint[], $2::uuid[]) AS asked (event_id, booking_id)
           JOIN invoices i ON i.event_id = asked.event_id AND i.booking_id = asked.booking_id
-         ORDER BY i.booking_id, i.kind DESC
+         ORDER BY i.booking_id, i.kind DESC, i.nth
         """,
         event_ids,
         booking_ids,

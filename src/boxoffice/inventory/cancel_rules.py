@@ -79,7 +79,7 @@ def decide_call_off(draft: Draft, command: CallOff) -> CalledOff | Refusal:
     return CalledOff(count=len(live), confirmed_ids=confirmed, places_left=draft.places_had())
 
 
-def give_up(draft: Draft, booking: Booking, refunded: int | None = None) -> None:
+def give_up(draft: Draft, booking: Booking, refunded: int | None = None, *, fees_kept: bool = False) -> None:
     """All places of a booking are free again, or back in blocks; `refunded` where not all money goes back."""
     draft.release(
         BookingCancelled(
@@ -91,5 +91,6 @@ def give_up(draft: Draft, booking: Booking, refunded: int | None = None) -> None
             draft.back_in_blocks(booking.seat_ids),
             ticket_types=decode_types_of_places(booking.ticket_types),
             refunded=refunded,
+            fees_kept=fees_kept,
         )
     )

@@ -116,7 +116,7 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     """The booking was given up; its places are free and its tickets, if there were any, are void.
 
     Its `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code. `refunded`
-    is what goes back of its money where that is not all, by its cancellation policy.
+    is what goes back of its money where that is not all, by its cancellation policy (`fees_kept`).
     """
 
     booking_id: UUID
@@ -128,13 +128,15 @@ class BookingCancelled(msgspec.Struct, frozen=True, gc=False, tag="CANCELLED", o
     promo: PromoUse | None = None
     ticket_types: TypesOfPlaces = ()
     refunded: int | None = None
+    fees_kept: bool = False
 
 
 class BookingReduced(msgspec.Struct, frozen=True, gc=False, tag="REDUCED", omit_defaults=True):
     """Some places of a sold booking were taken back: they are free, their tickets (`ticket_ids`) are void.
 
     `seat_ids`, `area_ids`, `amounts`, `levies` and `ticket_types` are what it has from here on. Of the seats
-    it freed, `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code.
+    it freed, `blocked_seat_ids` go back to their block; `promo` is what it gives back of its promo code, and
+    `refund_id` the refund for what they cost.
     """
 
     booking_id: UUID
@@ -150,6 +152,7 @@ class BookingReduced(msgspec.Struct, frozen=True, gc=False, tag="REDUCED", omit_
     ticket_types: TypesOfPlaces = ()
     freed_ticket_types: TypesOfPlaces = ()
     promo: PromoUse | None = None
+    refund_id: UUID | None = None
 
     @property
     def total(self) -> int:

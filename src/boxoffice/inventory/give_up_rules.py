@@ -1,11 +1,12 @@
 """Giving up a paid booking by its policy, and the share of its money that goes back."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
 from boxoffice.catalog.cancellation_policy import deadline_at
-from boxoffice.catalog.pricing import Levies
+from boxoffice.catalog.pricing import FeeLevy, Levies, TaxLevy, TaxRate
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.tariff import TaxMode
 from boxoffice.inventory.cancel_rules import give_up
@@ -37,30 +38,43 @@ def share_of(part: Part, percent: int, *, fees_kept: bool) -> Share:
 
     With `fees_kept` of its price and the tax on the price alone. Fees and taxes go back as the amount does.
     """
-    shares = [_share_at(part, index, percent, fees_kept=fees_kept) for index in range(len(part.amounts))]
+    levies = (without_fees(part) if fees_kept else part).levies or Levies()
+    points = percent * BASIS_POINTS // 100
+    costs = [price + levies.added_to(index) for index, price in enumerate(part.amounts)]
     return Share(
-        sum(each.amount for each in shares),
-        sum(each.fees for each in shares),
-        sum(each.taxes for each in shares),
+        sum(portion(cost, points) for cost in costs),
+        sum(portion(_sum_at(levies.fees, index), points) for index in range(len(costs))),
+        sum(portion(_sum_at(levies.taxes, index), points) for index in range(len(costs))),
     )
 
 
-def _share_at(part: Part, index: int, percent: int, *, fees_kept: bool) -> Share:
-    price, levies = part.amounts[index], part.levies or Levies()
-    points = percent * BASIS_POINTS // 100
-    if not fees_kept:
-        return Share(
-            portion(price + levies.added_to(index), points),
-            portion(sum(each.amounts[index] or 0 for each in levies.fees), points),
-            portion(sum(each.amounts[index] or 0 for each in levies.taxes), points),
+def without_fees(part: Part) -> Part:
+    """These places as if they bore no fees: their prices, and the taxes on these alone."""
+    levies = part.levies or Levies()
+    taxes = [
+        TaxLevy(
+            levy.tax,
+            tuple(
+                [
+                    None if amount is None else _tax_on(price, levy.tax)
+                    for price, amount in zip(part.amounts, levy.amounts, strict=True)
+                ]
+            ),
         )
-    rates = [each.tax for each in levies.taxes if each.amounts[index] is not None]
-    added = sum(portion(price, tax.basis_points) for tax in rates if tax.mode is TaxMode.ADDED)
-    included = sum(contained(price, tax.basis_points) for tax in rates if tax.mode is TaxMode.INCLUDED)
-    return Share(portion(price + added, points), 0, portion(added + included, points))
+        for levy in levies.taxes
+    ]
+    return msgspec.structs.replace(part, levies=Levies((), tuple(taxes), levies.discount))
 
 
-def decide_give_up(  # noqa: C901, PLR0911  one for each reason
+def _tax_on(price: int, tax: TaxRate) -> int:
+    return (portion if tax.mode is TaxMode.ADDED else contained)(price, tax.basis_points)
+
+
+def _sum_at(levies: Sequence[FeeLevy | TaxLevy], index: int) -> int:
+    return sum(levy.amounts[index] or 0 for levy in levies)
+
+
+def decide_give_up(  # noqa: C901, PLR0911, PLR0912  one for each reason
     draft: Draft, command: GiveUp, now: datetime
 ) -> GivenUp | Refusal:
     """Free the places of a paid booking while its policy allows; a share of the money goes back."""
@@ -97,6 +111,9 @@ def decide_give_up(  # noqa: C901, PLR0911  one for each reason
                 return NothingToRefund()
             is_whole = True
     amount = min(share.amount, left)
-    give_up(draft, booking, None if is_whole else amount)
+    if is_whole:
+        give_up(draft, booking)
+    else:
+        give_up(draft, booking, amount, fees_kept=command.fees_kept)
     cancelled = msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
     return GivenUp(cancelled, payment_id, amount, share.fees, share.taxes, part.worth, is_whole)

@@ -14,7 +14,7 @@ from boxoffice.inventory.commands import (
 )
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.parting import Part, part_at
-from boxoffice.inventory.promo import use_less, use_of
+from boxoffice.inventory.promo import use_in, use_less, use_of
 from boxoffice.inventory.refusals import AlreadyAdmitted, BookingIsOver, NothingToRefund, NotOfThisBooking
 from boxoffice.kit.errors import NotFound, Refusal
 
@@ -54,7 +54,7 @@ def decide_take_back_places(  # noqa: PLR0911  one for each reason
     amount = min(part.worth, left)
     if amount <= 0:
         return NothingToRefund()
-    _reduce(draft, booking, tickets, indexes, part)
+    draft.reduce(_reduced(draft, command, booking, tickets, indexes, part))
     draft.owed[payment_id] = draft.owed.get(payment_id, 0) + amount
     return TakenBack(
         booking_id=booking.id,
@@ -98,26 +98,29 @@ def _find_places(
     return found
 
 
-def _reduce(
-    draft: Draft, booking: Booking, tickets: Sequence[TicketOf], indexes: set[int], part: Part
-) -> None:
-    kept = [index for index in range(len(booking.amounts)) if index not in indexes]
-    rest = part_at(booking, [ticket.number for ticket in tickets], kept)
-    before = part_at(booking, range(len(booking.amounts)), range(len(booking.amounts)))
-    draft.reduce(
-        BookingReduced(
-            booking_id=booking.id,
-            buyer_id=booking.buyer_id,
-            seat_ids=rest.seat_ids,
-            area_ids=rest.area_ids,
-            amounts=rest.amounts,
-            freed_seat_ids=part.seat_ids,
-            freed_area_ids=part.area_ids,
-            ticket_ids=tuple([tickets[index].id for index in sorted(indexes)]),
-            blocked_seat_ids=draft.back_in_blocks(part.seat_ids),
-            levies=rest.levies,
-            ticket_types=rest.ticket_types,
-            freed_ticket_types=part.ticket_types,
-            promo=use_less(use_of(before.levies), use_of(rest.levies)),
-        )
+def _reduced(
+    draft: Draft,
+    command: TakeBackPlaces,
+    booking: Booking,
+    tickets: Sequence[TicketOf],
+    indexes: set[int],
+    part: Part,
+) -> BookingReduced:
+    places = range(len(booking.amounts))
+    rest = part_at(booking, places, [index for index in places if index not in indexes])
+    return BookingReduced(
+        booking_id=booking.id,
+        buyer_id=booking.buyer_id,
+        seat_ids=rest.seat_ids,
+        area_ids=rest.area_ids,
+        amounts=rest.amounts,
+        freed_seat_ids=part.seat_ids,
+        freed_area_ids=part.area_ids,
+        ticket_ids=tuple([tickets[index].id for index in sorted(indexes)]),
+        blocked_seat_ids=draft.back_in_blocks(part.seat_ids),
+        levies=rest.levies,
+        ticket_types=rest.ticket_types,
+        freed_ticket_types=part.ticket_types,
+        promo=use_less(use_in(booking.levies), use_of(rest.levies)),
+        refund_id=command.refund_id,
     )

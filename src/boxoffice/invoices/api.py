@@ -1,21 +1,27 @@
 """HTTP of invoices and of who sells."""
 
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Response, get, put
+from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.invoices import show
-from boxoffice.invoices.schemas import Document, Kind, Seller
+from boxoffice.invoices.schemas import Document, Documents, Kind, Seller
 from boxoffice.invoices.show import NoSuchDocument
-from boxoffice.kit.errors import NotFound
+from boxoffice.kit.errors import InvalidInput, NotFound
+from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+
+Number = Annotated[
+    int | None, QueryParameter(ge=1, le=2**63 - 1, description="Which one; the newest when it is left out.")
+]
 
 
 @get(
@@ -36,16 +42,58 @@ async def get_invoice(
 @get(
     "/bookings/{booking_id:uuid}/credit-note",
     operation_id="GetCreditNote",
-    summary="The credit note of a booking",
+    summary="A credit note of a booking",
     tags=["Invoices"],
     security=[{"access_token": []}],
-    responses=documents(NotSignedIn, NotFound, NoSuchDocument),
+    responses=documents(NotSignedIn, NotFound, NoSuchDocument, InvalidInput),
 )
 async def get_credit_note(
-    booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
+    booking_id: FromPath[UUID],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    number: Number = None,
 ) -> Document:
-    """Show the credit note of a paid booking of one's own that was cancelled and refunded in full."""
-    return await show.get_document(db, user, booking_id, Kind.CREDIT_NOTE)
+    """Show a credit note of a booking of one's own: that of this number, or the newest."""
+    return await show.get_document(db, user, booking_id, Kind.CREDIT_NOTE, number)
+
+
+@get(
+    "/bookings/{booking_id:uuid}/credit-notes",
+    operation_id="ListCreditNotes",
+    summary="The credit notes of a booking",
+    tags=["Invoices"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotFound),
+)
+async def list_credit_notes(
+    booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
+) -> Documents:
+    """List the credit notes of a booking of one's own, the oldest first: one for each refund."""
+    return Documents(items=await show.list_documents(db, user, booking_id, Kind.CREDIT_NOTE))
+
+
+@get(
+    "/organizers/me/invoices",
+    operation_id="ListInvoices",
+    summary="List what you have issued",
+    tags=["Invoices"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotAllowed, UnknownCursor, InvalidInput),
+)
+async def list_issued(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    kind: FromQuery[Kind] = Kind.INVOICE,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[Document]]:
+    """List the invoices of your events, or, with `kind=CREDIT_NOTE`, the credit notes; the newest first.
+
+    What was sold or given back in the last minute may not be there yet.
+    """
+    page = await show.list_issued(db, user, kind, cursor, limit)
+    return Response(page, headers=link_headers(request, page))
 
 
 _PDF = ResponseSpec(bytes, description="The document.", media_type="application/pdf", generate_examples=False)
@@ -69,16 +117,20 @@ async def get_invoice_pdf(
 @get(
     "/bookings/{booking_id:uuid}/credit-note.pdf",
     operation_id="GetCreditNotePdf",
-    summary="The credit note of a booking as a PDF",
+    summary="A credit note of a booking as a PDF",
     tags=["Invoices"],
     security=[{"access_token": []}],
-    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument)},
+    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument, InvalidInput)},
 )
 async def get_credit_note_pdf(
-    booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
+    booking_id: FromPath[UUID],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    number: Number = None,
 ) -> Response[bytes]:
     """Draw the credit note: what `GET /bookings/{id}/credit-note` says, on A4."""
-    return Response(await show.draw(db, user, booking_id, Kind.CREDIT_NOTE), media_type="application/pdf")
+    drawn = await show.draw(db, user, booking_id, Kind.CREDIT_NOTE, number)
+    return Response(drawn, media_type="application/pdf")
 
 
 @get(
@@ -112,6 +164,8 @@ async def put_seller(
 routes: list[ControllerRouterHandler] = [
     get_invoice,
     get_credit_note,
+    list_credit_notes,
+    list_issued,
     get_invoice_pdf,
     get_credit_note_pdf,
     get_seller,

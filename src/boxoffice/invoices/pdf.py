@@ -50,7 +50,7 @@ def draw_document(document: Document) -> bytes:
     pdf.set_font(_FONT, size=10)
     _say(pdf, f"Issued {document.issued_at:%Y-%m-%d}, sold {document.sold_at:%Y-%m-%d}")
     if document.corrects is not None:
-        _say(pdf, f"Takes back invoice {document.corrects}")
+        _say(pdf, f"Takes back invoice {document.corrects}{'' if document.reason is None else ', in part'}")
     starts_at = event.starts_at.astimezone(ZoneInfo(event.time_zone))
     _say(pdf, f"{event.title}, {event.venue}, {starts_at:%Y-%m-%d %H:%M} ({event.time_zone})")
     _say(pdf, f"Booking {document.booking_id}")
@@ -62,6 +62,8 @@ def draw_document(document: Document) -> bytes:
 def _lines(pdf: "FPDF", document: Document) -> None:
     for place in document.places:
         _amount(pdf, _place(place), place.price)
+    if not document.places:
+        _amount(pdf, document.reason or "What was left", document.subtotal)
     if document.discount is not None:
         off = document.discount.amount
         _amount(pdf, f"Promo code {document.discount.code}", Money(-off.amount, off.currency))

@@ -56,11 +56,24 @@ class EventRow(msgspec.Struct, frozen=True):
     seat_map_id: int
 
 
+class CreditRow(msgspec.Struct, frozen=True):
+    """A refund that has a credit note of its own: of an amount, or of single places (`part`, JSON)."""
+
+    id: UUID
+    booking_id: UUID
+    amount: int
+    reason: str
+    part: str | None
+    created_at: datetime
+
+
 class NewInvoice(msgspec.Struct, frozen=True):
-    """A document that is about to be written; `document` is JSON."""
+    """A document to be written; `document` is JSON, `nth` counts those of its booking and kind."""
 
     booking_id: UUID
     kind: Kind
+    nth: int
+    refund_id: UUID | None
     buyer_id: int
     number: int
     document: str
@@ -153,7 +166,7 @@ async def list_sales(
         SELECT version, at, changes
           FROM journal
          WHERE event_id = $1 AND version > $2 AND version <= $3
-           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED)"'
+           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED|REDUCED)"'
          ORDER BY version
          LIMIT $4
         """,
@@ -187,13 +200,45 @@ async def list_sold(tx: Transaction, event_id: int, booking_ids: Sequence[UUID])
     )
 
 
-async def list_documents(source: Source, event_id: int, kind: Kind, booking_ids: Sequence[UUID]) -> list[str]:
-    """The documents of one kind of these bookings, as JSON."""
+async def list_uncredited_amounts(source: Source, event_id: int) -> list[CreditRow]:
+    """Amounts that were given back for bookings of this event and have no credit note yet."""
+    return await source.list(
+        CreditRow,
+        """
+        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, NULL AS part, refund.created_at
+          FROM refunds AS refund
+          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+         WHERE refund.event_id = $1 AND refund.worth = 0 AND refund.id <> refund.payment_id
+           AND NOT EXISTS (SELECT FROM invoices AS note
+                            WHERE note.event_id = refund.event_id AND note.refund_id = refund.id)
+        """,
+        event_id,
+    )
+
+
+async def list_refunds_of_places(
+    source: Source, event_id: int, booking_ids: Sequence[UUID]
+) -> list[CreditRow]:
+    """The refunds of single places of these bookings."""
+    return await source.list(
+        CreditRow,
+        """
+        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, refund.part, refund.created_at
+          FROM payments AS payment
+          JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+         WHERE payment.event_id = $1 AND payment.booking_id = ANY ($2::uuid[]) AND refund.part IS NOT NULL
+        """,
+        event_id,
+        booking_ids,
+    )
+
+
+async def list_documents(source: Source, event_id: int, booking_ids: Sequence[UUID]) -> list[str]:
+    """The invoices and credit notes of these bookings, as JSON."""
     return await source.list(
         str,
-        "SELECT document FROM invoices WHERE event_id = $1 AND kind = $2 AND booking_id = ANY ($3::uuid[])",
+        "SELECT document FROM invoices WHERE event_id = $1 AND booking_id = ANY ($2::uuid[]) ORDER BY nth",
         event_id,
-        kind,
         booking_ids,
     )
 
@@ -204,36 +249,72 @@ async def insert_invoices(
     """Keep documents for ever."""
     await tx.execute(
         """
-        INSERT INTO invoices (event_id, organizer_id, booking_id, kind, buyer_id, number, document)
-        SELECT $1, $2, new.booking_id, new.kind, new.buyer_id, new.number, new.document::json
-          FROM unnest($3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
-            AS new (booking_id, kind, buyer_id, number, document)
+        INSERT INTO invoices (event_id, organizer_id, booking_id, kind, nth, refund_id, buyer_id, number,
+                              document)
+        SELECT $1, $2, new.booking_id, new.kind, new.nth, new.refund_id, new.buyer_id, new.number,
+               new.document::json
+          FROM unnest($3::uuid[], $4::text[], $5::smallint[], $6::uuid[], $7::bigint[], $8::bigint[],
+                      $9::text[])
+            AS new (booking_id, kind, nth, refund_id, buyer_id, number, document)
         """,
         event_id,
         organizer_id,
-        [each.booking_id for each in written],
-        [each.kind for each in written],
-        [each.buyer_id for each in written],
-        [each.number for each in written],
-        [each.document for each in written],
+        *[[getattr(each, name) for each in written] for name in NewInvoice.__struct_fields__],
     )
 
 
-async def find_document(
+async def list_documents_of(
     source: Source, event_id: int, booking_id: UUID, kind: Kind, buyer_id: int
-) -> str | None:
-    """The document of a booking of this buyer, as JSON."""
-    return await source.find(
+) -> list[str]:
+    """The documents of a booking of this buyer, as JSON, the oldest first."""
+    return await source.list(
         str,
         """
         SELECT document
           FROM invoices
          WHERE event_id = $1 AND booking_id = $2 AND kind = $3 AND buyer_id = $4
+         ORDER BY nth
         """,
         event_id,
         booking_id,
         kind,
         buyer_id,
+    )
+
+
+async def list_documents_by(
+    source: Source, organizer_id: int, kind: Kind, before: int | None, limit: int
+) -> list[str]:
+    """What an organizer has issued of one kind, as JSON, the highest number first."""
+    return await source.list(
+        str,
+        """
+        SELECT document
+          FROM invoices
+         WHERE organizer_id = $1 AND kind = $2 AND ($3::bigint IS NULL OR number < $3)
+         ORDER BY number DESC
+         LIMIT $4
+        """,
+        organizer_id,
+        kind,
+        before,
+        limit,
+    )
+
+
+async def get_is_behind(source: Source, event_id: int) -> bool:
+    """Whether there is something of this event that may call for a document."""
+    return await source.get(
+        bool,
+        """
+        SELECT coalesce((SELECT version FROM inventories WHERE event_id = $1), 0)
+               > coalesce((SELECT version FROM invoice_cursors WHERE event_id = $1), 0)
+            OR EXISTS (SELECT FROM refunds AS refund
+                        WHERE refund.event_id = $1 AND refund.worth = 0 AND refund.id <> refund.payment_id
+                          AND NOT EXISTS (SELECT FROM invoices AS note
+                                           WHERE note.event_id = $1 AND note.refund_id = refund.id))
+        """,
+        event_id,
     )
 
 
@@ -249,7 +330,7 @@ async def find_booking_state(source: Source, event_id: int, booking_id: UUID, bu
 
 
 async def list_events_behind(source: Source, events_max: int) -> list[int]:
-    """Events whose journal is longer than what has invoices."""
+    """Events whose journal is longer than what has invoices, or with amounts that have no credit note."""
     return await source.list(
         int,
         """
@@ -257,7 +338,13 @@ async def list_events_behind(source: Source, events_max: int) -> list[int]:
           FROM inventories AS inventory
           LEFT JOIN invoice_cursors AS cursor ON cursor.event_id = inventory.event_id
          WHERE inventory.version > coalesce(cursor.version, 0)
-         ORDER BY inventory.event_id
+         UNION
+        SELECT refund.event_id
+          FROM refunds AS refund
+         WHERE refund.worth = 0 AND refund.id <> refund.payment_id
+           AND NOT EXISTS (SELECT FROM invoices AS note
+                            WHERE note.event_id = refund.event_id AND note.refund_id = refund.id)
+         ORDER BY event_id
          LIMIT $1
         """,
         events_max,

@@ -16,7 +16,7 @@ from boxoffice.kit.text import Line
 
 
 class Kind(StrEnum):
-    """INVOICE: the places were sold. CREDIT_NOTE: they were taken back, and the money with them."""
+    """INVOICE: the places were sold. CREDIT_NOTE: money went back, for places or without them."""
 
     INVOICE = "INVOICE"
     CREDIT_NOTE = "CREDIT_NOTE"
@@ -74,7 +74,8 @@ class Document(msgspec.Struct, frozen=True):
 
     The `subtotal` is the sum of the prices; less the `discount`, with fees and taxes that are ADDED, it is
     the `total`: paid, or, of a credit note, given back. `corrects` is the invoice that a credit note takes
-    back. `sold_at` is when the places were sold.
+    back, as a whole or in part; one for an amount or a share has no places, and says in `reason` what it is
+    for. `sold_at` is when the places were sold.
     """
 
     kind: Kind
@@ -93,3 +94,10 @@ class Document(msgspec.Struct, frozen=True):
     fees: list[FeeView]
     taxes: list[TaxLine]
     total: Money
+    reason: str | None = None
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """The documents of a booking; there are few."""
+
+    items: list[Document]
