@@ -22,8 +22,8 @@ _BUSY = 0.02
 _BROKEN = 0.02
 
 # Of so many idempotency keys the answers are lost again and again: one time more than the SDK tries by
-# itself, so that a job has to come back with the same key.
-_UNLUCKY = 0.05
+# itself, so that a job has to come back with the same key. Of refunds more: there are fewer of them.
+_UNLUCKY, _UNLUCKY_REFUNDS = 0.03, 0.3
 _LOST_IN_A_ROW = REPETITIONS_MAX + 2
 
 # Of a hundred webhooks. Those that never come have to be found by asking.
@@ -41,9 +41,9 @@ _AGAIN_SECONDS = 0.4
 class Bank(StripePeer):
     """Its books; `url` is where it answers. Safe to use from the loop while its threads answer."""
 
-    def __init__(self, seed: int, *, unlucky: float = _UNLUCKY) -> None:
+    def __init__(self, seed: int, *, has_unlucky_keys: bool = True) -> None:
         super().__init__()
-        self._unlucky = unlucky
+        self._has_unlucky_keys = has_unlucky_keys
         self._lost_again: dict[str, int] = {}
         self.counts: Counter[str] = Counter()
         self._chance = random.Random(f"{seed}:calls")
@@ -60,7 +60,8 @@ class Bank(StripePeer):
         with self._lock:
             self.counts["calls"] += 1
             if key is not None and key not in self._lost_again:
-                is_unlucky = self._chance.random() < self._unlucky
+                share = _UNLUCKY_REFUNDS if key.startswith("refund-") else _UNLUCKY
+                is_unlucky = self._has_unlucky_keys and self._chance.random() < share
                 self._lost_again[key] = _LOST_IN_A_ROW if is_unlucky else 0
             if key is not None and self._lost_again[key]:
                 self._lost_again[key] -= 1

@@ -52,8 +52,7 @@ async def run(dsn: str, folder: Path, plan: Plan, tell: Callable[[str], None]) -
     """Run it in a migrated database of its own; nothing of it is left when this returns or raises."""
     began = time.monotonic()
     # Answers that are lost again and again take the seconds that nobody waits for in a hurried run.
-    books = Bank(plan.seed, unlucky=0) if plan.hurried else Bank(plan.seed)
-    with listening(books) as bank:
+    with listening(Bank(plan.seed, has_unlucky_keys=not plan.hurried)) as bank:
         async with open_database(dsn) as db, open_house(plan, folder, dsn, bank.url) as house:
             front = Front(house.urls, plan.seed)
             shows, buyer_ids = await open_sales(db, plan), await insert_buyers(db, plan.bookings)
