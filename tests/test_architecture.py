@@ -47,7 +47,7 @@ _SQL_ALSO = re.compile(rf"{PACKAGE}/(migrations/.*|kit/(health|postgres|postgres
 _OWNERS_WORK = {"transaction", "commit", "rollback"}
 
 # Both make rivals wait for our commit. NO KEY leaves alone the foreign keys that point at the row.
-_LOCK = re.compile(r" FOR (NO KEY )?UPDATE")
+_LOCK = re.compile(r" FOR (NO KEY )?UPDATE(?! SKIP LOCKED)")
 
 _NETWORK = re.compile(
     r"(httpx|httpcore|requests|aiohttp|urllib3|urllib\.request|http\.client|smtplib|aiosmtplib|ftplib"
@@ -136,7 +136,7 @@ def unclean_locks(file: SourceFile) -> Iterator[str]:
     """A lock is a statement of its own, over one table.
 
     Once the wait is over, PostgreSQL reads the locked row anew, but not what was joined to it: the
-    row would then be paired with the past, or not be found at all.
+    row would then be paired with the past, or not be found at all. Who skips what is locked waits for nobody.
     """
     for function in file.functions() if file.is_queries else ():
         statements = [" ".join(text.split()) for _, text in texts(function)]
@@ -291,6 +291,7 @@ def test_a_rule_finds_what_it_is_for(rule: Rule, name: str, text: str):
         (stray_sql, "booking/holds.py", "a = 'Select seats from the map, then update it.'"),
         (foreign_queries, "catalog/events.py", "from boxoffice.catalog import queries"),
         (unclean_locks, "booking/queries.py", _query("SELECT 1 FROM a WHERE b FOR UPDATE", name="lock_a")),
+        (unclean_locks, "booking/queries.py", _query("SELECT 1 FROM a JOIN b FOR UPDATE SKIP LOCKED")),
         (network_clients, "payments/a.py", "import httpx\ntry: ...\nexcept httpx.HTTPError: ..."),
         (network_clients, "payments/a.py", "from http import HTTPStatus\nfrom urllib.parse import quote"),
     ],
