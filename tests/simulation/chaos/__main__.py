@@ -3,9 +3,12 @@
 import asyncio
 import tempfile
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import psutil
 import typer
 
 from boxoffice.command.serve import end_on_sigterm
@@ -38,10 +41,17 @@ def main(
         with EmbeddedPostgres(Path(folder) / "data") as postgres:
             dsn = asyncio.run(make_database(postgres.dsn))
             tell("selling")
-            result = asyncio.run(run(dsn, Path(folder) / "house", plan, tell))
+            kill_postgres = partial(_kill_postmaster, postgres.pgdata / "postmaster.pid")
+            result = asyncio.run(run(dsn, Path(folder) / "house", plan, tell, kill_postgres))
     report(result)
     if result.faults:
         raise typer.Exit(1)
+
+
+def _kill_postmaster(pid_file: Path) -> None:
+    """`kill -9`; whoever started it starts it again. Nothing, while it is being started."""
+    with suppress(OSError, IndexError, ValueError, psutil.NoSuchProcess):
+        psutil.Process(int(pid_file.read_text().split()[0])).kill()
 
 
 def report(result: Result) -> None:

@@ -139,10 +139,9 @@ class Crowd:
         held = msgspec.json.decode(answer.content, type=_Held)
         told = self.told[held.id] = Told(buyer_id, held.id, pair, held.total.amount, [])
         over_at = time.monotonic() + self.plan.hold_seconds
-        payments = [await self._start(told)]
-        if habits.pays_twice:
-            # In a second window, at the same time: both may open a payment.
-            payments = list(await asyncio.gather(self._start(told), self._start(told)))
+        # Who has two windows open may get a payment in each.
+        windows = 2 if habits.pays_twice else 1
+        payments = await asyncio.gather(*[self._start(told) for _ in range(windows)])
         started = [payment for payment in dict.fromkeys(payments) if payment is not None]
         if not started:
             self.counts["holds over before a payment"] += 1

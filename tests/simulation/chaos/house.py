@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,14 @@ from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from server import Server, free_port, started
 from simulation.chaos.plan import Plan
 
+# Of so many kills the victim is PostgreSQL itself.
+_POSTGRES = 0.12
+
 # What a server says of each of its processes that we have killed.
 _OUR_DOING = "Unexpected exit from worker"
+
+# What the queue says of each job that it had when its connection went.
+_QUEUE_CUT_OFF = "Exception while processing entrypoint"
 
 
 class Program:
@@ -72,8 +78,9 @@ class Program:
 class House:
     """All programs."""
 
-    def __init__(self, programs: list[Program], seed: int) -> None:
+    def __init__(self, programs: list[Program], seed: int, kill_postgres: Callable[[], None] | None) -> None:
         self.programs = programs
+        self._kill_postgres = kill_postgres
         self.kills: Counter[str] = Counter()
         self._chance = random.Random(f"{seed}:kills")
         self._starting: set[asyncio.Task[None]] = set()
@@ -88,7 +95,10 @@ class House:
         while kills_max is None or self.kills.total() < kills_max:
             await asyncio.sleep(seconds * self._chance.uniform(0.6, 1.4))
             alive = [each for each in self.programs if each.server is not None]
-            if alive:
+            if self._kill_postgres is not None and self._chance.random() < _POSTGRES:
+                self.kills["PostgreSQL"] += 1
+                self._kill_postgres()
+            elif alive:
                 await self.kill_one(self._chance.choice(alive))
 
     async def kill_one(self, program: Program) -> None:
@@ -119,17 +129,24 @@ class House:
             self._starting.discard(task)
 
     def faults(self) -> list[str]:
-        """What the logs say that is wrong with us."""
+        """What the logs say that is wrong with us.
+
+        While PostgreSQL is away the queue of jobs says so at every job that it has; they are done afterwards.
+        """
+        expected = (_OUR_DOING, _QUEUE_CUT_OFF) if self.kills["PostgreSQL"] else (_OUR_DOING,)
         return [
             _in_short(line)
             for program in self.programs
             for line in program.log().splitlines()
-            if ("Traceback" in line or '"level": "error"' in line) and _OUR_DOING not in line
+            if ("Traceback" in line or '"level": "error"' in line)
+            and not any(words in line for words in expected)
         ]
 
 
 @asynccontextmanager
-async def open_house(plan: Plan, folder: Path, dsn: str, stripe_url: str) -> AsyncGenerator[House]:
+async def open_house(
+    plan: Plan, folder: Path, dsn: str, stripe_url: str, kill_postgres: Callable[[], None] | None
+) -> AsyncGenerator[House]:
     """Every program runs; at the end of the block none does."""
     programs = [
         Program(folder, dsn, stripe_url, "serve", processes=plan.processes, jobs=number == 0)
@@ -137,7 +154,7 @@ async def open_house(plan: Plan, folder: Path, dsn: str, stripe_url: str) -> Asy
     ]
     if plan.servers > 1:
         programs.append(Program(folder, dsn, stripe_url, "worker", processes=1, jobs=True))
-    house = House(programs, plan.seed)
+    house = House(programs, plan.seed, kill_postgres)
     try:
         await asyncio.gather(*[asyncio.to_thread(each.start) for each in programs])
         yield house

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from payments.stripe_peer import listening
 from shows import Show, open_show
@@ -48,12 +49,18 @@ class Result(msgspec.Struct):
     seconds: float
 
 
-async def run(dsn: str, folder: Path, plan: Plan, tell: Callable[[str], None]) -> Result:
+async def run(
+    dsn: str,
+    folder: Path,
+    plan: Plan,
+    tell: Callable[[str], None],
+    kill_postgres: Callable[[], None] | None = None,
+) -> Result:
     """Run it in a migrated database of its own; nothing of it is left when this returns or raises."""
     began = time.monotonic()
     # Answers that are lost again and again take the seconds that nobody waits for in a hurried run.
     with listening(Bank(plan.seed, has_unlucky_keys=not plan.hurried)) as bank:
-        async with open_database(dsn) as db, open_house(plan, folder, dsn, bank.url) as house:
+        async with open_database(dsn) as db, open_house(plan, folder, dsn, bank.url, kill_postgres) as house:
             front = Front(house.urls, plan.seed)
             shows, buyer_ids = await open_sales(db, plan), await insert_buyers(db, plan.bookings)
             crowd = Crowd(plan, front, bank, shows, buyer_ids)
@@ -137,7 +144,6 @@ class Stage:
                 if time.monotonic() > told_at + _TELL_SECONDS:
                     tell(f"all sold; still waiting: {', '.join(waiting)}")
                     told_at = time.monotonic()
-                await self._turn_the_clock()
                 await asyncio.sleep(_LOOK_SECONDS)
             giving.result()
         finally:
@@ -161,6 +167,16 @@ class Stage:
         await self._crowd.cancel_show(self._shows[-1].event_id)
 
     async def _look_for_waiting(self) -> list[str]:
+        """What waits; then what would wait for minutes is told not to."""
+        try:
+            found = await self._list_waiting()
+            await self._turn_the_clock()
+        except Unavailable:
+            # It was killed last of all, and is not back yet.
+            return ["PostgreSQL"]
+        return found
+
+    async def _list_waiting(self) -> list[str]:
         found = await self._db.list(
             str,
             """
