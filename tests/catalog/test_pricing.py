@@ -57,7 +57,7 @@ _places = st.lists(st.tuples(st.sampled_from(["A", "B", "C"]), _amounts), min_si
 
 def promo_code(*, amount: int | None = None, basis_points: int | None = None) -> PromoCode:
     """A code for category A without limits."""
-    return PromoCode(7, "EARLY", amount, basis_points, frozenset("A"), None, None, None, None, None)
+    return PromoCode(7, "EARLY", amount, basis_points, frozenset("A"), frozenset(), *[None] * 5)
 
 
 def levied(tariff: Tariff, places: list[tuple[str, int]]) -> Levies | None:

@@ -115,6 +115,7 @@ class Selling(RuleBasedStateMachine):
                 amount=promo.off,
                 basis_points=None,
                 categories=frozenset(),
+                opens=frozenset(),
                 places_max=promo.places,
                 places_per_buyer_max=promo.places_each,
                 budget=promo.budget,

@@ -28,6 +28,7 @@ from boxoffice.inventory.refusals import (
     NothingToRefund,
     NotYourPlaces,
     PaidBookingIsFinal,
+    PlacesHidden,
     PromoCodeForOthers,
     PromoCodeNotYet,
     PromoCodeOver,
@@ -78,8 +79,8 @@ _PROMO_CODE = (
     security=[{"access_token": []}],
     responses=documents(
         NotSignedIn, NotFound, SeatsTaken, SeatsBlocked, AreasFull, TicketTypesFull, TooManyPlaces,
-        NoSuchSeatsLeft, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen, SaleClosed,
-        EventCancelled, WrongChannelKey, *_PROMO_CODE, PromoCodeForOthers, *BODY_REFUSALS,
+        NoSuchSeatsLeft, PlacesHidden, SeatsKept, CompanionSeatsAlone, SingleSeatLeft, SaleNotOpen,
+        SaleClosed, EventCancelled, WrongChannelKey, *_PROMO_CODE, PromoCodeForOthers, *BODY_REFUSALS,
         *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
@@ -195,8 +196,9 @@ async def renew(
     status_code=200,
     responses=documents(
         NotSignedIn, NotFound, BookingIsOver, NotYourPlaces, NothingLeftToHold, SeatsTaken, SeatsBlocked,
-        AreasFull, TicketTypesFull, TooManyPlaces, SeatsKept, CompanionSeatsAlone, SingleSeatLeft,
-        SaleNotOpen, SaleClosed, EventCancelled, *_PROMO_CODE, *BODY_REFUSALS, *idempotency.REFUSALS,
+        AreasFull, TicketTypesFull, TooManyPlaces, PlacesHidden, SeatsKept, CompanionSeatsAlone,
+        SingleSeatLeft, SaleNotOpen, SaleClosed, EventCancelled, *_PROMO_CODE, *BODY_REFUSALS,
+        *idempotency.REFUSALS,
     ),
     dependencies=ONCE,
 )  # fmt: skip

@@ -65,7 +65,11 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
     new_id = await queries.insert_event(tx, event.organizer_id, columns)
     await queries.insert_prices(tx, new_id, amounts_of(event))
     offer = EventChange(
-        ticket_types=event.ticket_types, price_changes=changes, fees=event.fees, tax=event.tax
+        ticket_types=event.ticket_types,
+        hidden_categories=event.hidden_categories,
+        price_changes=changes,
+        fees=event.fees,
+        tax=event.tax,
     )
     await update_tariff(tx, new_id, offer)
     if event.cancellation_policy is not None:

@@ -15,6 +15,7 @@ from boxoffice.catalog.event_rules import (
     faults_of_start,
 )
 from boxoffice.catalog.events import get_any_event, update_tariff
+from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.removal import remove_with_event
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices
@@ -84,6 +85,10 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
     faults = [
         *faults_of_event(columns),
         *faults_of_ticket_types(ticket_types, categories),
+        *faults_of_hidden(
+            event.hidden_categories if change.hidden_categories is UNSET else change.hidden_categories,
+            categories,
+        ),
         *faults_of_prices(prices, names),
         *faults_of_price_changes(
             event.price_changes if change.price_changes is UNSET else change.price_changes, names

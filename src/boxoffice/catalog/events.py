@@ -10,6 +10,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import policy_queries, price_queries, queries
 from boxoffice.catalog.cancellation_policy import CancellationPolicy, decode_policy
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
+from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.naming import shown_image
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import (
@@ -60,6 +61,7 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
         *faults_of_event(columns),
         *faults_of_start(columns.starts_at, place.now),
         *faults_of_ticket_types(event.ticket_types, categories),
+        *faults_of_hidden(event.hidden_categories, categories),
         *faults_of_prices(event.prices, names),
         *faults_of_price_changes(event.price_changes, names),
         *faults_of_fees(event.fees),
@@ -69,18 +71,24 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
         raise InvalidInput(errors=faults)
     event_id = await queries.insert_event(tx, user.user_id, columns)
     await queries.insert_prices(tx, event_id, event.prices)
-    if event.fees or event.tax or event.price_changes or event.ticket_types:
+    if any((event.fees, event.tax, event.price_changes, event.ticket_types, event.hidden_categories)):
         await update_tariff(tx, event_id, event)
     return await get_any_event(tx, event_id)
 
 
 async def get_event(source: Source, viewer: Identity | None, event_id: int) -> Event:
-    """An event; a draft, and fees that are absorbed, only for those who may change it. Raises `NotFound`."""
-    event = await get_any_event(source, event_id)
-    if viewer is not None and may_change(viewer, event.organizer_id):
-        return event
-    if event.state is EventState.DRAFT:
+    """An event; a draft, fees that are absorbed and what is hidden only for those who may change it.
+
+    Raises `NotFound`.
+    """
+    row = await queries.find_event(source, event_id)
+    if row is None:
         raise NotFound
+    if viewer is not None and may_change(viewer, row.organizer_id):
+        return _event(row)
+    if row.state == EventState.DRAFT:
+        raise NotFound
+    event = _event(row, for_public=True)
     shown = [fee for fee in event.fees if fee.mode is FeeMode.ADDED]
     return msgspec.structs.replace(event, fees=shown)
 
@@ -94,12 +102,14 @@ async def get_any_event(source: Source, event_id: int) -> Event:
 
 
 async def update_tariff(tx: Transaction, event_id: int, given: NewEvent | EventChange) -> None:
-    """Write ticket types, changes of prices, fees and tax, each if it is given.
+    """Write ticket types, hidden categories, changes of prices, fees and tax, each if it is given.
 
     The event's lock must be held, unless it is new.
     """
     if given.ticket_types is not UNSET:
         await price_queries.update_ticket_types(tx, event_id, _json(given.ticket_types))
+    if given.hidden_categories is not UNSET:
+        await price_queries.update_hidden_categories(tx, event_id, _json(given.hidden_categories))
     if given.price_changes is not UNSET:
         await price_queries.update_price_changes(tx, event_id, encode_price_changes(given.price_changes))
     if given.fees is not UNSET:
@@ -157,8 +167,8 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
     )
 
 
-def _event(row: EventRow) -> Event:
-    priced = Priced(row)
+def _event(row: EventRow, *, for_public: bool = False) -> Event:
+    priced = Priced(row, for_public=for_public)
     tariff = priced.written
     return Event(
         id=row.id,
@@ -179,6 +189,7 @@ def _event(row: EventRow) -> Event:
         next_price_change=priced.next_change(),
         prices=money_of(priced.prices, row.currency),
         ticket_types=priced.ticket_types,
+        hidden_categories=sorted(priced.hidden),
         price_changes=priced.changes,
         fees=list(tariff.fees) if tariff else [],
         tax=tariff.tax if tariff else None,
@@ -201,7 +212,7 @@ def _event(row: EventRow) -> Event:
 
 def summary_of(row: EventSummaryRow) -> EventSummary:
     """The event as a list shows it."""
-    priced = Priced(row)
+    priced = Priced(row, for_public=True)
     all_in = priced.all_in(priced.current).values()
     return EventSummary(
         id=row.id,

@@ -8,6 +8,11 @@ async def update_ticket_types(tx: Transaction, event_id: int, ticket_types: str)
     await tx.execute("UPDATE events SET ticket_types = $2::json WHERE id = $1", event_id, ticket_types)
 
 
+async def update_hidden_categories(tx: Transaction, event_id: int, hidden: str) -> None:
+    """Replace the hidden categories, as JSON; the event's revision is counted up by whoever changes it."""
+    await tx.execute("UPDATE events SET hidden_categories = $2::json WHERE id = $1", event_id, hidden)
+
+
 async def update_price_changes(tx: Transaction, event_id: int, changes: str) -> None:
     """Replace all changes of prices, as JSON; the event's revision is counted up by whoever changes it."""
     await tx.execute("UPDATE events SET price_changes = $2::json WHERE id = $1", event_id, changes)

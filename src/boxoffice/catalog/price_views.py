@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from boxoffice.catalog.hiding import changes_without, decode_hidden, hidden_names, without
 from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
 from boxoffice.catalog.pricing import all_in_amount
 from boxoffice.catalog.rows import EventRow, EventSummaryRow
@@ -16,13 +17,19 @@ from boxoffice.kit.money import Money
 class Priced:
     """The prices of an event's row: those it begins with, and those that hold at the row's `now`.
 
-    `written` is the tariff as the organizer wrote it.
+    `written` is the tariff as the organizer wrote it. `for_public`: without what hidden categories cost.
     """
 
-    def __init__(self, row: EventRow | EventSummaryRow) -> None:
+    def __init__(self, row: EventRow | EventSummaryRow, *, for_public: bool) -> None:
         self.prices = msgspec.json.decode(row.prices, type=dict[str, int])
         self.changes = decode_price_changes(row.price_changes)
         self.ticket_types = decode_ticket_types(row.ticket_types)
+        self.hidden = frozenset[str]() if for_public else decode_hidden(row.hidden_categories)
+        if for_public and (hidden := decode_hidden(row.hidden_categories)):
+            names = hidden_names(hidden, self.ticket_types)
+            self.prices = without(names, self.prices)
+            self.changes = changes_without(names, self.changes)
+            self.ticket_types = [each for each in self.ticket_types if each.name not in names]
         self.written = decode_tariff(row.fees, row.tax)
         self.tariff = with_types(self.written, self.ticket_types)
         self._currency = row.currency

@@ -230,7 +230,8 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.price_changes, events.fees, events.tax, now() AS now,
+               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+               events.tax, now() AS now,
                events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
                events.accessible_released_at, events.series_id, events.revision, events.created_at,
                events.published_at, events.cancelled_at, events.archived_at,
@@ -256,7 +257,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTermsRow | None:
                places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at, seat_map_id,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               ticket_types, price_changes,
+               ticket_types, hidden_categories, price_changes,
                (SELECT coalesce(json_object_agg(encode(key_hash, 'hex'), json_build_object(
                            'id', id, 'sale_starts_at', sale_starts_at, 'sale_ends_at', sale_ends_at,
                            'prices', prices)), '{}')
@@ -306,7 +307,8 @@ async def list_published_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.price_changes, events.fees, events.tax, now() AS now,
+               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+               events.tax, now() AS now,
                events.series_id,
                (SELECT json_build_object('hash', hash, 'sizes', sizes)
                   FROM event_images WHERE event_id = events.id) AS image
@@ -346,7 +348,8 @@ async def list_own_events(
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.price_changes, events.fees, events.tax, now() AS now,
+               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+               events.tax, now() AS now,
                events.series_id,
                (SELECT json_build_object('hash', hash, 'sizes', sizes)
                   FROM event_images WHERE event_id = events.id) AS image

@@ -45,8 +45,8 @@ class VenueWithMap(msgspec.Struct, frozen=True):
 class EventRow(msgspec.Struct, frozen=True):
     """An event with its venue; `prices` is a JSON object of category to amount.
 
-    `ticket_types`, `price_changes`, `fees`, `tax` and `cancellation_policy` are JSON. `now` is the clock:
-    which prices hold depends on it.
+    `ticket_types`, `hidden_categories`, `price_changes`, `fees`, `tax` and `cancellation_policy` are JSON.
+    `now` is the clock: which prices hold depends on it.
     """
 
     id: int
@@ -67,6 +67,7 @@ class EventRow(msgspec.Struct, frozen=True):
     currency: str
     prices: str
     ticket_types: str
+    hidden_categories: str
     price_changes: str
     fees: str
     tax: str | None
@@ -104,6 +105,7 @@ class EventSummaryRow(msgspec.Struct, frozen=True):
     currency: str
     prices: str
     ticket_types: str
+    hidden_categories: str
     price_changes: str
     fees: str
     tax: str | None
@@ -161,7 +163,7 @@ class SeatMapAccess(msgspec.Struct, frozen=True):
 
 
 class SaleTermsRow(msgspec.Struct, frozen=True):
-    """The columns of `SaleTerms`; the prices, types, channels, fees and tax are JSON."""
+    """The columns of `SaleTerms`; the prices, types, hidden categories, channels, fees and tax are JSON."""
 
     id: int
     revision: int
@@ -178,6 +180,7 @@ class SaleTermsRow(msgspec.Struct, frozen=True):
     seat_map_id: int
     prices: str
     ticket_types: str
+    hidden_categories: str
     price_changes: str
     channels: str
     fees: str

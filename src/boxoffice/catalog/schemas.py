@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from boxoffice.catalog.cancellation_policy import CancellationPolicy
 from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog.hiding import HiddenCategories
 from boxoffice.catalog.price_changes import PriceChange, PriceChanges, Prices
 from boxoffice.catalog.tariff import Fee, Fees, Tax
 from boxoffice.catalog.ticket_types import TicketType, TicketTypes
@@ -146,6 +147,7 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
     ticket_types: TicketTypes = []
+    hidden_categories: HiddenCategories = []
     price_changes: PriceChanges = []
     fees: Fees = []
     tax: Tax | None = None
@@ -153,8 +155,8 @@ class NewEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to change; a member that is left out stays. `prices` replaces all prices at once,
-    `ticket_types`, `price_changes` and `fees` likewise. What is held already keeps the prices, fees and tax
-    it was held with.
+    `ticket_types`, `hidden_categories`, `price_changes` and `fees` likewise. What is held already keeps the
+    prices, fees and tax it was held with.
 
     Of a published event, `seat_map_id`, `currency`, `starts_at`, `ends_at` and `time_zone` stay as they
     are: people have bought these places, for this evening, with this money.
@@ -175,6 +177,7 @@ class EventChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
     ticket_types: TicketTypes | UnsetType = UNSET
+    hidden_categories: HiddenCategories | UnsetType = UNSET
     price_changes: PriceChanges | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     tax: Tax | UnsetType | None = UNSET
@@ -219,7 +222,8 @@ class Event(msgspec.Struct, frozen=True):
 
     `all_in_prices` is what a buyer pays now for a category or ticket type, fees and tax included;
     `current_prices` is what they are made from. `prices` and `price_changes` are as the organizer wrote them:
-    what the sale begins with, and what changes when. Only its organizer sees the fees that are ABSORBED.
+    what the sale begins with, and what changes when. Only its organizer sees the fees that are ABSORBED, and
+    `hidden_categories` with all that they cost.
     Who books now may cancel by the `cancellation_policy`; null: what is paid is final.
     """
 
@@ -241,6 +245,7 @@ class Event(msgspec.Struct, frozen=True):
     next_price_change: ComingPrices | None
     prices: dict[str, Money]
     ticket_types: list[TicketType]
+    hidden_categories: list[str]
     price_changes: list[PriceChange]
     fees: list[Fee]
     tax: Tax | None
@@ -259,7 +264,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class EventSummary(msgspec.Struct, frozen=True):
-    """A show as a list shows it. `lowest_price` is all-in and of now; null while there are no prices."""
+    """A show as a list shows it. `lowest_price` is all-in, of now and of what is not hidden; null while there
+    are no prices.
+    """
 
     id: int
     organizer_id: int

@@ -88,7 +88,8 @@ async def list_events_of_series(source: Source, series_id: int) -> list[EventSum
                events.sale_ends_at, events.currency,
                (SELECT coalesce(json_object_agg(category, amount), '{}')
                   FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.price_changes, events.fees, events.tax, now() AS now,
+               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+               events.tax, now() AS now,
                events.series_id,
                (SELECT json_build_object('hash', hash, 'sizes', sizes)
                   FROM event_images WHERE event_id = events.id) AS image

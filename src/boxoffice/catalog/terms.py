@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from boxoffice.catalog import queries
+from boxoffice.catalog.hiding import decode_hidden
 from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.tariff import Tariff, decode_tariff
@@ -58,6 +59,7 @@ class SaleTerms(msgspec.Struct, frozen=True):
     tariff: Tariff | None = None
     periods: tuple[PricePeriod, ...] = ()
     ticket_types: dict[str, TicketType] = {}
+    hidden_categories: frozenset[str] = frozenset()
 
     def window_of(self, channel_id: int | None) -> Window:
         """When this channel sells; None is everybody."""
@@ -108,6 +110,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         periods=periods_of(prices, decode_price_changes(row.price_changes)),
         channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
         ticket_types={each.name: each for each in ticket_types},
+        hidden_categories=decode_hidden(row.hidden_categories),
         tariff=with_types(decode_tariff(row.fees, row.tax), ticket_types),
     )
 

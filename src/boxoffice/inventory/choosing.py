@@ -26,10 +26,12 @@ class Access(NamedTuple):
     """Which seats besides those that are free to everybody a request may have.
 
     `channel_id` only where there are blocks: everybody else shares what is remembered of their windows.
+    `closed` are the hidden categories that it may not have.
     """
 
     keeping: Keeping
     channel_id: int | None
+    closed: frozenset[str]
 
 
 class Choice(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +113,9 @@ class _Pool:
         accompanied = access.keeping is Keeping.ACCESSIBLE
         self._companion_of = seat_map.companion_of if accompanied else dict[int, int]()
         self._access = access
+        self._closed = {
+            index for index, category in enumerate(seat_map.categories) if category.name in access.closed
+        }
 
     def seats_at(self, window: Iterable[int]) -> tuple[int, ...]:
         """The seats at these places of the line."""
@@ -123,7 +128,7 @@ class _Pool:
         """
         draft, seat_at, kept, category = self.draft, self.seating.seat_at, self._kept, self._category
         seats, category_of = draft.inventory.seats, draft.inventory.seat_map.category_of
-        channel_id = self._access.channel_id
+        channel_id, closed = self._access.channel_id, self._closed
         for place in window:
             seat_id = seat_at[place]
             if channel_id is not None:
@@ -133,7 +138,8 @@ class _Pool:
                 return False
             if seat_id in kept or place in self.withheld:
                 return False
-            if category is not None and category_of[seat_id] != category:
+            of = category_of[seat_id]
+            if of in closed or (category is not None and of != category):
                 return False
         if self._companion_of:
             together = {*window, *beside, *self.withheld}

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from boxoffice.catalog.pricing import PricedPlace, booking_fees_before, decode_levies, levy, priced_before
 from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.changes import BookingExchanged
@@ -64,6 +66,8 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         code = sale_refusal(draft, now, booking.channel_id) or promo_code_of(draft, booking, now)
     if isinstance(code, Refusal):
         return code
+    if code is not None and code.opens:
+        taken = msgspec.structs.replace(taken, opened=code.opens)
     more = taken.count - len(command.give_seat_ids) - len(command.give_area_ids)
     prices = draft.inventory.terms.prices_at(now, booking.channel_id)
     refusal = (

@@ -18,6 +18,7 @@ from boxoffice.inventory.refusals import (
     CompanionSeatsAlone,
     EventCancelled,
     NoSuchSeatsLeft,
+    PlacesHidden,
     SaleClosed,
     SaleNotOpen,
     SeatsBlocked,
@@ -43,6 +44,8 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     below: str = ""
     # Seats that the booking has already and keeps.
     beside: tuple[int, ...] = ()
+    # The hidden categories that its promo code opens.
+    opened: frozenset[str] = frozenset()
     # For each place, the seats first, its ticket type or None; empty when none has one.
     ticket_types: TypesOfPlaces = ()
 
@@ -86,7 +89,8 @@ def sale_refusal(draft: Draft, now: datetime, channel_id: int | None = None) -> 
 
 def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
     """Whether every one of these places is there, offered to this request, and free."""
-    if refusal := unknown_places(draft, places) or _kept_places(draft, places, now):
+    refusal = unknown_places(draft, places) or _hidden_places(draft, places)
+    if refusal := refusal or _kept_places(draft, places, now):
         return refusal
     if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id, places.channel_id)]:
         if all(draft.blocked_in(seat_id) is not None for seat_id in gone):
@@ -112,7 +116,9 @@ def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     if not stranded:
         return None
     instead = instead_of(
-        draft, places.seat_ids, access_of(draft, now, places.channel_id, accessible=places.accessible)
+        draft,
+        places.seat_ids,
+        access_of(draft, now, places.channel_id, accessible=places.accessible, opened=places.opened),
     )
     if instead is None:
         return None
@@ -120,7 +126,7 @@ def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
 
 
 def choose_seats(
-    draft: Draft, wanted: BestAvailable, now: datetime, channel_id: int | None
+    draft: Draft, wanted: BestAvailable, now: datetime, channel_id: int | None, opened: frozenset[str]
 ) -> Choice | Refusal:
     """The best seats for this party, or why there are none."""
     seat_map = draft.inventory.seat_map
@@ -128,7 +134,7 @@ def choose_seats(
         return invalid("/best_available/category", f"This event has no category {wanted.category!r}.")
     if wanted.zone is not None and wanted.zone not in {zone for zone, _ in seat_map.rows}:
         return invalid("/best_available/zone", f"This event has no zone {wanted.zone!r}.")
-    access = access_of(draft, now, channel_id, accessible=wanted.accessible)
+    access = access_of(draft, now, channel_id, accessible=wanted.accessible, opened=opened)
     no_orphans = draft.inventory.terms.orphan_rule is not OrphanRule.OFF
     choice = choose(draft, wanted, access, no_orphans=no_orphans)
     if choice is None:
@@ -145,10 +151,31 @@ def keeping_of(draft: Draft, now: datetime, *, accessible: bool) -> Keeping:
     return Keeping.ACCESSIBLE if accessible else Keeping.GENERAL
 
 
-def access_of(draft: Draft, now: datetime, channel_id: int | None, *, accessible: bool) -> Access:
+def access_of(
+    draft: Draft, now: datetime, channel_id: int | None, *, accessible: bool, opened: frozenset[str]
+) -> Access:
     """Which seats a request may be given when they are chosen for it."""
     has_blocks = bool(draft.inventory.block_of or draft.blocks)
-    return Access(keeping_of(draft, now, accessible=accessible), channel_id if has_blocks else None)
+    return Access(
+        keeping_of(draft, now, accessible=accessible),
+        channel_id if has_blocks else None,
+        draft.inventory.terms.hidden_categories - opened,
+    )
+
+
+def _hidden_places(draft: Draft, places: Places) -> Refusal | None:
+    """Whether places are asked for whose category is hidden, and that no code opens."""
+    closed = draft.inventory.terms.hidden_categories - places.opened
+    if not closed:
+        return None
+    seat_map = draft.inventory.seat_map
+    seat_ids = [
+        seat_id
+        for seat_id in places.seat_ids
+        if seat_map.categories[seat_map.category_of[seat_id]].name in closed
+    ]
+    area_ids = sorted({area_id for area_id in places.area_ids if seat_map.areas[area_id].category in closed})
+    return PlacesHidden(seat_ids=seat_ids, area_ids=area_ids) if seat_ids or area_ids else None
 
 
 def _kept_places(draft: Draft, places: Places, now: datetime) -> Refusal | None:

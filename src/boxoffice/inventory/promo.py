@@ -13,8 +13,9 @@ from boxoffice.kit.money import portion
 class PromoCode(msgspec.Struct, frozen=True, gc=False):
     """A code and what it does: so much off each place, either `amount` or `basis_points` of its price.
 
-    `categories` empty: of every category. Limits count the places of bookings that are held or sold;
-    `budget` is what it may take off altogether. None is no limit.
+    `opens` names hidden categories that it sells; one that opens some may take nothing off. `categories`
+    empty: of every category, or of those that it opens. Limits count the places of bookings that are held or
+    sold; `budget` is what it may take off altogether. None is no limit.
     """
 
     id: int
@@ -22,6 +23,7 @@ class PromoCode(msgspec.Struct, frozen=True, gc=False):
     amount: int | None
     basis_points: int | None
     categories: frozenset[str]
+    opens: frozenset[str]
     places_max: int | None
     places_per_buyer_max: int | None
     budget: int | None
@@ -29,8 +31,8 @@ class PromoCode(msgspec.Struct, frozen=True, gc=False):
     valid_until: datetime | None
 
     def is_for(self, category: str) -> bool:
-        """Whether places of this category cost less with it."""
-        return not self.categories or category in self.categories
+        """Whether it is used for places of this category."""
+        return category in self.categories or category in self.opens or not (self.categories or self.opens)
 
     def reduce(self, category: str, price: int) -> Reduction | None:
         """What it takes off a place: never more than the price; None for a place that it is not for."""

@@ -47,7 +47,7 @@ def promo_refusal(
 ) -> Refusal | None:
     """Whether the code has that much left for this buyer; a booking has what it had `before` already."""
     if use is None:
-        return PromoCodeForOthers(categories=sorted(code.categories))
+        return PromoCodeForOthers(categories=sorted(code.categories | code.opens))
     more = use.places - (before.places if before else 0)
     tally, ours = draft.inventory.promo, draft.promo
     used = tally.places.get(code.id, 0) + ours.places.get(code.id, 0)

@@ -124,6 +124,13 @@ class SeatsKept(Refusal, status=409):
     kept_until: datetime
 
 
+class PlacesHidden(Refusal, status=409):
+    """These places are sold with an access code only: give it as `promo_code`."""
+
+    seat_ids: list[int]
+    area_ids: list[int]
+
+
 class CompanionSeatsAlone(Refusal, status=409):
     """These companions' seats go only with the accessible seats they belong to, until `kept_until`.
 

@@ -147,15 +147,16 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     if isinstance(entry, Refusal):
         return entry
     channel_id, code = entry
+    opened = frozenset[str]() if code is None else code.opens
     seat_ids, explanation = command.seat_ids, None
     if command.best is not None:
-        choice = choose_seats(draft, command.best, now, channel_id)
+        choice = choose_seats(draft, command.best, now, channel_id, opened)
         if isinstance(choice, Refusal):
             return choice
         seat_ids, explanation = choice.seat_ids, choice.reason
     accessible = command.accessible if command.best is None else command.best.accessible
     types = command.ticket_types
-    places = Places(seat_ids, command.area_ids, accessible, channel_id, ticket_types=types)
+    places = Places(seat_ids, command.area_ids, accessible, channel_id, opened=opened, ticket_types=types)
     prices = draft.inventory.terms.prices_at(now, channel_id)
     refusal = (
         places_refusal(draft, places, now)

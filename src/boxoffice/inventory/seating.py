@@ -46,13 +46,17 @@ class Keeping(Enum):
 
 
 class WindowKind(msgspec.Struct, frozen=True, gc=False):
-    """A kind of request: windows of one size, of one category and zone or of any, for one sales channel."""
+    """A kind of request: windows of one size, of one category and zone or of any, for one sales channel.
+
+    `closed` are categories that it may not have.
+    """
 
     size: int
     category: int | None = None
     zone: str | None = None
     keeping: Keeping = Keeping.RELEASED
     channel_id: int | None = None
+    closed: frozenset[str] = frozenset()
 
 
 class Seating:

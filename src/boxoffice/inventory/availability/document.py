@@ -11,13 +11,14 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from boxoffice.catalog.hiding import hidden_names, periods_without, without
 from boxoffice.catalog.price_views import coming_prices
 from boxoffice.catalog.pricing import all_in_amount
 from boxoffice.catalog.schemas import ComingPrices, EventState
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
 from boxoffice.inventory.refusals import AreaLeft
-from boxoffice.inventory.state import FREE, Inventory
+from boxoffice.inventory.state import BLOCKED, FREE, Inventory
 from boxoffice.kit.money import Money
 from boxoffice.kit.prerendered import Prerendered
 
@@ -93,7 +94,8 @@ class Availability(msgspec.Struct, frozen=True):
 class Picture(msgspec.Struct, frozen=True, gc=False):
     """An inventory at one version, for those who look: it stays as it is while the inventory moves on.
 
-    `codes[seat_id]` is the seat's state; `category_left` and `area_left` count places nobody has.
+    `codes[seat_id]` is the seat's state; `category_left` and `area_left` count places nobody has. What is
+    hidden is not for sale here, whoever has it, and nothing is left of it; `mask` has the seats that are.
     `period` says how many changes of prices have begun; `types_left` is what is left of the limit of each
     ticket type, None without one.
     """
@@ -106,21 +108,31 @@ class Picture(msgspec.Struct, frozen=True, gc=False):
     area_left: tuple[int, ...]
     period: int = 0
     types_left: tuple[int | None, ...] = ()
+    mask: bytes = b""
 
     @property
     def next_price_change(self) -> ComingPrices | None:
         """What changes next, and when."""
         terms, current = self.terms, self.terms.prices_in(self.period)
-        return coming_prices(current, terms.periods[self.period :], terms.tariff, terms.currency)
+        later = terms.periods[self.period :]
+        if terms.hidden_categories:
+            names = hidden_names(terms.hidden_categories, terms.ticket_types.values())
+            current, later = without(names, current), periods_without(names, current, later)
+        return coming_prices(current, later, terms.tariff, terms.currency)
 
 
 def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
     """Take a picture; the one taken before makes it cheaper (0.3 ms instead of 2 for 50,000 seats)."""
     seat_map = inventory.seat_map
+    hidden = inventory.terms.hidden_categories
     area_left = tuple(
-        area.capacity - taken for area, taken in zip(seat_map.areas, inventory.area_taken, strict=True)
+        0 if area.category in hidden else area.capacity - taken
+        for area, taken in zip(seat_map.areas, inventory.area_taken, strict=True)
     )
-    codes = bytes(inventory.seats)
+    codes, mask = bytes(inventory.seats), b""
+    if hidden:
+        mask = _mask_of(seat_map, hidden, before)
+        codes = _masked(codes, mask)
     if before is None:
         left = Counter(compress(seat_map.category_of, codes.translate(_IS_FREE)))
         more_places = list(enumerate(area_left))
@@ -150,7 +162,21 @@ def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
         area_left=area_left,
         period=inventory.period,
         types_left=types_left,
+        mask=mask,
     )
+
+
+def _mask_of(seat_map: SeatMap, hidden: frozenset[str], before: Picture | None) -> bytes:
+    """All bits of a code for each seat of a hidden category; the one of before, where nothing has changed."""
+    if before is not None and before.seat_map is seat_map and before.terms.hidden_categories == hidden:
+        return before.mask
+    closed = [category.name in hidden for category in seat_map.categories]
+    return bytes([BLOCKED if closed[category] else 0 for category in seat_map.category_of])
+
+
+def _masked(codes: bytes, mask: bytes) -> bytes:
+    """Whatever these seats are, not for sale: its code has all bits. All at once, as two large numbers."""
+    return (int.from_bytes(codes, "little") | int.from_bytes(mask, "little")).to_bytes(len(codes), "little")
 
 
 def changed_seats(before: bytes, after: bytes) -> list[int]:
@@ -209,7 +235,8 @@ def categories_left(picture: Picture, indexes: Iterable[int]) -> list[CategoryLe
     return [
         CategoryLeft(name, picture.category_left[index], *_prices_of(name, prices, terms))
         for index in indexes
-        if (name := categories[index].name) in prices or name in by_type
+        if ((name := categories[index].name) in prices or name in by_type)
+        and name not in terms.hidden_categories
     ]
 
 
@@ -220,6 +247,8 @@ def types_left(picture: Picture, categories: Collection[str]) -> list[TicketType
     found: list[TicketTypeLeft] = []
     for each, left in zip(terms.ticket_types.values(), picture.types_left, strict=True):
         all_in, price = _prices_of(each.name, prices, terms)
+        if each.category in terms.hidden_categories:
+            continue
         if each.category in categories and all_in is not None and price is not None:
             found.append(TicketTypeLeft(each.name, each.category, left, all_in, price))
     return found

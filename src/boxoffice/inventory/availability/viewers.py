@@ -119,6 +119,11 @@ class Audience:
             self.recent = Recent(picture.version)
             self._missed.clear()
             return render_reset(picture.version) + render_terms(picture)
+        if picture.terms.hidden_categories != before.terms.hidden_categories:
+            # Seats have changed that no version tells of.
+            self.recent = Recent(picture.version)
+            self._missed.clear()
+            return render_reset(picture.version) + render_terms(picture)
         news = b""
         if picture.version > before.version:
             step = step_between(before, picture)

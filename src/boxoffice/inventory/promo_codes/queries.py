@@ -18,6 +18,7 @@ class PromoCodeRow(msgspec.Struct, frozen=True):
     amount: int | None
     basis_points: int | None
     categories: tuple[str, ...]
+    opens: tuple[str, ...]
     places_max: int | None
     places_per_buyer_max: int | None
     budget: int | None
@@ -33,6 +34,7 @@ class PromoCodeRow(msgspec.Struct, frozen=True):
             amount=self.amount,
             basis_points=self.basis_points,
             categories=frozenset(self.categories),
+            opens=frozenset(self.opens),
             places_max=self.places_max,
             places_per_buyer_max=self.places_per_buyer_max,
             budget=self.budget,
@@ -47,6 +49,7 @@ class PromoCodeColumns(msgspec.Struct, frozen=True):
     amount: int | None
     basis_points: int | None
     categories: list[str]
+    opens: list[str]
     places_max: int | None
     places_per_buyer_max: int | None
     budget: int | None
@@ -86,7 +89,7 @@ async def list_promo_codes(source: Source, event_id: int) -> list[PromoCodeRow]:
     return await source.list(
         PromoCodeRow,
         """
-        SELECT id, code, amount, basis_points, categories, places_max, places_per_buyer_max, budget,
+        SELECT id, code, amount, basis_points, categories, opens, places_max, places_per_buyer_max, budget,
                valid_from, valid_until, created_at
           FROM promo_codes
          WHERE event_id = $1
@@ -103,10 +106,10 @@ async def insert_promo_code(
     return await tx.get(
         PromoCodeRow,
         """
-        INSERT INTO promo_codes (event_id, code, amount, basis_points, categories, places_max,
+        INSERT INTO promo_codes (event_id, code, amount, basis_points, categories, opens, places_max,
                                  places_per_buyer_max, budget, valid_from, valid_until)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        RETURNING id, code, amount, basis_points, categories, places_max, places_per_buyer_max, budget,
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        RETURNING id, code, amount, basis_points, categories, opens, places_max, places_per_buyer_max, budget,
                   valid_from, valid_until, created_at
         """,
         event_id,
@@ -123,10 +126,10 @@ async def update_promo_code(
         PromoCodeRow,
         """
         UPDATE promo_codes
-           SET amount = $3, basis_points = $4, categories = $5, places_max = $6, places_per_buyer_max = $7,
-               budget = $8, valid_from = $9, valid_until = $10
+           SET amount = $3, basis_points = $4, categories = $5, opens = $6, places_max = $7,
+               places_per_buyer_max = $8, budget = $9, valid_from = $10, valid_until = $11
          WHERE event_id = $1 AND id = $2
-        RETURNING id, code, amount, basis_points, categories, places_max, places_per_buyer_max, budget,
+        RETURNING id, code, amount, basis_points, categories, opens, places_max, places_per_buyer_max, budget,
                   valid_from, valid_until, created_at
         """,
         event_id,

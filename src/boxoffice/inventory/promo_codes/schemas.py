@@ -36,8 +36,14 @@ OffShare = Annotated[Share, Meta(description="Off each place, in basis points: 2
 Categories = Annotated[
     list[Line],
     Meta(
-        max_length=CATEGORIES_MAX, description="What it is for; none are all of them.", examples=[["Stalls"]]
+        max_length=CATEGORIES_MAX,
+        description="What it is for; none are all of them, or those it opens.",
+        examples=[["Stalls"]],
     ),
+]
+Opens = Annotated[
+    list[Line],
+    Meta(max_length=CATEGORIES_MAX, description="Hidden categories that it sells.", examples=[["Stalls"]]),
 ]
 Places = Annotated[
     int, Meta(ge=0, le=PLACES_MAX, description="So many places, held and sold.", examples=[100])
@@ -55,13 +61,15 @@ Until = Annotated[Moment, Meta(examples=["2027-02-01T00:00:00Z"])]
 class NewPromoCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A code that takes something off each place: either `amount` in minor units or `basis_points`.
 
-    What is left out is no limit.
+    An access code `opens` hidden categories of the event, and may take nothing off. What is left out is no
+    limit.
     """
 
     code: CodeText
     amount: Off | None = None
     basis_points: OffShare | None = None
     categories: Categories = []
+    opens: Opens = []
     places_max: Places | None = None
     places_per_buyer_max: PlacesPerBuyer | None = None
     budget: Budget | None = None
@@ -78,6 +86,7 @@ class PromoCodeChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     amount: Off | UnsetType = UNSET
     basis_points: OffShare | UnsetType = UNSET
     categories: Categories | UnsetType = UNSET
+    opens: Opens | UnsetType = UNSET
     places_max: Places | UnsetType | None = UNSET
     places_per_buyer_max: PlacesPerBuyer | UnsetType | None = UNSET
     budget: Budget | UnsetType | None = UNSET
@@ -96,6 +105,7 @@ class PromoCode(msgspec.Struct, frozen=True):
     amount: int | None
     basis_points: int | None
     categories: list[str]
+    opens: list[str]
     places_max: int | None
     places_per_buyer_max: int | None
     budget: int | None

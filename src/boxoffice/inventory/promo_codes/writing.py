@@ -118,12 +118,15 @@ async def _check(tx: Transaction, terms: SaleTerms, columns: PromoCodeColumns) -
 
 
 def _faults(columns: PromoCodeColumns, known: set[str]) -> Iterator[FieldError]:
-    if (columns.amount is None) == (columns.basis_points is None):
-        detail = "A code takes off either an `amount` or so many `basis_points`: name one of them."
+    takes_nothing = columns.amount is None and columns.basis_points is None
+    takes_both = columns.amount is not None and columns.basis_points is not None
+    if takes_both or (takes_nothing and not columns.opens):
+        detail = "A code takes off either an `amount` or so many `basis_points`, or it `opens` something."
         yield FieldError(pointer="/amount", detail=detail)
-    for index, name in enumerate(columns.categories):
-        if name not in known:
-            yield FieldError(pointer=f"/categories/{index}", detail="The seat map has no such category.")
+    for member in ("categories", "opens"):
+        for index, name in enumerate(getattr(columns, member)):
+            if name not in known:
+                yield FieldError(pointer=f"/{member}/{index}", detail="The seat map has no such category.")
     out_of_range = [name for name in ("valid_from", "valid_until") if not is_storable(getattr(columns, name))]
     for name in out_of_range:
         yield FieldError(pointer=f"/{name}", detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
@@ -139,6 +142,7 @@ def _view(row: PromoCodeRow, used: CodeUsed | None, currency: str) -> PromoCode:
         amount=row.amount,
         basis_points=row.basis_points,
         categories=list(row.categories),
+        opens=list(row.opens),
         places_max=row.places_max,
         places_per_buyer_max=row.places_per_buyer_max,
         budget=row.budget,
