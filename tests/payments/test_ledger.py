@@ -179,24 +179,26 @@ async def test_an_entry_never_changes(
             await tx.execute(statement, held.show.event_id)
 
 
-async def test_a_movement_that_does_not_add_up_is_refused_at_the_commit(
+async def test_entries_that_do_not_add_up_are_refused(
     client: httpx.AsyncClient, db: Database, basket: Holder
 ):
     held = await basket()
-    entry = """
+    entries = """
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, account, amount, currency)
-        VALUES ($1, $2, $3, 'CAPTURED', $2, $4, $5, $6)
+        SELECT $1, $2, line, 'CAPTURED', $2, account, amount, currency
+          FROM unnest($3::text[], $4::bigint[], $5::text[]) WITH ORDINALITY
+            AS entry (account, amount, currency, line)
         """
-    wrong = [("PROVIDER", 100, "EUR"), ("ORGANIZER", -99, "EUR")]
-    mixed = [("PROVIDER", 100, "EUR"), ("ORGANIZER", -100, "USD")]
+    alone = [("PROVIDER", 100, "EUR")]
+    wrong = [*alone, ("ORGANIZER", -99, "EUR")]
+    mixed = [*alone, ("ORGANIZER", -100, "USD")]
 
-    for lines in (wrong, mixed):
+    for lines in (alone, wrong, mixed):
         with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
             async with db.transaction() as tx:
-                for line, (account, amount, currency) in enumerate(lines):
-                    await tx.execute(
-                        entry, held.show.event_id, held.booking_id, line, account, amount, currency
-                    )
+                await tx.execute(
+                    entries, held.show.event_id, held.booking_id, *map(list, zip(*lines, strict=True))
+                )
 
 
 # What is done to the tables, and what is said of it; each is done by somebody who may switch triggers off.
