@@ -92,7 +92,7 @@ def left_of(booking: Booking, rest: Part) -> Booking:
 
 
 @given(bookings(), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_parts_of_a_booking_add_up_to_it_and_put_back_they_are_it(booking: Booking, data: st.DataObject):
     """Whatever is taken out of it, place by place, in whatever order."""
     numbers = range(len(booking.amounts))
@@ -132,7 +132,7 @@ def _columns(part: Part) -> set[object]:
 
 
 @given(booking=bookings(), percent=st.integers(1, 99), fees_kept=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_share_is_rounded_place_by_place_and_is_never_more_than_was_paid(
     *, booking: Booking, percent: int, fees_kept: bool
 ):

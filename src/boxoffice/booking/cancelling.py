@@ -13,6 +13,7 @@ from boxoffice.catalog.cancellation_policy import (
     deadlines_of,
     decode_policy,
 )
+from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.commands import Booking, BookingState, Cancel, GivenUp, GiveUp
 from boxoffice.inventory.give_up_rules import share_of
 from boxoffice.inventory.group_commit import GroupCommit
@@ -57,7 +58,9 @@ async def get_cancellation(source: Source, *, buyer_id: int, booking_id: UUID) -
     row = await queries.find_policy(source, event_id, booking_id)
     if booking is None or row is None:
         raise NotFound
-    if booking.state not in (BookingState.PENDING, BookingState.CONFIRMED):
+    is_over = booking.state not in (BookingState.PENDING, BookingState.CONFIRMED)
+    if is_over or row.event_state is EventState.CANCELLED:
+        # The bookings of a cancelled event are called off, and all of their money goes back.
         return BookingCancellation(can_cancel=False, refund=None, fees=None, tiers=[])
     if row.policy is None:
         can_cancel = booking.state is BookingState.PENDING or (booking.total == 0 and row.now < row.starts_at)

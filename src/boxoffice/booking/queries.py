@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.commands import BookingState
 from boxoffice.kit.postgres import Source
 
@@ -78,6 +79,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
     """What the cancelling of a booking depends on: the policy it was made under, as JSON, and its show."""
 
     policy: str | None
+    event_state: EventState
     starts_at: datetime
     time_zone: str
     now: datetime
@@ -93,7 +95,7 @@ async def find_policy(source: Source, event_id: int, booking_id: UUID) -> Policy
                  WHERE policy.event_id = booking.event_id AND policy.since <= booking.created_at
                  ORDER BY policy.version DESC
                  LIMIT 1) AS policy,
-               event.starts_at, event.time_zone, now() AS now
+               event.state AS event_state, event.starts_at, event.time_zone, now() AS now
           FROM bookings AS booking
           JOIN events AS event ON event.id = booking.event_id
          WHERE booking.event_id = $1 AND booking.id = $2

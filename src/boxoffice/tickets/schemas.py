@@ -56,6 +56,8 @@ class Ticket(msgspec.Struct, frozen=True):
 class Tickets(msgspec.Struct, frozen=True):
     """All tickets of one booking, in the order of its places; empty until it is confirmed.
 
+    Those of places that were given back are among them, and are VOID.
+
     Not in pages: a buyer has at most 100 places at an event.
     """
 
