@@ -27,6 +27,7 @@ from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
 from boxoffice.catalog import event_life_api as event_life
+from boxoffice.catalog import seat_map_api as seat_maps
 from boxoffice.catalog import series_api as series
 from boxoffice.catalog.images import api as images
 from boxoffice.catalog.team import api as team
@@ -70,6 +71,7 @@ _ROUTES = [
     *users_api.routes,
     *audit.routes,
     *catalog.routes,
+    *seat_maps.routes,
     *channels.routes,
     *team.routes,
     *team_keys.routes,

@@ -46,6 +46,8 @@ EXCEPTIONS = {
     "ArchiveEvent": "twice is the same as once",
     "UnarchiveEvent": "twice is the same as once",
     "PublishSeries": "twice is the same as once",
+    "PreviewSeatMap": "changes nothing",
+    "ChangeSeatMap": "twice is the same as once: the event has that map already",
     "CreateChannel": "its answer has the channel's key, a secret of which only a hash is stored",
     "CreatePromoCode": "a word is a code of an event once; the second is refused",
     "RotateChannelKey": "its answer has the channel's key; the last rotation counts",

@@ -156,9 +156,9 @@ async def test_versions_are_listed_in_pages(organizer: Person):
     assert garbage.status_code == 422
 
 
-async def test_a_published_map_may_be_kept_for_ever(organizer: Person, stranger: Person):
+async def test_a_map_may_be_kept_for_ever_at_an_address_of_its_own(organizer: Person, stranger: Person):
     event = await organizer.has_event()
-    path = f"/events/{event['id']}/seat-map"
+    path = f"/events/{event['id']}/seat-maps/{event['seat_map_id']}"
 
     packed = await stranger.get(path, {"Accept-Encoding": "br, gzip;q=0.5"})
     plain = await stranger.get(path, {"Accept-Encoding": "gzip;q=0, identity"})

@@ -32,7 +32,7 @@ def repairs() -> float:
         sample.value
         for metric in (*metrics.INVENTORY_LOADS.collect(), *metrics.BATCHES_TAKEN_APART.collect())
         for sample in metric.samples
-        if sample.name.endswith("_total") and sample.labels.get("reason") != "cold"
+        if sample.name.endswith("_total") and sample.labels.get("reason") not in ("cold", "seat map")
     )
 
 

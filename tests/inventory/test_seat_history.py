@@ -214,6 +214,7 @@ def sample(kind: type[Any]) -> Change:
         "refunded": None,
         "refund_id": None,
     }
+    values |= {"before_id": 1, "seat_map_id": 2, "seat_count": 6}
     known = {
         field: values.get(field, [5] if field.endswith("seat_ids") else [])
         for field in kind.__struct_fields__

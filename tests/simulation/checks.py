@@ -16,6 +16,7 @@ from boxoffice.inventory.changes import (
     Change,
     PlacesBlocked,
     PlacesReleased,
+    SeatMapChanged,
 )
 from boxoffice.inventory.commands import (
     Block,
@@ -131,7 +132,8 @@ def check_answers(record: Record, sale: Sale, past: Past) -> None:
     """P3, P4: what was answered 2xx happened, what was refused did not, and nothing else did."""
     changes: dict[UUID, list[Change]] = {}
     for change in past.changes:
-        changes.setdefault(holder_of(change), []).append(change)
+        if (holder := holder_of(change)) is not None:
+            changes.setdefault(holder, []).append(change)
     asked: dict[UUID, list[Ask]] = {}
     for ask in record.of(sale.event_id):
         booking_id = getattr(ask.command, "booking_id", None) or getattr(ask.command, "block_id", None)
@@ -167,8 +169,10 @@ def check_repeats(record: Record, sale: Sale, past: Past) -> None:
             _broken("P10", words, sale, next(iter(done | named)))
 
 
-def holder_of(change: Change) -> UUID:
-    """The booking or the block that a change is about."""
+def holder_of(change: Change) -> UUID | None:
+    """The booking or the block that a change is about; None: it is about the whole event."""
+    if isinstance(change, SeatMapChanged):
+        return None
     return change.block_id if isinstance(change, PlacesBlocked | PlacesReleased) else change.booking_id
 
 

@@ -23,6 +23,7 @@ from boxoffice.inventory.changes import (
     PaymentReturned,
     PlacesBlocked,
     PlacesReleased,
+    SeatMapChanged,
     decode_changes,
 )
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
@@ -109,7 +110,7 @@ class Past:
                     "P7", f"at row {row.version} a hold was over and still had its places", booking_id
                 )
 
-    def _follow(self, change: Change, row: JournalRow) -> None:
+    def _follow(self, change: Change, row: JournalRow) -> None:  # noqa: C901  one for each change
         match change:
             case BookingHeld():
                 self._begin(change)
@@ -135,6 +136,9 @@ class Past:
                 self._release(change)
             case PaymentReturned():
                 self._settle(change.payment_id, change.booking_id, self._must_be(change))
+            case SeatMapChanged():
+                if taken := self.owner_of.keys() & set(change.withdrawn_seat_ids):
+                    self._broken("P3", f"seats {sorted(taken)} were taken out of the map and somebody's")
 
     def _begin(self, change: BookingHeld) -> None:
         booking_id = change.booking_id

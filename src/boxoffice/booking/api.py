@@ -97,7 +97,7 @@ async def create(
     What costs nothing is CONFIRMED at once.
     """
     held = await hold_places(sales, buyer_id=user.user_id, wanted=data, once=once)
-    return idempotency.respond(await view_of_booking(db, held.booking, held.explanation), once)
+    return idempotency.respond(await view_of_booking(db, sales, held.booking, held.explanation), once)
 
 
 @get(
@@ -165,7 +165,7 @@ async def cancel(
     final. `GET /bookings/{id}/cancellation` says beforehand what comes back.
     """
     booking = await cancel_booking(db, sales, buyer_id=user.user_id, booking_id=booking_id)
-    return await view_of_booking(db, booking)
+    return await view_of_booking(db, sales, booking)
 
 
 @post(
@@ -184,7 +184,9 @@ async def renew(
     booking_id: FromPath[UUID],
 ) -> BookingView:
     """Start the time of a PENDING booking anew; three times the event's hold at most, from its beginning."""
-    return await view_of_booking(db, await renew_hold(sales, buyer_id=user.user_id, booking_id=booking_id))
+    return await view_of_booking(
+        db, sales, await renew_hold(sales, buyer_id=user.user_id, booking_id=booking_id)
+    )
 
 
 @post(
@@ -217,7 +219,7 @@ async def exchange(
     booking = await exchange_places(
         sales, buyer_id=user.user_id, booking_id=booking_id, wanted=data, once=once
     )
-    return idempotency.respond(await view_of_booking(db, booking), once)
+    return idempotency.respond(await view_of_booking(db, sales, booking), once)
 
 
 def _position(row: queries.BookingRow) -> UUID:

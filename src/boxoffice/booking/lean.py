@@ -20,7 +20,7 @@ def lean_hold(db: Database, sales: GroupCommit) -> LeanRoute:
 
     async def answer(request: LeanRequest) -> BookingView:
         held = await hold_places(sales, buyer_id=request.identity.user_id, wanted=request.body)
-        return await view_of_booking(db, held.booking, held.explanation)
+        return await view_of_booking(db, sales, held.booking, held.explanation)
 
     def is_hopeless(body: bytes) -> bool:
         named = _EVENT_ID.search(body)

@@ -1,6 +1,5 @@
 """Bookings with their places spelled out: zone, row, number, category and price."""
 
-from collections import OrderedDict
 from typing import Protocol
 
 import msgspec
@@ -12,24 +11,19 @@ from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.tariff import FeeMode
 from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.commands import Booking
+from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
 
-# Which map an event sells never changes once it has bookings; a small number for each is kept.
-EVENTS_KEPT_MAX = 10_000
 
-_seat_map_ids: OrderedDict[tuple[str, int], int] = OrderedDict()
-
-
-async def view_of_booking(db: Database, booking: Booking, explanation: str | None = None) -> BookingView:
-    """The view of a booking that was just decided; asks PostgreSQL only for a map not seen before."""
-    key = (db.dsn, booking.event_id)
-    seat_map_id = _seat_map_ids.get(key)
-    if seat_map_id is None:
-        seat_map_id = _seat_map_ids[key] = await get_seat_map_id(db, booking.event_id)
-        if len(_seat_map_ids) > EVENTS_KEPT_MAX:
-            _seat_map_ids.popitem(last=False)
-    return _view(booking, await get_seat_map(db, seat_map_id), explanation)
+async def view_of_booking(
+    db: Database, sales: GroupCommit, booking: Booking, explanation: str | None = None
+) -> BookingView:
+    """The view of a booking that was just decided here: the map is at hand, as a rule."""
+    seat_map = sales.find_seat_map(booking.event_id)
+    if seat_map is None:
+        seat_map = await get_seat_map(db, await get_seat_map_id(db, booking.event_id))
+    return _view(booking, seat_map, explanation)
 
 
 async def view_of_row(db: Database, row: BookingRow) -> BookingView:

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, patch, post
-from litestar.datastructures import Headers
 from litestar.di import NamedDependency, Provide
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter, QueryParameter
@@ -13,8 +12,7 @@ from msgspec import structs
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
-from boxoffice.catalog import event_changes, event_tags, events, queries, seat_map_versions, venues
-from boxoffice.catalog.document import SeatMapDocument
+from boxoffice.catalog import event_changes, event_tags, events, venues
 from boxoffice.catalog.event_changes import (
     EventHasChanged,
     EventIsCancelled,
@@ -28,17 +26,13 @@ from boxoffice.catalog.schemas import (
     ROW_ID_MAX,
     Event,
     EventChange,
-    EventState,
     EventSummary,
     NewEvent,
     NewVenue,
-    SeatMapSummary,
     Venue,
 )
-from boxoffice.catalog.seat_map_body import SeatMapBody
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
-from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
@@ -50,12 +44,6 @@ _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed)
-
-# A published event's map never changes, so whoever has it need not ask again for a year, the longest
-# that caches promise to keep anything.
-_FOR_EVER = "public, max-age=31536000, immutable"
-# A draft is its organizer's secret, and may get another map.
-_FOR_NOW = "private, no-cache"
 
 
 @post(
@@ -87,54 +75,6 @@ async def create_venue(
 async def get_venue(venue_id: _VenueId, db: NamedDependency[Database]) -> Venue:
     """Show a venue to anybody."""
     return await venues.get_venue(db, venue_id)
-
-
-@post(
-    "/venues/{venue_id:int}/seat-maps",
-    dto=SeatMapBody,
-    request_max_body_size=SEAT_MAP_BODY_BYTES_MAX,
-    operation_id="ImportSeatMap",
-    summary="Add a version of a venue's seat map",
-    tags=["Catalog"],
-    security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, *idempotency.REFUSALS),
-    dependencies=ONCE,
-)
-async def import_seat_map(
-    venue_id: _VenueId,
-    data: JSONBody[bytes],
-    user: NamedDependency[Identity],
-    db: NamedDependency[Database],
-    once: NamedDependency[Once | None],
-) -> Response[SeatMapSummary]:
-    """Store a seat map as the venue's next version; versions never change.
-
-    Two shapes are understood. With `"format": "BOXOFFICE"` it is our own: absolute positions, seats and
-    general-admission areas, no unknown members. Without `format` it is the open seating-plan JSON
-    (zones, rows and seats, each positioned relative to its parent), whose other members are ignored.
-    """
-    return idempotency.respond(await seat_map_versions.import_seat_map(db, user, venue_id, data, once), once)
-
-
-@get(
-    "/venues/{venue_id:int}/seat-maps",
-    operation_id="ListSeatMaps",
-    summary="List the versions of a venue's seat map",
-    tags=["Catalog"],
-    security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER, NotFound, InvalidInput, UnknownCursor),
-)
-async def list_seat_maps(
-    request: Request[Any, Any, Any],
-    venue_id: _VenueId,
-    user: NamedDependency[Identity],
-    db: NamedDependency[Database],
-    cursor: Cursor = None,
-    limit: Limit = PAGE_ITEMS,
-) -> Response[Page[SeatMapSummary]]:
-    """List the versions of a venue of yours, oldest first."""
-    page = await seat_map_versions.list_seat_maps(db, user, venue_id, cursor=cursor, limit=limit)
-    return Response(page, headers=link_headers(request, page))
 
 
 @post(
@@ -275,66 +215,13 @@ async def publish_event(
     return await event_changes.publish_event(db, user, event_id)
 
 
-@get(
-    "/events/{event_id:int}/seat-map",
-    operation_id="GetSeatMap",
-    summary="Get the seats and areas of an event",
-    tags=["Catalog"],
-    dependencies=VIEWER,
-    responses={
-        200: ResponseSpec(SeatMapDocument, description="The map; seats are known by their `id`."),
-        304: ResponseSpec(None, description="You have it already."),
-        **documents(NotFound, NotSignedIn),
-    },
-)
-async def get_seat_map(
-    request: Request[Any, Any, Any],
-    event_id: _EventId,
-    viewer: NamedDependency[Identity | None],
-    db: NamedDependency[Database],
-) -> Response[bytes | None]:
-    """Answer with the whole map, which never changes once the event is published. Ask for gzip."""
-    access = await seat_map_versions.get_seat_map_of_event(db, viewer, event_id)
-    packed = _accepts_gzip(request.headers)
-    headers = {
-        "ETag": f'"{access.etag}-gzip"' if packed else f'"{access.etag}"',
-        "Cache-Control": _FOR_NOW if access.state == EventState.DRAFT else _FOR_EVER,
-        "Vary": "Accept-Encoding",
-    }
-    if _has_it_already(request.headers, access.etag):
-        return Response(None, status_code=304, headers=headers)
-    if packed:
-        content = await queries.get_seat_map_gzip(db, access.seat_map_id)
-        return Response(
-            content, headers={**headers, "Content-Encoding": "gzip"}, media_type="application/json"
-        )
-    text = await queries.get_seat_map_document(db, access.seat_map_id)
-    return Response(text.encode(), headers=headers, media_type="application/json")
-
-
-def _accepts_gzip(headers: Headers) -> bool:
-    for choice in headers.get("accept-encoding", "").lower().split(","):
-        coding, _, weight = choice.replace(" ", "").partition(";")
-        if coding == "gzip":
-            return weight not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
-
-
-def _has_it_already(headers: Headers, etag: str) -> bool:
-    known = [tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")]
-    return "*" in known or f'"{etag}"' in known or f'"{etag}-gzip"' in known
-
-
 routes: list[ControllerRouterHandler] = [
     create_venue,
     get_venue,
-    import_seat_map,
-    list_seat_maps,
     create_event,
     list_events,
     get_event,
     update_event,
     delete_event,
     publish_event,
-    get_seat_map,
 ]

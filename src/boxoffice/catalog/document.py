@@ -42,8 +42,18 @@ class DocumentSeat(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     companion_of: int | None = None
 
 
+class WithdrawnSeat(msgspec.Struct, frozen=True, gc=False):
+    """A seat that was taken out of an event's map. Nobody can have it; its id stays its own."""
+
+    id: int
+    zone: str
+    row: str
+    number: str
+    category: str
+
+
 class DocumentRow(msgspec.Struct, frozen=True):
-    """A run of seats with consecutive ids. An aisle is a gap between the x positions of neighbours."""
+    """Seats in the order people sit. An aisle is a gap between the x positions of neighbours."""
 
     name: str
     seats: list[DocumentSeat]
@@ -73,7 +83,11 @@ class FocalPoint(msgspec.Struct, frozen=True):
 
 
 class SeatMapDocument(msgspec.Struct, frozen=True):
-    """A whole map. Seat ids are 0..seat_count-1 in the order of the document, area ids likewise."""
+    """A whole map. Seat ids are 0..seat_count-1, each once, in `zones` or in `withdrawn`; area ids likewise.
+
+    They are in the order of the document, until a map is changed while its event is on sale. An area of a
+    capacity of 0 was taken out.
+    """
 
     name: str
     seat_count: int
@@ -81,6 +95,7 @@ class SeatMapDocument(msgspec.Struct, frozen=True):
     zones: list[DocumentZone]
     areas: list[Area]
     focal_point: FocalPoint | None = None
+    withdrawn: list[WithdrawnSeat] = []
 
 
 class CategoryPlaces(msgspec.Struct, frozen=True):

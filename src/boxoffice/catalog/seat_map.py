@@ -4,12 +4,13 @@ import asyncio
 import sys
 from array import array
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from boxoffice.catalog import queries
-from boxoffice.catalog.document import Area, Category, DocumentSeat, FocalPoint
+from boxoffice.catalog.document import Area, Category, DocumentSeat, FocalPoint, WithdrawnSeat
 from boxoffice.kit.postgres import Source
 
 # Maps a process keeps: more halls than one box sells at a time; 2 MB each for the largest.
@@ -29,7 +30,7 @@ class SeatLabel(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeatMap:
-    """Column `k[i]` belongs to seat `i`. A row is a run of consecutive seat ids, in sitting order.
+    """Column `k[i]` belongs to seat `i`. `withdrawn` are the ids of seats that are not there any more.
 
     `category_of` and `row_of` are indexes into `categories` and `rows`; `areas[i].id == i`. `accessible`
     are the seats for people who need them; `companion_of` names the accessible seat that a companion's
@@ -50,6 +51,7 @@ class SeatMap:
     companion_of: dict[int, int]
     kept: frozenset[int]
     focal_point: FocalPoint | None
+    withdrawn: frozenset[int] = frozenset()
 
     def label_of(self, seat_id: int) -> SeatLabel:
         """Zone, row and number of a seat. Raises `IndexError` for an id that is not in this map."""
@@ -76,6 +78,7 @@ class _RawDocument(msgspec.Struct, frozen=True):
     zones: list[_RawZone]
     areas: list[Area]
     focal_point: FocalPoint | None = None
+    withdrawn: list[WithdrawnSeat] = []
 
 
 _decoder = msgspec.json.Decoder(_RawDocument)
@@ -93,9 +96,11 @@ def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
     rows: list[tuple[str, str]] = []
     row_of, xs, ys, category_of = array("I"), array("f"), array("f"), bytearray()
     numbers: list[str] = []
+    ids = array("I")
     for zone in document.zones:
         for row in zone.rows:
             seats = _seats_decoder.decode(row.seats)
+            ids.extend([seat.id for seat in seats])
             row_of.extend([len(rows)] * len(seats))
             rows.append((sys.intern(zone.name), sys.intern(row.name)))
             xs.extend([seat.x for seat in seats])
@@ -107,22 +112,40 @@ def parse_seat_map(seat_map_id: int, text: str) -> SeatMap:
                     accessible.add(seat.id)
                 elif seat.companion_of is not None:
                     companion_of[seat.id] = seat.companion_of
+    # What is written on a withdrawn seat is still asked for: by its history, and by bookings that are over.
+    their_rows: dict[tuple[str, str], int] = {}
+    for seat in document.withdrawn:
+        ids.append(seat.id)
+        row_of.append(their_rows.setdefault((seat.zone, seat.row), len(rows) + len(their_rows)))
+        xs.append(0)
+        ys.append(0)
+        category_of.append(index_of[seat.category])
+        numbers.append(sys.intern(seat.number))
+    rows += their_rows
+    order = _order_of(ids)
     return SeatMap(
         id=seat_map_id,
         seat_count=len(numbers),
         categories=tuple(document.categories),
-        category_of=bytes(category_of),
-        xs=xs,
-        ys=ys,
-        row_of=row_of,
+        category_of=bytes(category_of) if order is None else bytes([category_of[i] for i in order]),
+        xs=xs if order is None else array("f", [xs[i] for i in order]),
+        ys=ys if order is None else array("f", [ys[i] for i in order]),
+        row_of=row_of if order is None else array("I", [row_of[i] for i in order]),
         rows=tuple(rows),
-        numbers=tuple(numbers),
+        numbers=tuple(numbers) if order is None else tuple([numbers[i] for i in order]),
         areas=tuple(document.areas),
         accessible=frozenset(accessible),
         companion_of=companion_of,
         kept=frozenset(accessible | companion_of.keys()),
         focal_point=document.focal_point,
+        withdrawn=frozenset([seat.id for seat in document.withdrawn]),
     )
+
+
+def _order_of(ids: Sequence[int]) -> list[int] | None:
+    """Where in the document each seat is, by its id; None when they are in the order of their ids."""
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return None if order == list(range(len(ids))) else order
 
 
 async def get_seat_map(source: Source, seat_map_id: int) -> SeatMap:

@@ -3,15 +3,16 @@
 import asyncio
 import gzip
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
+from typing import Annotated, TypeVar, TypeVarTuple
 
 import msgspec
 from msgspec import Meta
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import queries
-from boxoffice.catalog.document import CategoryPlaces, count_places
+from boxoffice.catalog import queries, seat_map_queries
+from boxoffice.catalog.document import CategoryPlaces, SeatMapDocument, count_places
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.rows import NewSeatMapRow, SeatMapAccess, SeatMapRow
 from boxoffice.catalog.schemas import EventState, SeatMapSummary
@@ -30,6 +31,9 @@ _GZIP_LEVEL = 6
 # One map at a time: reading a large one takes a tenth of a second of the interpreter and 100 MB.
 _reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="seat-map")
 
+_Given = TypeVarTuple("_Given")
+_Made = TypeVar("_Made")
+
 
 async def import_seat_map(
     db: Database, user: Identity, venue_id: int, document: bytes, once: Once | None = None
@@ -40,9 +44,14 @@ async def import_seat_map(
     document that cannot be a seat map.
     """
     await _refuse_strangers(db, user, venue_id)
-    row = await asyncio.get_running_loop().run_in_executor(_reader, _to_row, venue_id, document)
+    row = await in_reader(_to_row, venue_id, document)
     async with db.transaction() as tx:
         return await do_once(tx, once, SeatMapSummary, lambda: _add_version(tx, venue_id, row))
+
+
+async def in_reader(work: Callable[[*_Given], _Made], *given: *_Given) -> _Made:
+    """Have this worked out in the thread that reads seat maps, one after the other."""
+    return await asyncio.get_running_loop().run_in_executor(_reader, work, *given)
 
 
 async def _add_version(tx: Transaction, venue_id: int, row: NewSeatMapRow) -> SeatMapSummary:
@@ -62,7 +71,17 @@ async def list_seat_maps(
 
 async def get_seat_map_of_event(source: Source, viewer: Identity | None, event_id: int) -> SeatMapAccess:
     """Which map an event uses. Raises `NotFound` when the event is somebody else's draft."""
-    access = await queries.find_seat_map_access(source, event_id)
+    return _if_seen_by(viewer, await queries.find_seat_map_access(source, event_id))
+
+
+async def get_one_seat_map_of_event(
+    source: Source, viewer: Identity | None, event_id: int, seat_map_id: int
+) -> SeatMapAccess:
+    """A map that an event has or had. Raises `NotFound`, also when the event is somebody else's draft."""
+    return _if_seen_by(viewer, await seat_map_queries.find_access_to_revision(source, event_id, seat_map_id))
+
+
+def _if_seen_by(viewer: Identity | None, access: SeatMapAccess | None) -> SeatMapAccess:
     if access is None:
         raise NotFound
     if access.state == EventState.DRAFT and (viewer is None or not may_change(viewer, access.organizer_id)):
@@ -77,7 +96,11 @@ async def _refuse_strangers(source: Source, user: Identity, venue_id: int) -> No
 
 
 def _to_row(venue_id: int, body: bytes) -> NewSeatMapRow:
-    document = read_seat_map(body)
+    return row_of(venue_id, read_seat_map(body))
+
+
+def row_of(venue_id: int, document: SeatMapDocument) -> NewSeatMapRow:
+    """What is stored of a document; packing it takes 0.3 s for 50,000 seats."""
     categories = count_places(document)
     text = msgspec.json.encode(document)
     return NewSeatMapRow(

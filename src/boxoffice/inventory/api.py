@@ -8,6 +8,7 @@ from boxoffice.inventory.blocks import api as blocks
 from boxoffice.inventory.journal import api as journal
 from boxoffice.inventory.policies import api as policies
 from boxoffice.inventory.promo_codes import api as promo_codes
+from boxoffice.inventory.seat_map_changes import api as seat_map_changes
 
 routes: list[ControllerRouterHandler] = [
     *answers.routes,
@@ -16,4 +17,5 @@ routes: list[ControllerRouterHandler] = [
     *journal.routes,
     *policies.routes,
     *promo_codes.routes,
+    *seat_map_changes.routes,
 ]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.event_seat_maps import give_seat_map
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
@@ -30,7 +31,7 @@ from boxoffice.inventory.commands import (
     Withdraw,
 )
 from boxoffice.inventory.draft import Draft
-from boxoffice.inventory.following import follow, follow_terms
+from boxoffice.inventory.following import follow, follow_terms, moves
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
 from boxoffice.inventory.promo_codes.queries import (
     by_hash,
@@ -103,7 +104,8 @@ async def bring_level(
         return await load(tx, event_id, locked, reason="far behind")
     news = await queries.list_news(tx, event_id, inventory.version)
     if not follow(inventory, news) or inventory.version != locked.version:
-        return await load(tx, event_id, locked, reason="journal gap")
+        reason = "seat map" if moves(news) else "journal gap"
+        return await load(tx, event_id, locked, reason=reason)
     if news:
         await follow_terms(tx, inventory, news[0].revision)
     return inventory
@@ -221,6 +223,7 @@ async def write(
                 [change.payment_id for change in returned],
             )
     await _write_blocks(tx, locked, draft)
+    await _write_seat_map(tx, draft)
     if draft.used:
         await _write_uses(tx, draft)
     row = await _write_journal(tx, locked, decision)
@@ -239,6 +242,26 @@ async def _write_blocks(tx: Transaction, locked: queries.LockedInventory, draft:
             await insert_block(tx, event_id, locked.now, block)
         else:
             await delete_block(tx, event_id, block.id)
+
+
+async def _write_seat_map(tx: Transaction, draft: Draft) -> None:
+    if draft.seat_map is None:
+        return
+    event_id, change = draft.inventory.event_id, draft.seat_map.change
+    is_given = await give_seat_map(
+        tx,
+        event_id,
+        revision=draft.seat_map.revision,
+        before_id=change.before_id,
+        seat_map_id=change.seat_map_id,
+        prices=draft.seat_map.prices,
+    )
+    if not is_given:
+        # Changed by its organizer since the batch has read its terms: decided again, this is refused.
+        raise Inconsistent("the event has another revision than the batch was decided at")
+    await queries.update_area_capacities(
+        tx, event_id, list(change.area_ids), [capacity for _, capacity in change.areas]
+    )
 
 
 async def _write_uses(tx: Transaction, draft: Draft) -> None:

@@ -202,6 +202,27 @@ class PaymentReturned(msgspec.Struct, frozen=True, gc=False, tag="RETURNED", omi
     reason: str
 
 
+class SeatMapChanged(msgspec.Struct, frozen=True, gc=False, tag="SEAT_MAP_CHANGED", omit_defaults=True):
+    """The event sells the seats of another map, in which every seat has the id it had in the one before.
+
+    `seat_count` counts every id there ever was. The withdrawn seats are not there any more; the restored
+    ones, withdrawn before, are there again. `areas` has pairs of an area and its capacity from here on. It
+    is the last change of its row.
+    """
+
+    before_id: int
+    seat_map_id: int
+    seat_count: int
+    withdrawn_seat_ids: tuple[int, ...] = ()
+    restored_seat_ids: tuple[int, ...] = ()
+    areas: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def area_ids(self) -> tuple[int, ...]:
+        """All areas of the map."""
+        return tuple([area_id for area_id, _ in self.areas])
+
+
 Change = (
     BookingHeld
     | BookingRenewed
@@ -213,6 +234,7 @@ Change = (
     | PaymentReturned
     | PlacesBlocked
     | PlacesReleased
+    | SeatMapChanged
 )
 
 _decoder = msgspec.json.Decoder(tuple[Change, ...])

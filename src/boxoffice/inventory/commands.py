@@ -8,7 +8,7 @@ import msgspec
 
 from boxoffice.catalog.cancellation_policy import Deadline
 from boxoffice.catalog.ticket_types import TypesOfPlaces
-from boxoffice.inventory.changes import BlockKind
+from boxoffice.inventory.changes import BlockKind, SeatMapChanged
 from boxoffice.inventory.parting import Part
 
 
@@ -295,6 +295,18 @@ class GivenUp(msgspec.Struct, frozen=True, gc=False):
     is_whole: bool = False
 
 
+class ChangeSeatMap(msgspec.Struct, frozen=True, gc=False):
+    """Sell the seats of another map from now on, unless somebody has a place that it takes away.
+
+    Answer: the `SeatMapChanged` that is written. It was worked out at this `revision` of the event, whose
+    new categories have these `prices`. It ends its batch: whoever comes after it is decided over the new map.
+    """
+
+    change: SeatMapChanged
+    revision: int
+    prices: dict[str, int]
+
+
 class CallOff(msgspec.Struct, frozen=True, gc=False):
     """Cancel these bookings of a cancelled event, paid or not, and end its blocks. Answer: `CalledOff`."""
 
@@ -324,14 +336,26 @@ Command = (
     | TakeBack
     | TakeBackPlaces
     | GiveUp
+    | ChangeSeatMap
 )
 
 # What may begin an event's sale; what names a booking could not, there is none.
-OPENING = (Hold, Block, Expire, CallOff)
+OPENING = (Hold, Block, Expire, CallOff, ChangeSeatMap)
 
-# Money that came, and places that are given up: those who hold seats must not compete with those who would
-# like some, so these are let in beyond the line of the others.
-PATIENT = (Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack, TakeBackPlaces, GiveUp)
+# Money that came, places that are given up, and what the house does once: those who hold seats must not
+# compete with those who would like some, so these are let in beyond the line of the others.
+PATIENT = (
+    Confirm,
+    Cancel,
+    Withdraw,
+    Release,
+    Expire,
+    CallOff,
+    TakeBack,
+    TakeBackPlaces,
+    GiveUp,
+    ChangeSeatMap,
+)
 
 
 class PaymentOutcome(StrEnum):
@@ -342,4 +366,6 @@ class PaymentOutcome(StrEnum):
     ALREADY_SETTLED = "ALREADY_SETTLED"
 
 
-Outcome = Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | TakenBack | GivenUp | None
+Outcome = (
+    Held | Booking | PaymentOutcome | BlockedPlaces | CalledOff | TakenBack | GivenUp | SeatMapChanged | None
+)

@@ -21,7 +21,7 @@ from boxoffice.inventory.changes import (
     PlacesBlocked,
     PlacesReleased,
 )
-from boxoffice.inventory.commands import BlockedPlaces, Booking, BookingState
+from boxoffice.inventory.commands import BlockedPlaces, Booking, BookingState, ChangeSeatMap
 from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse, use_in, use_of
 from boxoffice.inventory.state import BLOCKED, FREE, Inventory, block_of_change, without
 
@@ -39,6 +39,7 @@ class Draft:
     voided   tickets that were void before their booking's end
     owed     what is given back of payments, by id, for places
     used     bookings whose use of a promo code is another than before: the buyer, and what it is, or None
+    seat_map what gives the event another seat map, if anything does
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Draft:
         "moved",
         "owed",
         "promo",
+        "seat_map",
         "used",
         "voided",
     )
@@ -75,6 +77,7 @@ class Draft:
         self.voided: set[UUID] = set()
         self.owed: dict[UUID, int] = {}
         self.used: dict[UUID, tuple[int, PromoUse | None]] = {}
+        self.seat_map: ChangeSeatMap | None = None
         # How much more of each promo code is used than before this batch.
         self.promo = PromoTally()
         self._block_of: dict[int, UUID | None] = {}
@@ -276,6 +279,11 @@ class Draft:
             self._area_deltas[area_id] -= count
         self.blocks[block.id] = without(block, change)
         self.inventory.lower_frontier(self.frontier, change.seat_ids)
+
+    def change_seat_map(self, command: ChangeSeatMap) -> None:
+        """The event has another seat map. This draft goes on over the one before: nothing may come after."""
+        self.changes.append(command.change)
+        self.seat_map = command
 
     def give_back(self, change: PaymentReturned) -> None:
         """The booking stays as it is, and remembers that it has dealt with this payment."""

@@ -15,12 +15,13 @@ from functools import partial
 
 import structlog
 
+from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.inventory import batch, repeats
-from boxoffice.inventory.availability.queries import Glance, list_glances
+from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence
-from boxoffice.inventory.commands import OPENING, PATIENT, Command, Expire, Outcome
+from boxoffice.inventory.commands import OPENING, PATIENT, ChangeSeatMap, Command, Expire, Outcome
 from boxoffice.inventory.expectation import expected_wait
-from boxoffice.inventory.following import follow, follow_terms
+from boxoffice.inventory.following import follow_glances, follow_terms
 from boxoffice.inventory.premises import Premises
 from boxoffice.inventory.rules import decide
 from boxoffice.inventory.state import Inventory
@@ -156,6 +157,11 @@ class GroupCommit:
         metrics.TURNED_AWAY.labels("queue full").inc()
         return True
 
+    def find_seat_map(self, event_id: int) -> SeatMap | None:
+        """The map of the event, if its inventory is here: as new as what was decided here last."""
+        line = self._lines.get(event_id)
+        return line.inventory.seat_map if line is not None and line.inventory is not None else None
+
     async def observe(self, event_id: int) -> Inventory:
         """The event's inventory as it is committed now, to be read at once and never written.
 
@@ -182,7 +188,7 @@ class GroupCommit:
         if line.inventory is not inventory:
             return line.inventory
         # No row at all: the event is gone. So many that there may be more: loading is quicker.
-        if not 0 < len(news) < batch.JOURNAL_ROWS_MAX or not _follow(inventory, news):
+        if not 0 < len(news) < batch.JOURNAL_ROWS_MAX or not follow_glances(inventory, news):
             line.inventory = None
             return None
         if news[0].holds_over:
@@ -265,8 +271,10 @@ class GroupCommit:
             if any(waiting.once for waiting in fresh):
                 await repeats.remember_outcomes(tx, [waiting.once for waiting in fresh], decision.outcomes)
             row = await batch.write(tx, locked, commands, decision, self._consequences)
+        if decision.draft.seat_map is not None:
+            line.inventory = None
         # Unless an observer has read on in the journal since the COMMIT, our own row included.
-        if inventory.version == locked.version:
+        elif inventory.version == locked.version:
             inventory.frontier = decision.draft.frontier
             if row is not None:
                 inventory.apply(decision.draft.changes)
@@ -306,6 +314,8 @@ def _take(line: _Line) -> list[_Waiting]:
         waiting = line.waiting.popleft()
         if not waiting.future.done():
             taken.append(waiting)
+            if isinstance(waiting.command, ChangeSeatMap):
+                break
     return taken
 
 
@@ -328,16 +338,6 @@ def _open(line: _Line, taken: list[_Waiting]) -> bool:
     if not taken:
         taken += _take(line)
     return not taken or any(isinstance(waiting.command, OPENING) for waiting in taken)
-
-
-def _follow(inventory: Inventory, news: Sequence[Glance]) -> bool:
-    """Take in what is new; a row that cannot be taken in is dealt with like one that is missing."""
-    inventory.looked_at = max(inventory.looked_at, news[0].now)
-    try:
-        return follow(inventory, news)
-    except Exception:  # noqa: BLE001  whatever it is, the inventory is dropped and loaded from the tables
-        _log.exception("journal row not understood", event_id=inventory.event_id, version=inventory.version)
-        return False
 
 
 def _watch(line: Iterable[_Waiting]) -> None:

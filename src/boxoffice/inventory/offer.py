@@ -93,7 +93,8 @@ def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     if refusal := refusal or _kept_places(draft, places, now):
         return refusal
     if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id, places.channel_id)]:
-        if all(draft.blocked_in(seat_id) is not None for seat_id in gone):
+        withdrawn = draft.inventory.seat_map.withdrawn
+        if all(draft.blocked_in(seat_id) is not None or seat_id in withdrawn for seat_id in gone):
             return SeatsBlocked(seat_ids=gone)
         return SeatsTaken(seat_ids=gone)
     if full := full_areas(draft, places.area_ids):

@@ -214,6 +214,22 @@ async def update_area_counts(tx: Transaction, event_id: int, deltas: dict[int, i
     )
 
 
+async def update_area_capacities(
+    tx: Transaction, event_id: int, area_ids: list[int], capacities: list[int]
+) -> None:
+    """Give areas their capacities, new ones among them. A named CHECK refuses less than is taken."""
+    await tx.execute(
+        """
+        INSERT INTO area_counts (event_id, area_id, capacity)
+        SELECT $1, id, capacity FROM unnest($2::integer[], $3::integer[]) AS area (id, capacity)
+            ON CONFLICT (event_id, area_id) DO UPDATE SET capacity = excluded.capacity
+        """,
+        event_id,
+        area_ids,
+        capacities,
+    )
+
+
 async def update_bookings(
     tx: Transaction, event_id: int, at: datetime, moved: dict[UUID, tuple[BookingState, UUID | None]]
 ) -> int:

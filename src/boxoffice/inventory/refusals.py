@@ -1,6 +1,7 @@
 """Why an inventory says no. Each docstring is what the buyer reads."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -223,3 +224,40 @@ class AlreadyAdmitted(Refusal, status=409):
 
 class NothingToRefund(Refusal, status=409):
     """Nothing is captured for this booking. If it was paid just now, try again in a moment."""
+
+
+class InTheWay(StrEnum):
+    """HELD by a buyer whose hold is not over, SOLD, or BLOCKED: kept by the house."""
+
+    HELD = "HELD"
+    SOLD = "SOLD"
+    BLOCKED = "BLOCKED"
+
+
+class SeatInTheWay(msgspec.Struct, frozen=True):
+    """A seat that cannot be taken away, and why. Who has it is not told here."""
+
+    seat_id: int
+    zone: str
+    row: str
+    number: str
+    state: InTheWay
+
+
+class AreaInTheWay(msgspec.Struct, frozen=True):
+    """An area that cannot have that little room: so many of its places are held, sold or blocked."""
+
+    area_id: int
+    name: str
+    capacity: int
+    taken: int
+
+
+class PlacesInTheWay(Refusal, status=409):
+    """Somebody has places that this seat map takes away. `seats` names the first of `seat_count`, `areas`
+    those that would have too little room. Keep them in the map, or have them given back first.
+    """
+
+    seats: list[SeatInTheWay]
+    seat_count: int
+    areas: list[AreaInTheWay]

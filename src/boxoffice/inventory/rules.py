@@ -35,6 +35,7 @@ from boxoffice.inventory.commands import (
     CallOff,
     Cancel,
     ChangeBlock,
+    ChangeSeatMap,
     Command,
     Confirm,
     Exchange,
@@ -53,6 +54,7 @@ from boxoffice.inventory.commands import (
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.exchange_rules import decide_exchange
 from boxoffice.inventory.give_up_rules import decide_give_up
+from boxoffice.inventory.map_rules import decide_seat_map
 from boxoffice.inventory.offer import (
     Places,
     choose_seats,
@@ -137,6 +139,8 @@ def _decide_one(  # noqa: C901, PLR0911  one for each command
             return decide_block(draft, command, now)
         case CallOff():
             return decide_call_off(draft, command)
+        case ChangeSeatMap():
+            return decide_seat_map(draft, command)
         case Expire():
             return None
 

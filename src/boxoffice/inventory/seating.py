@@ -95,7 +95,8 @@ class Seating:
         usual = _usual_distances(seat_map, rows)
         for row, seats in enumerate(rows):
             self._add_row(row, seats, usual[row])
-        self.place_of = array("I", bytes(4 * len(self.seat_at)))
+        # A withdrawn seat is at no place, and nobody asks for it: what is named is refused before.
+        self.place_of = array("I", bytes(4 * seat_map.seat_count))
         for place, seat_id in enumerate(self.seat_at):
             self.place_of[seat_id] = place
         self.rows_beside = _rows_beside(seat_map, rows)
@@ -202,16 +203,22 @@ def focal_point(seat_map: SeatMap) -> tuple[float, float]:
     """What everybody looks at: the map's own focal point, else the middle of the drawing."""
     if seat_map.focal_point is not None:
         return seat_map.focal_point.x, seat_map.focal_point.y
-    if not seat_map.seat_count:
+    xs: Sequence[float] = seat_map.xs
+    ys: Sequence[float] = seat_map.ys
+    if seat_map.withdrawn:
+        there = [seat_id for seat_id in range(seat_map.seat_count) if seat_id not in seat_map.withdrawn]
+        xs, ys = [xs[seat_id] for seat_id in there], [ys[seat_id] for seat_id in there]
+    if not xs:
         return 0.0, 0.0
-    return (min(seat_map.xs) + max(seat_map.xs)) / 2, (min(seat_map.ys) + max(seat_map.ys)) / 2
+    return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 
 def _rows_in_sitting_order(seat_map: SeatMap) -> list[list[int]]:
     """The seats of each row along the axis on which it is longer; a row that bends stays a row."""
     rows: list[list[int]] = [[] for _ in seat_map.rows]
     for seat_id, row in enumerate(seat_map.row_of):
-        rows[row].append(seat_id)
+        if seat_id not in seat_map.withdrawn:
+            rows[row].append(seat_id)
     xs, ys = seat_map.xs, seat_map.ys
     for seats in rows:
         width = max((xs[seat] for seat in seats), default=0) - min((xs[seat] for seat in seats), default=0)
@@ -250,7 +257,9 @@ def _rows_beside(seat_map: SeatMap, rows: Sequence[Sequence[int]]) -> list[list[
     ]
     zones: dict[str, list[int]] = {}
     for row, (zone, _) in enumerate(seat_map.rows):
-        zones.setdefault(zone, []).append(row)
+        # The row of a withdrawn seat has nobody in it.
+        if rows[row]:
+            zones.setdefault(zone, []).append(row)
     beside: list[list[int]] = [[] for _ in rows]
     for members in zones.values():
         spread = [

@@ -23,6 +23,7 @@ from boxoffice.inventory.changes import (
     Change,
     PlacesBlocked,
     PlacesReleased,
+    SeatMapChanged,
 )
 from boxoffice.inventory.commands import BlockedPlaces
 from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse, use_of
@@ -49,7 +50,8 @@ class Pending(msgspec.Struct, frozen=True, gc=False):
 class Inventory:
     """All that deciding needs to know of one event, level with journal row `version`.
 
-    `seats[seat_id]` is FREE, HELD, SOLD or BLOCKED; `area_taken[area_id]` counts places that are not free.
+    `seats[seat_id]` is FREE, HELD, SOLD or BLOCKED, as a seat is that was taken out of the seat map;
+    `area_taken[area_id]` counts places that are not free.
     A held place whose time is over still counts as held here: expiring it is a decision, made in a batch,
     and so is releasing a block. `block_of[seat_id]` is the block a seat belongs to, also while its channel
     has sold it. `taken_of_type` counts the places of each ticket type that are held or sold. `looked_at` is
@@ -85,6 +87,8 @@ class Inventory:
         self.chain_hash = chain_hash
         self.looked_at = datetime.min.replace(tzinfo=UTC)
         self.seats = bytearray(seat_map.seat_count)
+        for seat_id in seat_map.withdrawn:
+            self.seats[seat_id] = BLOCKED
         self.area_taken = [0] * len(seat_map.areas)
         self.places_of: dict[int, int] = {}
         self.taken_of_type: Counter[str] = Counter()
@@ -153,9 +157,23 @@ class Inventory:
                         self.area_taken[area_id] += count
                 case PlacesReleased():
                     self._release(change)
+                case SeatMapChanged():
+                    raise LookupError(f"seat map {change.seat_map_id} is needed to follow: see `move_to`")
                 case _:
                     pass
         self._forget_settled_expiries()
+
+    def move_to(self, seat_map: SeatMap) -> None:
+        """Follow a change of the seat map: every seat and area has the id it had."""
+        for seat_id in self.seat_map.withdrawn - seat_map.withdrawn:
+            self.seats[seat_id] = FREE
+        self.seats.extend(bytes(seat_map.seat_count - len(self.seats)))
+        for seat_id in seat_map.withdrawn:
+            self.seats[seat_id] = BLOCKED
+        self.area_taken += [0] * (len(seat_map.areas) - len(self.area_taken))
+        self.seat_map = seat_map
+        self.frontier = {}
+        self._seating = None
 
     def hold(self, booking_id: UUID, held: Pending) -> None:
         """Mark the places of a hold, from the journal or from the tables."""

@@ -53,7 +53,6 @@ class EventRow(msgspec.Struct, frozen=True):
     starts_at: datetime
     time_zone: str
     venue: str
-    seat_map_id: int
 
 
 class CreditRow(msgspec.Struct, frozen=True):
@@ -85,7 +84,7 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
         EventRow,
         """
         SELECT event.id, event.organizer_id, organizer.name AS organizer_name, event.title, event.starts_at,
-               event.time_zone, venue.name AS venue, event.seat_map_id
+               event.time_zone, venue.name AS venue
           FROM events AS event
           JOIN users AS organizer ON organizer.id = event.organizer_id
           JOIN seat_maps AS map ON map.id = event.seat_map_id
@@ -94,6 +93,11 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
         """,
         event_id,
     )
+
+
+async def get_seat_map_id(source: Source, event_id: int) -> int:
+    """The map that the event sells now."""
+    return await source.get(int, "SELECT seat_map_id FROM events WHERE id = $1", event_id)
 
 
 async def insert_series(tx: Transaction, organizer_id: int) -> None:

@@ -43,14 +43,13 @@ async def write_invoices(db: Database, event_id: int) -> None:
     event = await queries.find_event(db, event_id)
     if event is None:
         raise NotFound
-    seat_map = await get_seat_map(db, event.seat_map_id)
     is_behind = True
     while is_behind:
         async with db.transaction() as tx:
-            is_behind = await _write_some(tx, event, seat_map)
+            is_behind = await _write_some(tx, event)
 
 
-async def _write_some(tx: Transaction, event: EventRow, seat_map: SeatMap) -> bool:
+async def _write_some(tx: Transaction, event: EventRow) -> bool:
     """Go on for some rows of the journal; whether there may be more."""
     await queries.insert_series(tx, event.organizer_id)
     series = await queries.lock_series(tx, event.organizer_id)
@@ -60,6 +59,8 @@ async def _write_some(tx: Transaction, event: EventRow, seat_map: SeatMap) -> bo
     amounts = await queries.list_uncredited_amounts(tx, event.id)
     is_full = len(rows) == ROWS_AT_ONCE_MAX
     if rows or amounts:
+        # After the rows, so that it has every seat that they name: seats are added while an event is on sale.
+        seat_map = await get_seat_map(tx, await queries.get_seat_map_id(tx, event.id))
         writer = await _writer_for(tx, event, seat_map, series, rows, amounts)
         for row in rows:
             writer.take(row)

@@ -94,7 +94,8 @@ async def watch_availability(
        and the `categories`, `ticket_types` and `areas` whose counts changed; what is empty is left out.
        Its `id` is its `version`: pass over those that are not newer than what you have.
     3. `terms` comes at the beginning and when the event or a price changes: state, sale window, prices.
-    4. At a `reset` close the stream and begin again with 1.
+    4. At a `reset` close the stream and begin again with 1; if its `seat_map_id` is another than yours, get
+       that map first: seats were added or taken away.
 
     A stream that breaks is resumed with `Last-Event-ID`, as browsers do by themselves.
     """

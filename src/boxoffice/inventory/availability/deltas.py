@@ -64,9 +64,13 @@ class Delta(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Reset(msgspec.Struct, frozen=True):
-    """`event: reset`: too much has changed since; get the document again and begin a new stream after it."""
+    """`event: reset`: too much has changed since; get the document again and begin a new stream after it.
+
+    `seat_map_id` is the map that the event sells now: get it, too, when it is another one than yours.
+    """
 
     version: int
+    seat_map_id: int
 
 
 def render_terms(picture: Picture) -> bytes:
@@ -108,9 +112,9 @@ def render_delta(picture: Picture, seat_ids: Iterable[int], area_ids: Iterable[i
     return _event("delta", picture.version, delta)
 
 
-def render_reset(version: int) -> bytes:
-    """That the document has to be fetched again."""
-    return _event("reset", version, Reset(version))
+def render_reset(picture: Picture) -> bytes:
+    """That the document has to be fetched again, and perhaps the seat map."""
+    return _event("reset", picture.version, Reset(picture.version, picture.seat_map.id))
 
 
 def _event(kind: str, version: int, data: msgspec.Struct) -> bytes:

@@ -67,7 +67,16 @@ class Availability(msgspec.Struct, frozen=True):
     event_id: int
     version: Annotated[int, Meta(description="Counts the changes of the inventory up.", examples=[17])]
     revision: Annotated[int, Meta(description="Counts the changes of the event up.", examples=[3])]
-    seat_map_id: int
+    seat_map_id: Annotated[
+        int,
+        Meta(
+            description=(
+                "The map that `seats` belongs to, at `/events/{event_id}/seat-maps/{seat_map_id}`. Another "
+                "one than before: seats were added or taken away."
+            ),
+            examples=[1],
+        ),
+    ]
     state: EventState
     starts_at: datetime
     sale_starts_at: datetime | None
@@ -79,8 +88,8 @@ class Availability(msgspec.Struct, frozen=True):
         Meta(
             description=(
                 "Base64 of two bits a seat. Seat `i` is `bytes[i >> 2] >> 2 * (i & 3) & 3`: 0 free, 1 held, "
-                "2 sold, 3 not for sale. A hold that has run out counts as held until it is tidied up, a "
-                "moment later; it can be bought all the same."
+                "2 sold, 3 not for sale, or not in the map any more. A hold that has run out counts as held "
+                "until it is tidied up, a moment later; it can be bought all the same."
             ),
             examples=["AAUAAAAA"],
         ),
@@ -129,6 +138,8 @@ def picture_of(inventory: Inventory, before: Picture | None = None) -> Picture:
         0 if area.category in hidden else area.capacity - taken
         for area, taken in zip(seat_map.areas, inventory.area_taken, strict=True)
     )
+    if before is not None and before.seat_map.id != seat_map.id:
+        before = None
     codes, mask = bytes(inventory.seats), b""
     if hidden:
         mask = _mask_of(seat_map, hidden, before)
@@ -200,7 +211,8 @@ def render_document(picture: Picture) -> Prerendered:
         event_id=terms.event_id,
         version=picture.version,
         revision=terms.revision,
-        seat_map_id=terms.seat_map_id,
+        # Not that of the terms: they may be newer than the seats, for a moment.
+        seat_map_id=picture.seat_map.id,
         state=terms.state,
         starts_at=terms.starts_at,
         sale_starts_at=terms.sale_starts_at,

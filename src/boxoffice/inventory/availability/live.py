@@ -18,7 +18,7 @@ from boxoffice.inventory.availability.deltas import HEARTBEAT, step_of
 from boxoffice.inventory.availability.document import Picture, picture_of, render_document
 from boxoffice.inventory.availability.queries import list_changes_between
 from boxoffice.inventory.availability.viewers import COME_BACK_SECONDS, Audience, Crowd, Viewer, end_all
-from boxoffice.inventory.changes import decode_changes
+from boxoffice.inventory.changes import SeatMapChanged, decode_changes
 from boxoffice.inventory.group_commit import INVENTORIES_MAX, GroupCommit
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.postgres import Database
@@ -237,6 +237,9 @@ class LiveAvailability:
                     changes = decode_changes(text)
                 except msgspec.DecodeError:
                     # Written by a later release; who has missed it gets a reset.
+                    return
+                if changes and isinstance(changes[-1], SeatMapChanged):
+                    # Who has missed that needs the map, too.
                     return
                 if not recent.add_before(step_of(version, changes)):
                     return

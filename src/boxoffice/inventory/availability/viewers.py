@@ -114,16 +114,17 @@ class Audience:
     def move_on(self, picture: Picture) -> bytes:
         """Have this picture be what everybody has been told; the events that tell the difference."""
         before, self.told = self.told, picture
-        if picture.version < before.version:
-            # The database was set back to an earlier time: nothing that was said is certain.
+        if picture.version < before.version or picture.seat_map.id != before.seat_map.id:
+            # The database was set back to an earlier time: nothing that was said is certain. Or the event
+            # sells other seats, which nobody has heard of.
             self.recent = Recent(picture.version)
             self._missed.clear()
-            return render_reset(picture.version) + render_terms(picture)
+            return render_reset(picture) + render_terms(picture)
         if picture.terms.hidden_categories != before.terms.hidden_categories:
             # Seats have changed that no version tells of.
             self.recent = Recent(picture.version)
             self._missed.clear()
-            return render_reset(picture.version) + render_terms(picture)
+            return render_reset(picture) + render_terms(picture)
         news = b""
         if picture.version > before.version:
             step = step_between(before, picture)
@@ -138,7 +139,7 @@ class Audience:
         """Hand the news to everybody who is here now, with pauses for everything else."""
         for viewer in list(self._ahead):
             if viewer.version is not None and viewer.version > self.told.version:
-                viewer.tell(render_reset(self.told.version))
+                viewer.tell(render_reset(self.told))
         self._ahead.clear()
         if not news:
             return
@@ -156,12 +157,12 @@ class Audience:
             return b""
         missed = self.recent.since(version)
         if missed is None:
-            return render_reset(self.told.version)
+            return render_reset(self.told)
         return render_delta(self.told, *missed)
 
     def _render(self, step: Step) -> bytes:
         if len(step.seat_ids) > DELTA_SEATS_MAX:
-            return render_reset(step.version)
+            return render_reset(self.told)
         if not step.seat_ids and not step.area_ids:
             return b""
         return render_delta(self.told, step.seat_ids, step.area_ids)

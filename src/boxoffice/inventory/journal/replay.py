@@ -7,9 +7,10 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.event_seat_maps import get_first_seat_map
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import SaleTerms, find_sale_terms
-from boxoffice.inventory.changes import Change, PlacesBlocked, PlacesReleased, decode_changes
+from boxoffice.inventory.changes import Change, PlacesBlocked, PlacesReleased, SeatMapChanged, decode_changes
 from boxoffice.inventory.journal import queries
 from boxoffice.inventory.journal.chain import GENESIS
 from boxoffice.inventory.state import BLOCKED, FREE, Inventory
@@ -36,12 +37,23 @@ class Impossible(Exception):  # noqa: N818  a finding of an audit
 class Replay:
     """An inventory that follows its journal from the first row, and which booking or block has each seat."""
 
-    __slots__ = ("at", "inventory", "owner_of")
+    __slots__ = ("_seat_maps", "at", "inventory", "owner_of")
 
     def __init__(self, terms: SaleTerms, seat_map: SeatMap) -> None:
         self.inventory = Inventory(terms, seat_map, 0, GENESIS)
         self.owner_of: dict[int, UUID | None] = {}
         self.at: datetime | None = None
+        self._seat_maps: dict[int, SeatMap] = {}
+
+    async def learn(self, source: Source, changes: Sequence[Change]) -> None:
+        """Read the seat map that a row moves to, if it does, before the row is followed."""
+        for change in changes[-1:]:
+            if isinstance(change, SeatMapChanged):
+                try:
+                    seat_map = await get_seat_map(source, change.seat_map_id)
+                except LookupError as error:
+                    raise Impossible(f"seat map {change.seat_map_id} to be there", "none") from error
+                self._seat_maps[seat_map.id] = seat_map
 
     def follow(
         self,
@@ -49,11 +61,14 @@ class Replay:
         changes: Sequence[Change],
         then: Callable[[Change], None] | None = None,
     ) -> None:
-        """Apply a row, and call `then` after each of its changes. Raises `Impossible`."""
+        """Apply a row that was learnt, and call `then` after each of its changes. Raises `Impossible`."""
         inventory = self.inventory
         for change in changes:
             try:
-                inventory.apply((change,))
+                if isinstance(change, SeatMapChanged):
+                    self._move(change)
+                else:
+                    inventory.apply((change,))
             except (LookupError, ValueError) as error:
                 kind = type(change).__name__
                 raise Impossible("changes that can be applied", f"{kind} ({error!r})") from error
@@ -63,7 +78,24 @@ class Replay:
         inventory.version, inventory.chain_hash = row.version, row.hash
         self.at = row.at
 
+    def _move(self, change: SeatMapChanged) -> None:
+        inventory, seat_map = self.inventory, self._seat_maps[change.seat_map_id]
+        if change.before_id != inventory.seat_map.id:
+            raise Impossible(f"a change of seat map {inventory.seat_map.id}", f"one of {change.before_id}")
+        for seat_id in change.withdrawn_seat_ids:
+            if inventory.seats[seat_id] != FREE:
+                raise Impossible(f"seat {seat_id} to be free", "it taken out of the seat map")
+        gone = inventory.seat_map.withdrawn.union(change.withdrawn_seat_ids)
+        if (change.seat_count, gone.difference(change.restored_seat_ids)) != (
+            seat_map.seat_count,
+            seat_map.withdrawn,
+        ):
+            raise Impossible(f"the seats of seat map {seat_map.id}", "others")
+        inventory.move_to(seat_map)
+
     def _follow_seats(self, change: Change) -> None:
+        if isinstance(change, SeatMapChanged):
+            return
         if isinstance(change, PlacesBlocked | PlacesReleased):
             self._follow_block(change)
             return
@@ -109,7 +141,7 @@ async def begin_replay(source: Source, event_id: int) -> Replay:
     terms = await find_sale_terms(source, event_id)
     if terms is None:
         raise NotFound
-    return Replay(terms, await get_seat_map(source, terms.seat_map_id))
+    return Replay(terms, await get_first_seat_map(source, event_id))
 
 
 async def read_journal(
@@ -135,7 +167,9 @@ async def replay_event(source: Source, event_id: int, *, at: datetime | None, ve
     until = VERSION_MAX if at is None else await queries.get_version_at(source, event_id, at)
     async for rows in read_journal(source, event_id, until=until if version is None else version):
         for row in rows:
-            replay.follow(row, read_changes(row))
+            changes = read_changes(row)
+            await replay.learn(source, changes)
+            replay.follow(row, changes)
     if version is not None and replay.inventory.version != version:
         raise UnknownVersion(replay.inventory.version)
     return replay

@@ -20,6 +20,7 @@ from boxoffice.inventory.changes import (
     PaymentReturned,
     PlacesBlocked,
     PlacesReleased,
+    SeatMapChanged,
 )
 from boxoffice.inventory.journal.replay import VERSION_MAX, seats_of
 
@@ -112,6 +113,8 @@ def _taken(change: Change, seat_id: int, hold_end: datetime | None) -> _Effect |
             if change.taken_again:
                 words += ": its hold had run out, and its places were still free when the money came"
             return _Effect(SeatState.SOLD, None, words)
+        case SeatMapChanged() if seat_id in change.withdrawn_seat_ids:
+            return _Effect(SeatState.BLOCKED, None, "not there any more: taken out of the seat map")
         case _:
             return None
 
@@ -120,6 +123,8 @@ def _freed(change: Change, seat_id: int) -> _Effect | None:
     match change:
         case PlacesReleased() if seat_id not in change.taken_seat_ids:
             words = "free: the house gave it up"
+        case SeatMapChanged():
+            words = "free: back in the seat map"
         case BookingExchanged() if seat_id in change.freed_seat_ids:
             words = f"free again: booking {change.booking_id} gave it back"
         case BookingReduced() if seat_id in change.freed_seat_ids:

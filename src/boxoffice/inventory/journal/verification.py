@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.blocks.queries import list_blocks
 from boxoffice.inventory.journal import queries as journal_queries
 from boxoffice.inventory.journal.chain import chain_hash
@@ -110,6 +111,7 @@ async def _verify_part(
         async for rows in read_journal(tx, event_id, after=replay.inventory.version):
             await _follow(tx, replay, tally, rows)
         _compare_head(replay, locked)
+        await _compare_seat_map(tx, replay)
         await _compare_claims(tx, replay)
         await _compare_blocks(tx, replay)
         await _compare_bookings(tx, event_id, tally, suspects | tally.touched)
@@ -137,7 +139,9 @@ async def _follow(source: Source, replay: Replay, tally: Tally, rows: Iterable[J
         if replay.at is not None and row.at < replay.at:
             raise _Differs(where, f"a time not before {replay.at.isoformat()}", row.at.isoformat())
         try:
-            replay.follow(row, read_changes(row), tally.follow)
+            changes = read_changes(row)
+            await replay.learn(source, changes)
+            replay.follow(row, changes, tally.follow)
         except Impossible as error:
             raise _Differs(where, error.expected, error.found) from error
 
@@ -194,6 +198,13 @@ def _compare_head(replay: Replay, locked: LockedInventory) -> None:
         raise _Differs(
             "its inventory", f"hash {_short(inventory.chain_hash)}", f"hash {_short(locked.chain_hash)}"
         )
+
+
+async def _compare_seat_map(tx: Transaction, replay: Replay) -> None:
+    terms = await find_sale_terms(tx, replay.inventory.event_id)
+    found = None if terms is None else terms.seat_map_id
+    if found != replay.inventory.seat_map.id:
+        raise _Differs("its seat map", f"seat map {replay.inventory.seat_map.id}", f"seat map {found}")
 
 
 async def _compare_claims(tx: Transaction, replay: Replay) -> None:

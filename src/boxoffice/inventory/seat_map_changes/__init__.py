@@ -1,0 +1,1 @@
+"""Changing the seat map of an event that is on sale."""
