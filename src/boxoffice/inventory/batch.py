@@ -17,18 +17,11 @@ from boxoffice.inventory.changes import Change, PaymentReturned, encode_changes
 from boxoffice.inventory.commands import (
     Booking,
     CallOff,
-    Cancel,
     Command,
-    Confirm,
-    Exchange,
     Expire,
-    GiveUp,
     Hold,
     Outcome,
-    Renew,
-    TakeBack,
-    TakeBackPlaces,
-    Withdraw,
+    names_booking,
 )
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.following import follow, follow_terms, moves
@@ -172,13 +165,7 @@ async def find_named_bookings(
     tx: Transaction, event_id: int, commands: Sequence[Command]
 ) -> dict[UUID, Booking]:
     """The bookings that commands name, read under the lock."""
-    named = {
-        command.booking_id
-        for command in commands
-        if isinstance(
-            command, Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces | GiveUp
-        )
-    }
+    named = {command.booking_id for command in commands if names_booking(command)}
     for command in commands:
         if isinstance(command, CallOff):
             named.update(command.booking_ids)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeGuard, get_args
 from uuid import UUID
 
 import msgspec
@@ -356,6 +357,28 @@ PATIENT = (
     GiveUp,
     ChangeSeatMap,
 )
+
+
+# What names a booking, whose row is read under the lock.
+Naming = Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces | GiveUp
+
+# What has to be told of tickets and money.
+Asking = TakeBackPlaces | GiveUp
+
+# What may owe money back.
+OWING = frozenset([CallOff, TakeBack, TakeBackPlaces, GiveUp])
+
+_NAMING, _ASKING = frozenset(get_args(Naming)), frozenset(get_args(Asking))
+
+
+def names_booking(command: Command) -> TypeGuard[Naming]:
+    """Whether it is about a booking; asked of each command, and `isinstance` took ten times as long."""
+    return type(command) in _NAMING
+
+
+def asks(command: Command) -> TypeGuard[Asking]:
+    """Whether it has to be told of tickets and money, likewise."""
+    return type(command) in _ASKING
 
 
 class PaymentOutcome(StrEnum):

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.inventory.commands import Command, GiveUp, Known, PaidWith, TakeBackPlaces, TicketOf
+from boxoffice.inventory.commands import Command, Known, PaidWith, TicketOf, asks
 from boxoffice.kit.postgres import Transaction
 
 TicketsOf = Callable[[Transaction, int, Sequence[UUID]], Awaitable[Mapping[UUID, tuple[TicketOf, ...]]]]
@@ -24,7 +24,7 @@ class Premises(msgspec.Struct, frozen=True):
 
     async def tell(self, tx: Transaction, event_id: int, commands: Sequence[Command]) -> Sequence[Command]:
         """The commands with what they must know. No statement unless one of them asks."""
-        named = {command.booking_id for command in commands if isinstance(command, TakeBackPlaces | GiveUp)}
+        named = {command.booking_id for command in commands if asks(command)}
         if not named:
             return commands
         tickets = await self.tickets_of(tx, event_id, list(named))
@@ -34,7 +34,7 @@ class Premises(msgspec.Struct, frozen=True):
                 command,
                 known=Known(tickets.get(command.booking_id, ()), payments.get(command.booking_id)),
             )
-            if isinstance(command, TakeBackPlaces | GiveUp)
+            if asks(command)
             else command
             for command in commands
         ]

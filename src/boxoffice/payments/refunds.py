@@ -8,6 +8,7 @@ import msgspec
 
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.commands import (
+    OWING,
     Booking,
     CalledOff,
     GivenUp,
@@ -46,6 +47,8 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     So is what single places cost that are taken back. The jobs of whole bookings queue up behind all refunds
     that are due by now, whichever event's, so that together they keep to REFUNDS_PER_SECOND.
     """
+    if not any(type(command) in OWING for command in decided.commands):
+        return
     await _owe_parts(tx, decided)
     confirmed = (
         {
