@@ -5,10 +5,13 @@ import pytest
 from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
+from boxoffice.catalog import event_seat_maps
+from boxoffice.inventory import map_rules
 from boxoffice.inventory.commands import BestAvailable, Booking, Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.journal.replay import replay_event
 from boxoffice.inventory.refusals import SeatsBlocked, SingleSeatLeft
+from boxoffice.inventory.seat_map_changes import changing
 from boxoffice.inventory.state import BLOCKED, FREE
 from boxoffice.kit.errors import InvalidInput
 from boxoffice.kit.ids import new_id
@@ -79,6 +82,27 @@ async def test_a_preview_shows_the_difference_and_changes_nothing(house: House, 
     assert seen["areas_in_the_way"] == [{"area_id": 0, "name": "Floor", "capacity": 1, "taken": 2}]
     assert (await house.organizer.get(house.path)).json()["seat_map_id"] == seen["seat_map_id"]
     await house.verify()
+
+
+async def test_lists_are_short_and_say_how_many_there_are_and_ids_are_not_endless(
+    house: House, sales: GroupCommit, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(map_rules, "IN_THE_WAY_LISTED_MAX", 2)
+    monkeypatch.setattr(changing, "SEATS_LISTED_MAX", 3)
+    await hold(sales, house.id, 1, [0, 1, 2])
+    wanted = await house.version(hall(("A", NUMBERS[4:]), ("B", NUMBERS), ("C", ["1", "2"])))
+
+    monkeypatch.setattr(event_seat_maps, "SEATS_MAX", 18)
+    seen = (await house.ask("/preview", wanted)).json()
+    monkeypatch.setattr(event_seat_maps, "SEATS_MAX", 17)
+    refused = await house.ask("/preview", wanted)
+
+    assert (seen["removed"]["count"], len(seen["removed"]["seats"])) == (4, 3)
+    assert (seen["seats_in_the_way_count"], len(seen["seats_in_the_way"])) == (3, 2)
+    assert (refused.status_code, refused.json()["errors"][0]["detail"]) == (
+        422,
+        "With those that were there before, the event would have 18 seats: more than 17.",
+    )
 
 
 async def test_a_sold_or_held_seat_is_not_taken_away_and_is_named(house: House, sales: GroupCommit):

@@ -1,6 +1,7 @@
 """A change of the seat map and rivals for what it takes away, through two processes and a real PostgreSQL."""
 
 import asyncio
+import random
 from typing import Any
 
 import httpx
@@ -12,8 +13,9 @@ from boxoffice.catalog.event_changes import EventHasChanged
 from boxoffice.catalog.event_seat_maps import plan_seat_map, store_seat_map
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.changes import SeatMapChanged
-from boxoffice.inventory.commands import ChangeSeatMap, Expire, Held, Hold
+from boxoffice.inventory.commands import BestAvailable, Cancel, ChangeSeatMap, Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.journal.replay import replay_event
 from boxoffice.inventory.refusals import PlacesInTheWay, SeatsBlocked
 from boxoffice.inventory.seat_map_changes.changing import command_from
 from boxoffice.kit.ids import new_id
@@ -21,7 +23,7 @@ from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.parts import Parts
 from catalog.stage import wait_until_it_waits
 from inventory.halls import NUMBERS, House, hall, open_house
-from inventory.selling import answer, locked_by_somebody_else
+from inventory.selling import answer, locked_by_somebody_else, paid
 from inventory.test_race import both_know, repairs
 
 
@@ -152,3 +154,56 @@ async def test_a_change_of_the_event_meanwhile_is_found_under_the_lock(
     assert isinstance(refused, EventHasChanged)
     assert refused.revision == command.revision + 1
     await house.verify()
+
+
+async def test_a_hall_that_is_rebuilt_again_and_again_while_people_buy_loses_nobody(
+    house: House, sales: GroupCommit, rival_sales: GroupCommit, db: Database
+):
+    """Seats come and go between the holds, cancellations and choices of seats of two processes."""
+    chance = random.Random(20261126)
+    await both_know(house.id, sales, rival_sales)
+    before, done = repairs(), asyncio.Event()
+    halls_of = [
+        await house.version(hall(*rows, areas={"Floor": capacity}))
+        for capacity, rows in (
+            (10, (("A", NUMBERS), ("B", NUMBERS))),
+            (4, (("A", NUMBERS[3:]), ("B", NUMBERS), ("C", NUMBERS[:2]))),
+            (12, (("B", NUMBERS[::-1]), ("A", NUMBERS[:6]))),
+            (10, (("C", NUMBERS[:4]), ("A", NUMBERS), ("B", NUMBERS[4:]))),
+        )
+    ]
+
+    async def buy(buyer: int) -> None:
+        process = (sales, rival_sales)[buyer % 2]
+        while not done.is_set():
+            booking_id, seat_ids = new_id(house.id), tuple(chance.sample(range(20), 2))
+            best = BestAvailable(2) if chance.random() < 0.3 else None
+            floor = (0,) * chance.randrange(2)
+            held = await answer(
+                process, house.id, Hold(booking_id, buyer, () if best else seat_ids, floor, best)
+            )
+            if isinstance(held, Held):
+                pays = chance.random() < 0.02
+                last = paid(held.booking, new_id(house.id)) if pays else Cancel(booking_id, buyer)
+                await answer(process, house.id, last)
+            await asyncio.sleep(0)
+
+    buyers = [asyncio.create_task(buyer) for buyer in map(buy, range(1, 7))]
+    answers = [
+        (await house.ask("", chance.choice(halls_of))).json().get("type", "changed") for _ in range(40)
+    ]
+    done.set()
+    await asyncio.gather(*buyers)
+
+    assert set(answers) == {"changed", "/problems/places-in-the-way"}
+    assert repairs() == before
+    await house.verify()
+    replayed = (await replay_event(db, house.id, at=None, version=None)).inventory
+    assert not replayed.seat_map.withdrawn & (await house.show.claims()).keys()
+    for process in (sales, rival_sales):
+        seen = await process.observe(house.id)
+        assert (seen.seats, seen.area_taken, seen.places_of) == (
+            replayed.seats,
+            replayed.area_taken,
+            replayed.places_of,
+        )

@@ -102,6 +102,7 @@ def find_pair(seat_map: SeatMap, claimed: set[int]) -> tuple[int, int] | None:
         (seat, seat + 1)
         for seat in range(seat_map.seat_count - 1)
         if seat_map.row_of[seat] == seat_map.row_of[seat + 1]
+        and seat_map.withdrawn.isdisjoint((seat, seat + 1))
     ]
     if not pairs:
         return None
