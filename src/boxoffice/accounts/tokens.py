@@ -1,21 +1,24 @@
-"""Access tokens: short-lived JWTs that say who asks, so that most requests need no query for it."""
+"""Access tokens: short-lived JWTs that say who asks, so that most requests need no query for it.
 
+A token is good if it is what we would have written: a header of one of our keys to the byte, and the
+signature that the key gives to these bytes, which is always the same (see decision 0028). So nothing of a
+token is read, no algorithm and no claim, before it is known to be ours. Others check it as any JWT.
+"""
+
+import base64
+import hmac
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-import jwt
 import msgspec
 from msgspec import Meta
 
 from boxoffice.accounts.identity import Identity, Role
-from boxoffice.accounts.signing_keys import ALGORITHM, SigningKeys
+from boxoffice.accounts.signing_keys import SigningKeys, base64url
 
 _ISSUER = "boxoffice"
-
-# Ours have about 360; whatever is longer is not even looked at.
-TOKEN_BYTES_MAX = 1_000
 
 # The buyers of one sale that come back to one process, at about 0.7 kB each.
 CACHED_TOKENS_MAX = 20_000
@@ -24,7 +27,7 @@ CACHED_TOKENS_MAX = 20_000
 _Seconds = Annotated[int, Meta(ge=0, le=2**53)]
 
 
-class _Claims(msgspec.Struct, frozen=True):
+class _Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sub: Annotated[str, Meta(pattern=r"^[0-9]{1,19}(?![\s\S])")]
     role: Role
     iat: _Seconds
@@ -36,7 +39,7 @@ class _Claims(msgspec.Struct, frozen=True):
 class Tokens:
     """Issues and checks access tokens. Not for several threads: one event loop has one.
 
-    A token is checked once in a process and then remembered: checking its signature takes 0.1 ms.
+    A token is checked once in a process and then remembered: checking its signature takes 0.03 ms.
     """
 
     def __init__(self, secret: str, minutes: int, other_secrets: Sequence[str] = ()) -> None:
@@ -48,16 +51,12 @@ class Tokens:
     def issue(self, user_id: int, role: Role) -> str:
         """A token that says so for `seconds` from now."""
         now = int(time.time())
-        claims = {
-            "sub": str(user_id),
-            "role": role,
-            "iat": now,
-            "exp": now + self.seconds,
-            "iss": _ISSUER,
-            "aud": _ISSUER,
-        }
+        claims = _Claims(
+            sub=str(user_id), role=role, iat=now, exp=now + self.seconds, iss=_ISSUER, aud=_ISSUER
+        )
         key = self.keys.current
-        return jwt.encode(claims, key.private_key, algorithm=ALGORITHM, headers={"kid": key.kid})
+        signed = key.header + b"." + base64url(msgspec.json.encode(claims))
+        return (signed + b"." + key.signature_of(signed)).decode()
 
     def identify(self, token: bytes) -> Identity | None:
         """Who the token says is asking; None when it is not one of ours or is over.
@@ -68,7 +67,7 @@ class Tokens:
         found = self._checked.get(token)
         if found is None:
             found = self._check(token)
-            if found is None:
+            if found is None or found[1] <= time.time():
                 return None
             if len(self._checked) >= CACHED_TOKENS_MAX:
                 self._checked.popitem(last=False)
@@ -79,27 +78,15 @@ class Tokens:
         return found[0]
 
     def _check(self, token: bytes) -> tuple[Identity, int] | None:
-        if len(token) > TOKEN_BYTES_MAX:
+        signed, _, signature = token.rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        key = self.keys.known.get(header)
+        # In a time that says nothing of how much of the signature is right.
+        if key is None or not hmac.compare_digest(key.signature_of(signed), signature):
             return None
         try:
-            # The header only chooses among our own keys; it names no algorithm and no address that we heed.
-            key = self.keys.known.get(str(jwt.get_unverified_header(token).get("kid")))
-            if key is None:
-                return None
-            claims = msgspec.convert(
-                jwt.decode(
-                    token,
-                    key.public_key,
-                    algorithms=[ALGORITHM],
-                    audience=_ISSUER,
-                    issuer=_ISSUER,
-                    # `iat` must be there but may lie ahead: the clocks of two machines differ.
-                    options={"require": ["sub", "role", "iat", "exp", "iss", "aud"], "verify_iat": False},
-                ),
-                _Claims,
-            )
-            return Identity(int(claims.sub), claims.role), claims.exp
-        # PyJWT promises its own error for every bad token; ValueError covers what slips through it,
-        # such as bytes that are no UTF-8, and RecursionError a header of nothing but brackets.
-        except (jwt.PyJWTError, ValueError, RecursionError):
+            claims = msgspec.json.decode(base64.urlsafe_b64decode(payload + b"=="), type=_Claims)
+        # Signed by our key and not by us: somebody else has the secret, or it was another version.
+        except (msgspec.MsgspecError, ValueError):
             return None
+        return Identity(int(claims.sub), claims.role), claims.exp
