@@ -86,12 +86,16 @@ class Server:
         """Whether every worker has come to accept connections, not only the fastest."""
         return all(_listens(each, self.port) for each in self.workers())
 
+    def is_whole(self) -> bool:
+        """Whether it answers, by every worker there is."""
+        return self.is_ready() and self.all_workers_listen()
+
     def wait_until_ready(self) -> None:
         """Return once it answers, by every worker; fail with its log when it ends or takes too long."""
 
         def ready() -> bool:
             assert self.process.poll() is None, f"ended with {self.process.returncode}:\n{self.log()}"
-            return self.is_ready() and self.all_workers_listen()
+            return self.is_whole()
 
         wait_until(ready, START_SECONDS_MAX, self.log)
 

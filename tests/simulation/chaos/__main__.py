@@ -24,7 +24,7 @@ _FAULTS_SHOWN_MAX = 20
 def main(
     bookings: Annotated[int, typer.Option(min=20, help="How many are paid.")] = 5_000,
     seed: Annotated[int, typer.Option(help="Fixes every draw.")] = 7,
-    kill_seconds: Annotated[float, typer.Option(min=0.5, help="Between two kills.")] = 4.0,
+    kill_seconds: Annotated[float, typer.Option(min=0.5, help="From all is well to the next kill.")] = 2.0,
     buyers: Annotated[int, typer.Option(min=1, help="How many buy at once.")] = 40,
 ) -> None:
     """Sell tickets through a bank with bad manners while our processes are killed; judge by its books."""

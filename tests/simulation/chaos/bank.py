@@ -14,7 +14,7 @@ import httpx
 
 from boxoffice.payments.stripe import REPETITIONS_MAX
 from payments.stripe_peer import Answer, Fault, StripePeer, signed
-from simulation.chaos.front import Front
+from simulation.chaos.front import PAUSE_SECONDS_MAX, PAUSE_SECONDS_MIN, Front
 
 # Of a hundred calls.
 _LOST = 0.05
@@ -33,9 +33,6 @@ _NEVER = 0.02
 
 # Webhooks come within so long, in any order.
 _SPREAD_SECONDS = 1.5
-
-# The bank tries again until it is heard: soon, for a run is short.
-_AGAIN_SECONDS = 0.4
 
 
 class Bank(StripePeer):
@@ -158,6 +155,7 @@ class Postman:
 
     async def _deliver(self, event: dict[str, Any], delay: float) -> None:
         await asyncio.sleep(delay)
+        pause = PAUSE_SECONDS_MIN
         while True:
             body, signature = signed(event)
             try:
@@ -170,4 +168,5 @@ class Postman:
                 if answer.is_success:
                     return
                 self._front.expect(answer, 503)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, PAUSE_SECONDS_MAX)

@@ -18,8 +18,8 @@ _ANSWER_SECONDS_MAX = 15
 # All servers may be down at once; starting one takes seconds, on a busy machine ten.
 _PATIENCE_SECONDS_MAX = 90
 
-# Between two tries, as a person would wait; less only makes the machine busy.
-_PAUSE_SECONDS = 0.2
+# Between two tries, as a person would wait, ever longer; less only makes the machine busy.
+PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.2, 3.0
 
 _TOKENS = Tokens(DEVELOPMENT_SECRET, 15)
 
@@ -62,6 +62,7 @@ class Front:
         headers = {"authorization": f"Bearer {_TOKENS.issue(user_id, role)}"}
         if key is not None:
             headers["idempotency-key"] = key
+        pause = PAUSE_SECONDS_MIN
         async with asyncio.timeout(_PATIENCE_SECONDS_MAX):
             while True:
                 try:
@@ -72,7 +73,8 @@ class Front:
                     self._count(answer)
                     if answer.status_code != 503:
                         return answer
-                await asyncio.sleep(_PAUSE_SECONDS * self._chance.uniform(0.5, 1.5))
+                await asyncio.sleep(pause * self._chance.uniform(0.5, 1.5))
+                pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     def expect(self, answer: httpx.Response, *statuses: int) -> None:
         """Raises `Surprise` for any other answer."""

@@ -12,11 +12,14 @@ import msgspec
 import psutil
 
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
-from server import Server, free_port, started
+from server import START_SECONDS_MAX, Server, free_port, started
 from simulation.chaos.plan import Plan
 
 # Of so many kills the victim is PostgreSQL itself.
 _POSTGRES = 0.12
+
+# Soon enough for whoever waits for programs to be back, seldom enough to leave the cores to them.
+_LOOK_SECONDS = 0.3
 
 # What a server says of each of its processes that we have killed.
 _OUR_DOING = "Unexpected exit from worker"
@@ -36,7 +39,7 @@ class Program:
         self.url = f"http://127.0.0.1:{self.port}"
         self.server: Server | None = None
         self._folder, self._dsn, self._stripe_url = folder, dsn, stripe_url
-        self._processes, self._jobs = processes, jobs
+        self.processes, self._jobs = processes, jobs
         self._life = ExitStack()
 
     def start(self) -> None:
@@ -47,7 +50,7 @@ class Program:
                 self._folder,
                 command=(self.command,),
                 port=self.port,
-                workers=self._processes,
+                workers=self.processes,
                 dsn=self._dsn,
                 wait=False,
                 jobs_inside=self._jobs,
@@ -83,7 +86,7 @@ class House:
         self._kill_postgres = kill_postgres
         self.kills: Counter[str] = Counter()
         self._chance = random.Random(f"{seed}:kills")
-        self._starting: set[asyncio.Task[None]] = set()
+        self.starting: set[asyncio.Task[None]] = set()
 
     @property
     def urls(self) -> list[str]:
@@ -91,15 +94,18 @@ class House:
         return [each.url for each in self.programs if each.command == "serve"]
 
     async def kill_again_and_again(self, seconds: float, kills_max: int | None) -> None:
-        """`kill -9` of one of those that live, every so many seconds, until cancelled."""
+        """`kill -9` of any of them, so many seconds after what was killed before is back, until cancelled.
+
+        Whoever kills sooner than a busy machine can start programs sees nothing but programs that start.
+        """
         while kills_max is None or self.kills.total() < kills_max:
+            await self.come_back()
             await asyncio.sleep(seconds * self._chance.uniform(0.6, 1.4))
-            alive = [each for each in self.programs if each.server is not None]
             if self._kill_postgres is not None and self._chance.random() < _POSTGRES:
                 self.kills["PostgreSQL"] += 1
                 self._kill_postgres()
-            elif alive:
-                await self.kill_one(self._chance.choice(alive))
+            else:
+                await self.kill_one(self._chance.choice(self.programs))
 
     async def kill_one(self, program: Program) -> None:
         """Kill one of its processes, or all; what does not come back by itself is started again.
@@ -107,7 +113,8 @@ class House:
         The only server there is loses one process at a time: starting it anew takes seconds.
         """
         server = program.server
-        assert server is not None
+        if server is None:
+            return
         workers = server.workers() if program.command == "serve" else []
         if workers and (len(self.programs) == 1 or self._chance.random() < 0.6):
             self.kills["a process of a server"] += 1
@@ -120,13 +127,26 @@ class House:
         program.server = None
         await asyncio.to_thread(server.kill)
         task = asyncio.create_task(asyncio.to_thread(program.start))
-        self._starting.add(task)
+        self.starting.add(task)
 
     async def come_back(self) -> None:
         """Return once all that was killed is there again; raises what has kept one from it."""
-        for task in tuple(self._starting):
+        for task in tuple(self.starting):
             await task
-            self._starting.discard(task)
+            self.starting.discard(task)
+        async with asyncio.timeout(START_SECONDS_MAX):
+            while not await asyncio.to_thread(self._is_whole):
+                await asyncio.sleep(_LOOK_SECONDS)
+
+    def _is_whole(self) -> bool:
+        return all(
+            program.server is not None
+            and (
+                program.command != "serve"
+                or (len(program.server.workers()) == program.processes and program.server.is_whole())
+            )
+            for program in self.programs
+        )
 
     def faults(self) -> list[str]:
         """What the logs say that is wrong with us.
@@ -159,7 +179,7 @@ async def open_house(
         await asyncio.gather(*[asyncio.to_thread(each.start) for each in programs])
         yield house
     finally:
-        await asyncio.gather(house.come_back(), return_exceptions=True)
+        await asyncio.gather(*house.starting, return_exceptions=True)
         for each in programs:
             each.stop()
 

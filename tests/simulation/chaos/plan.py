@@ -26,7 +26,7 @@ class Plan(msgspec.Struct, frozen=True):
     processes: int = 2
     buyers_at_once: int = 40
     hold_seconds: int = 8
-    kill_seconds: float = 4.0
+    kill_seconds: float = 2.0
     kills_max: int | None = None
     hurried: bool = False
 

@@ -73,8 +73,8 @@ async def run(
                 await stage.sell(tell)
                 judge.faults += await stage.wait(tell)
                 await judge.judge(front)
-            except* AssertionError as errors:
-                judge.faults += [str(error) for error in errors.exceptions]
+            except* (AssertionError, TimeoutError) as errors:
+                judge.faults += [repr(error) for error in errors.exceptions]
             finally:
                 await crowd.stop()
                 await postman.stop()
