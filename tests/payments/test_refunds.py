@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -10,6 +11,8 @@ import pytest
 from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
+from boxoffice.inventory.commands import Confirm, Payment, PaymentOutcome, TakeBack
+from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
@@ -155,3 +158,24 @@ async def test_only_the_events_organizer_gives_back_and_only_those_concerned_see
     assert (await client.post(path, json={}, headers=held.headers)).status_code == 403
     assert (await client.get(path, headers=stranger)).status_code == 404
     assert (await client.get(path, headers=held.headers)).json() == {"items": []}
+
+
+async def test_what_is_paid_and_given_back_in_one_batch_is_settled(
+    db: Database, client: httpx.AsyncClient, basket: Holder, parts: Parts
+):
+    held = await basket()
+    payment = await start(client, held)
+    event_id, payment_id = held.show.event_id, UUID(payment["id"])
+    paid = Confirm(held.booking_id, Payment(payment_id, 5000, "EUR", "sandbox", "evt_1", captured=True))
+
+    bought, _ = await asyncio.gather(
+        parts.sales.submit(event_id, paid),
+        parts.sales.submit(event_id, TakeBack(held.booking_id, "A poor view.")),
+    )
+    again = await tell(client, report(payment))
+
+    assert (bought, again.status_code) == (PaymentOutcome.CONFIRMED, 204)
+    assert await held.show.count("journal") == 2
+    assert isinstance(await verify_event(db, event_id), Verified)
+    assert (await verify_ledger(db, event_id)).faults == []
+    await held.show.check_promises()

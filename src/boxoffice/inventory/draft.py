@@ -360,7 +360,9 @@ class Draft:
         if booking_id in self.held:
             self.held[booking_id] = (self.held[booking_id][0], state)
             return
-        self.moved[booking_id] = (state, payment_id)
+        # Bought and taken back in one batch: the payment is settled all the same.
+        settled_before = self.moved[booking_id][1] if booking_id in self.moved else None
+        self.moved[booking_id] = (state, payment_id or settled_before)
         if (booking := self._bookings.get(booking_id)) is not None:
             settled = (
                 booking.settled_payments if payment_id is None else (*booking.settled_payments, payment_id)
