@@ -96,7 +96,7 @@ class Bank(StripePeer):
     def given_back(self) -> dict[str, int]:
         """What has gone back, by intent."""
         given: Counter[str] = Counter()
-        for refund in self.refunds:
+        for refund in list(self.refunds):
             given[refund["payment_intent"]] += refund["amount"]
         return given
 
@@ -121,9 +121,12 @@ class Postman:
         self._hold_seconds = hold_seconds
         self._chance = random.Random(f"{seed}:webhooks")
         self._rounds: set[asyncio.Task[None]] = set()
+        self._is_over = False
 
     def take(self, event: dict[str, Any]) -> None:
         """Have it delivered, some time, some times."""
+        if self._is_over:
+            return
         chance = self._chance
         self.counts["webhooks"] += 1
         if chance.random() < _NEVER:
@@ -149,6 +152,7 @@ class Postman:
 
     async def stop(self) -> None:
         """Deliver nothing more."""
+        self._is_over = True
         for task in self._rounds:
             task.cancel()
         await asyncio.gather(*self._rounds, return_exceptions=True)

@@ -24,8 +24,8 @@ _LOOK_SECONDS = 0.3
 # What a server says of each of its processes that we have killed.
 _OUR_DOING = "Unexpected exit from worker"
 
-# What the queue says of each job that it had when its connection went.
-_QUEUE_CUT_OFF = "Exception while processing entrypoint"
+# What the queue of jobs says of those that it had when its connection went.
+_QUEUE_CUT_OFF = ("Exception while processing entrypoint", "Flush failed, requeuing")
 
 
 class Program:
@@ -153,7 +153,7 @@ class House:
 
         While PostgreSQL is away the queue of jobs says so at every job that it has; they are done afterwards.
         """
-        expected = (_OUR_DOING, _QUEUE_CUT_OFF) if self.kills["PostgreSQL"] else (_OUR_DOING,)
+        expected = (_OUR_DOING, *_QUEUE_CUT_OFF) if self.kills["PostgreSQL"] else (_OUR_DOING,)
         return [
             _in_short(line)
             for program in self.programs

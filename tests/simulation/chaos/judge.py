@@ -79,7 +79,10 @@ class Judge:
             if payment_id not in known and intent["status"] != "requires_payment_method":
                 self.faults.append(f"payment {payment_id}: somebody paid, and we do not know of it")
         for row in payments:
-            intent = self._intents[row.id]
+            intent = self._intents.get(row.id)
+            if intent is None:
+                self.faults.append(f"payment {row.id}: the bank does not know of it")
+                continue
             kept = self._kept(intent)
             if intent["status"] == "requires_capture":
                 self.faults.append(
@@ -97,7 +100,7 @@ class Judge:
     def _check_buyers(self, bookings: dict[UUID, _Booking], payments: Sequence[_Payment]) -> None:
         """Tickets, or all of the money back; never both, never neither, nothing twice."""
         kept: dict[UUID, int] = defaultdict(int)
-        for row in payments:
+        for row in (row for row in payments if row.id in self._intents):
             kept[row.booking_id] += self._kept(self._intents[row.id])
         for told in self._crowd.told.values():
             booking = bookings.get(told.booking_id)

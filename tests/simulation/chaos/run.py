@@ -105,7 +105,7 @@ class Stage:
         kills = Counter({f"kills of {name}": count for name, count in self._house.kills.items()})
         refunds = Counter({"refunds at the bank": len(self._bank.refunds)})
         refunds["authorisations let go"] = sum(
-            intent["status"] == "canceled" for intent in self._bank.intents.values()
+            intent["status"] == "canceled" for intent in list(self._bank.intents.values())
         )
         return (
             self._crowd.counts
