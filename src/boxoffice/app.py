@@ -54,7 +54,7 @@ from boxoffice.kit.traffic import Traffic
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
-from boxoffice.payments import cancellation_api, ledger_api, refund_api, sandbox_api
+from boxoffice.payments import cancellation_api, dispute_api, ledger_api, refund_api, sandbox_api
 from boxoffice.payments.lean import lean_payments
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
@@ -86,6 +86,7 @@ _ROUTES = [
     *cancellation_api.routes,
     *ledger_api.routes,
     *refund_api.routes,
+    *dispute_api.routes,
     *tickets.routes,
     *invoices.routes,
 ]

@@ -163,6 +163,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     # Money of an organizer
     "RefundBooking": Right.MANAGE,
     "ListRefunds": Who.PERSON,
+    "ListDisputes": Right.SEE,
     "GetBalance": Who.ORGANIZER,
     "ListMovements": Who.ORGANIZER,
 }

@@ -1,37 +1,21 @@
-"""A buyer with a held booking, over HTTP in process."""
+"""A buyer with a held booking, over HTTP in process; a shop that is paid through Stripe."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Generator
 from uuid import UUID
 
 import httpx
-import msgspec
 import pytest
+import pytest_asyncio
+from litestar import Litestar
 
-from boxoffice.accounts.identity import Role
-from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from shows import Show, insert_user, open_show
-
-
-class Basket(msgspec.Struct, frozen=True):
-    """What a buyer holds, and the headers that say who is asking."""
-
-    show: Show
-    buyer_id: int
-    booking_id: UUID
-    headers: dict[str, str]
-
-
-Holder = Callable[..., Awaitable[Basket]]
-
-
-def headers_of(user_id: int, role: Role = Role.USER) -> dict[str, str]:
-    """The headers of somebody who is signed in."""
-    settings = Settings()
-    token = Tokens(settings.secret, settings.access_token_minutes).issue(user_id, role)
-    return {"authorization": f"Bearer {token}"}
+from payments.baskets import Basket, Holder, headers_of
+from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, StripePeer, stripe_peer
+from payments.stripe_shop import Shop
+from shows import insert_user, open_show
+from web import running
 
 
 @pytest.fixture
@@ -65,3 +49,44 @@ async def rival(dsn: str) -> AsyncGenerator[Parts]:
     made = Parts(Settings(), dsn)
     async with made.running():
         yield made
+
+
+@pytest.fixture(scope="module")
+def settings_of_peer() -> Generator[tuple[StripePeer, Settings]]:
+    """A peer for the module, and an installation that pays there."""
+    with stripe_peer() as opened:
+        yield (
+            opened,
+            Settings(
+                jobs_inside=False,
+                stripe_secret_key=SECRET_KEY,
+                stripe_webhook_secret=WEBHOOK_SECRET,
+                stripe_api_url=opened.url,
+            ),
+        )
+
+
+@pytest_asyncio.fixture(scope="module")
+async def stripe_app(settings_of_peer: tuple[StripePeer, Settings], dsn: str) -> AsyncGenerator[Litestar]:
+    async with running(settings_of_peer[1], dsn) as application:
+        yield application
+
+
+@pytest.fixture
+def peer(settings_of_peer: tuple[StripePeer, Settings]) -> StripePeer:
+    """The peer, without faults that another test has left."""
+    settings_of_peer[0].faults.clear()
+    return settings_of_peer[0]
+
+
+@pytest_asyncio.fixture
+async def shop(
+    stripe_app: Litestar, settings_of_peer: tuple[StripePeer, Settings], peer: StripePeer, dsn: str
+) -> AsyncGenerator[Shop]:
+    parts = Parts(settings_of_peer[1], dsn)
+    transport = httpx.ASGITransport(stripe_app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
+    async with (
+        parts.running(),
+        httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client,
+    ):
+        yield Shop(client, peer, parts)

@@ -42,6 +42,7 @@ class StripePeer:
         self.url = ""
         self.intents: dict[str, dict[str, Any]] = {}
         self.refunds: list[dict[str, Any]] = []
+        self.disputes: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.faults: deque[Fault] = deque()
         self.asked: list[str] = []
@@ -81,6 +82,22 @@ class StripePeer:
         intent = self.intent_of(payment_id)
         intent |= {"status": "canceled", "amount_capturable": 0}
         return self._happened("payment_intent.canceled", intent)
+
+    def dispute(self, payment_id: str, status: str, *, amount: int | None = None) -> dict[str, Any]:
+        """The buyer's bank disputes the payment, or has decided; the event that tells of it."""
+        intent = self.intent_of(payment_id)
+        before = self.disputes.get(intent["id"])
+        self.disputes[intent["id"]] = dispute = {
+            "id": f"dp_{intent['id']}",
+            "object": "dispute",
+            "status": status,
+            "amount": (before or intent)["amount"] if amount is None else amount,
+            "currency": intent["currency"],
+            "payment_intent": intent["id"],
+            "reason": "fraudulent",
+        }
+        closed = status in ("won", "lost")
+        return self._happened(f"charge.dispute.{'closed' if closed else 'created'}", dispute)
 
     def _happened(self, kind: str, intent: dict[str, Any]) -> dict[str, Any]:
         event = {
@@ -157,6 +174,13 @@ class StripePeer:
         left = intent["amount_received"] - given
         if not left:
             return _error(400, "invalid_request_error", "charge_already_refunded")
+        dispute = self.disputes.get(intent["id"])
+        if dispute is not None and dispute["status"] not in ("won", "lost"):
+            return _error(400, "invalid_request_error", "charge_disputed")
+        if dispute is not None and dispute["status"] == "lost":
+            left -= dispute["amount"]
+        if left < int(amount or left or 1):
+            return _error(400, "invalid_request_error", "charge_disputed")
         if amount is not None and int(amount) > left:
             return _error(400, "invalid_request_error", "amount_too_large")
         refund = {

@@ -1,14 +1,10 @@
 """Paying with Stripe: its SDK, over HTTP, against a peer that keeps books and misbehaves."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
 from uuid import UUID
 
-import httpx
 import msgspec
 import pytest
-import pytest_asyncio
-from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
@@ -19,57 +15,13 @@ from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.settings import Settings
-from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.provider import Asked
 from boxoffice.payments.refunds import carry_out_refund
-from payments.conftest import Basket, headers_of
-from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, Fault, StripePeer, stripe_peer
+from payments.baskets import Basket, headers_of
+from payments.stripe_peer import Fault
 from payments.stripe_shop import Shop
 from shows import insert_user
-from web import running
-
-
-@pytest.fixture(scope="module")
-def settings_of_peer() -> Generator[tuple[StripePeer, Settings]]:
-    """A peer for the module, and an installation that pays there."""
-    with stripe_peer() as opened:
-        yield (
-            opened,
-            Settings(
-                jobs_inside=False,
-                stripe_secret_key=SECRET_KEY,
-                stripe_webhook_secret=WEBHOOK_SECRET,
-                stripe_api_url=opened.url,
-            ),
-        )
-
-
-@pytest_asyncio.fixture(scope="module")
-async def stripe_app(settings_of_peer: tuple[StripePeer, Settings], dsn: str) -> AsyncGenerator[Litestar]:
-    async with running(settings_of_peer[1], dsn) as application:
-        yield application
-
-
-@pytest.fixture
-def peer(settings_of_peer: tuple[StripePeer, Settings]) -> StripePeer:
-    """The peer, without faults that another test has left."""
-    settings_of_peer[0].faults.clear()
-    return settings_of_peer[0]
-
-
-@pytest_asyncio.fixture
-async def shop(
-    stripe_app: Litestar, settings_of_peer: tuple[StripePeer, Settings], peer: StripePeer, dsn: str
-) -> AsyncGenerator[Shop]:
-    parts = Parts(settings_of_peer[1], dsn)
-    transport = httpx.ASGITransport(stripe_app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
-    async with (
-        parts.running(),
-        httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client,
-    ):
-        yield Shop(client, peer, parts)
 
 
 async def test_a_card_is_authorised_the_places_are_sold_and_then_it_is_captured(shop: Shop):

@@ -58,6 +58,11 @@ FACTS_ASKED_FOR = Counter(
     "What providers said when asked, because no report had come.",
     ["provider", "kind"],
 )
+DISPUTES = Counter(
+    "boxoffice_disputes",
+    "Disputes by what became of them: those OPENED, less WON and LOST, are open now.",
+    ["provider", "change"],
+)
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

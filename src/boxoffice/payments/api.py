@@ -22,8 +22,8 @@ from boxoffice.payments.checkout import (
     start_payment,
 )
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers, UnsignedReport
+from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewPayment, PaymentView
 from boxoffice.payments.stripe_amounts import AmountNotPayable
 from boxoffice.payments.views import view_of_payment, view_of_started
@@ -87,9 +87,9 @@ async def take_event(
     sender = providers.find(provider)
     if sender is None:
         raise NotFound
-    fact = sender.read_report(request.headers, await request.body())
-    if fact is not None:
-        await take_fact(desk, sales, provider, fact)
+    report = sender.read_report(request.headers, await request.body())
+    if report is not None:
+        await take_report(desk, sales, providers, provider, report)
 
 
 routes: list[ControllerRouterHandler] = [start, show, take_event]

@@ -7,8 +7,8 @@ from boxoffice.kit.errors import NotFound
 from boxoffice.kit.lean_door import LeanRequest, LeanRoute
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Providers
+from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewPayment, PaymentView
 from boxoffice.payments.views import view_of_started
 
@@ -34,9 +34,9 @@ def lean_payments(desk: Desk, sales: GroupCommit, providers: Providers) -> list[
         if sender is None:
             raise NotFound
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
-        fact = sender.read_report(headers, request.body)
-        if fact is not None:
-            await take_fact(desk, sales, request.part, fact)
+        report = sender.read_report(headers, request.body)
+        if report is not None:
+            await take_report(desk, sales, providers, request.part, report)
 
     return [
         LeanRoute(

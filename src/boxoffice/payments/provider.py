@@ -41,6 +41,28 @@ class Fact(msgspec.Struct, frozen=True):
     currency: str
 
 
+class DisputeState(StrEnum):
+    """OPEN: the bank has the money until it decides. WON: it came back. LOST: the buyer has it."""
+
+    OPEN = "OPEN"
+    WON = "WON"
+    LOST = "LOST"
+
+
+class DisputeFact(msgspec.Struct, frozen=True):
+    """How a dispute stands, by the provider's own ids of it and of the payment; reported in any order."""
+
+    reference: str
+    payment_reference: str
+    state: DisputeState
+    amount: int
+    currency: str
+    reason: str
+
+
+Report = Fact | DisputeFact
+
+
 class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the buyer is asked to pay, in minor units, and until when the places are held.
 
@@ -96,7 +118,7 @@ class Provider(Protocol):
         """Start a checkout; for one payment always the same."""
         ...
 
-    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | None:
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Report | None:
         """Verify a webhook on its raw bytes. None when it does not concern us.
 
         Raises `UnsignedReport` or `InvalidInput`.

@@ -10,6 +10,16 @@ from boxoffice.kit.postgres import Source, Transaction
 from boxoffice.payments.provider import DueRefund
 
 
+class RefundToMake(DueRefund, frozen=True):
+    """A refund that is to be carried out, and how much of its payment the provider still has.
+
+    `is_disputed` is whether a bank has not decided yet.
+    """
+
+    left_there: int
+    is_disputed: bool
+
+
 class CancellationRow(msgspec.Struct, frozen=True):
     """Whose event it is, and how far its bookings are called off."""
 
@@ -253,13 +263,24 @@ async def get_refund_counts(source: Source, event_id: int) -> RefundCounts:
     )
 
 
-async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> DueRefund | None:
+async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> RefundToMake | None:
     """The refund, if it still has to be carried out."""
     return await source.find(
-        DueRefund,
+        RefundToMake,
         """
         SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
-               refund.id AS refund_id, payment.captured, payment.currency
+               refund.id AS refund_id, payment.captured, payment.currency,
+               (payment.captured
+                - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
+                     FROM refunds AS done
+                    WHERE done.event_id = $1 AND done.payment_id = payment.id AND done.state = 'DONE')
+                - (SELECT coalesce(sum(dispute.amount), 0)
+                     FROM disputes AS dispute
+                    WHERE dispute.event_id = $1 AND dispute.payment_id = payment.id
+                      AND dispute.state <> 'WON'))::bigint AS left_there,
+               EXISTS (SELECT FROM disputes AS dispute
+                        WHERE dispute.event_id = $1 AND dispute.payment_id = payment.id
+                          AND dispute.state = 'OPEN') AS is_disputed
           FROM refunds AS refund
           JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
          WHERE refund.event_id = $1 AND refund.id = $2 AND refund.state = 'DUE'
@@ -282,13 +303,15 @@ async def update_failed(tx: Transaction, event_id: int, refund_id: UUID) -> None
     )
 
 
-async def update_refund_done(tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID) -> None:
+async def update_refund_done(
+    tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID, by_bank: int
+) -> None:
     """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED."""
     await tx.execute(
         """
         WITH done AS (
             UPDATE refunds
-               SET state = 'DONE', done_at = now()
+               SET state = 'DONE', done_at = now(), by_bank = $4
              WHERE event_id = $1 AND id = $2 AND state = 'DUE'
             RETURNING id, payment_id, amount, currency
         ), settled AS (
@@ -316,6 +339,7 @@ async def update_refund_done(tx: Transaction, event_id: int, refund_id: UUID, mo
         event_id,
         refund_id,
         movement_id,
+        by_bank,
     )
 
 

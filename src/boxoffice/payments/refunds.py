@@ -5,6 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.commands import (
@@ -29,6 +30,8 @@ REFUND_JOB = "refund"
 # Stripe takes 100 calls a second of one account, 25 of a test account, and answers 429 beyond that. A refund
 # is two calls; a fifth is left for buyers. 10,000 refunds take 17 minutes.
 REFUNDS_PER_SECOND = 10
+
+_log = structlog.get_logger()
 
 _CANCELLED = "The event is cancelled."
 _GIVEN_UP = "The buyer cancelled."
@@ -176,18 +179,28 @@ async def _owe_what_is_left(
 
 
 async def carry_out_refund(db: Database, providers: Providers, pace: Pace, payload: bytes) -> None:
-    """Tell the provider, then note that it is done. Repeatable at any point."""
+    """Tell the provider, then note that it is done. Repeatable at any point.
+
+    What a bank holds or has taken is not given back a second time: while a dispute is open the refund waits
+    (its end brings this job again), and of one that is lost the provider is asked only for the rest.
+    """
     due = msgspec.json.decode(payload, type=RefundDue)
     event_id, refund_id = event_of(due.payment_id), due.refund_id or due.payment_id
     await pace.turn()
     refund = await queries.find_due_refund(db, event_id, refund_id)
     if refund is None:
         return
+    by_bank = max(0, refund.amount - max(0, refund.left_there)) if refund.captured else 0
+    if by_bank and refund.is_disputed:
+        _log.info("a refund waits for the end of a dispute", refund_id=str(refund_id))
+        return
     try:
-        await providers.get(refund.provider).give_back(refund)
+        if by_bank < refund.amount:
+            asked = msgspec.structs.replace(refund, amount=refund.amount - by_bank)
+            await providers.get(refund.provider).give_back(asked)
     except Exception:
         async with db.transaction() as tx:
             await queries.update_failed(tx, event_id, refund_id)
         raise
     async with db.transaction() as tx:
-        await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id))
+        await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)

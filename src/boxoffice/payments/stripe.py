@@ -21,11 +21,14 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import (
     Asked,
     Charge,
+    DisputeFact,
+    DisputeState,
     DueRefund,
     Fact,
     FactKind,
     NotCapturable,
     OpenCheckout,
+    Report,
     UnsignedReport,
 )
 from boxoffice.payments.stripe_amounts import AmountNotPayable, from_stripe, to_stripe
@@ -52,6 +55,29 @@ _KIND_OF_STATUS = {
     "succeeded": FactKind.CAPTURED,
     "canceled": FactKind.CANCELLED,
 }
+
+
+# All of them carry the dispute as it is then; what they are called adds nothing to its status.
+_DISPUTES = "charge.dispute."
+
+# An inquiry (`warning_...`) moves no money, and neither does what was prevented: they are no disputes here.
+_STATE_OF_DISPUTE = {
+    "needs_response": DisputeState.OPEN,
+    "under_review": DisputeState.OPEN,
+    "won": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}
+
+
+class _Dispute(msgspec.Struct, frozen=True):
+    """What we read of a dispute; the amount is Stripe's."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    payment_intent: str | None = None
+    reason: str = ""
 
 
 class _Intent(msgspec.Struct, frozen=True):
@@ -114,7 +140,7 @@ class Stripe:
             raise AmountNotPayable from error
         return OpenCheckout(reference=intent.id, client_secret=intent.client_secret)
 
-    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | None:
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Report | None:
         """Verify the `Stripe-Signature` over the raw bytes, and read what concerns us."""
         signature = headers.get("stripe-signature", "")
         if not signature.isascii():
@@ -127,6 +153,8 @@ class Stripe:
             raise UnsignedReport from None
         try:
             event = msgspec.json.decode(body, type=_Event)
+            if event.type.startswith(_DISPUTES):
+                return _dispute(msgspec.convert(event.data["object"], _Dispute))
             kind = _KINDS.get(event.type)
             return None if kind is None else _fact(_intent(event.data["object"]), kind, event.id)
         except (msgspec.MsgspecError, KeyError) as error:
@@ -247,3 +275,13 @@ def _fact(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | None:
     )
     amount = from_stripe(intent.amount if paid is None else paid, currency)
     return Fact(report_id, kind, payment_id, amount, currency)
+
+
+def _dispute(found: "_Dispute") -> DisputeFact | None:
+    """How a dispute stands; None for one of which no money has moved, or that is of no intent."""
+    state = _STATE_OF_DISPUTE.get(found.status)
+    if state is None or found.payment_intent is None:
+        return None
+    currency = found.currency.upper()
+    amount = from_stripe(found.amount, currency)
+    return DisputeFact(found.id, found.payment_intent, state, amount, currency, found.reason)

@@ -76,7 +76,8 @@ async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
 async def list_causes_without_movement(source: Source, event_id: int) -> list[Finding]:
     """What should have moved money and has not, or has moved another amount, and the other way round.
 
-    A refund under its payment's own id that gave no places up is of money that bought nothing.
+    A refund under its payment's own id that gave no places up is of money that bought nothing; one under a
+    dispute's id is what the bank took, and moved with the dispute.
     """
     return await source.list(
         Finding,
@@ -90,6 +91,7 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
             SELECT 'refund that is owed', 'REFUND_DUE', 'BUYER', id, currency, -amount
               FROM refunds AS refund
              WHERE event_id = $1 AND (id <> payment_id OR worth > 0)
+               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
                AND EXISTS (SELECT FROM payments
                             WHERE event_id = $1 AND id = refund.payment_id AND captured > 0)
             UNION ALL
@@ -98,6 +100,7 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
               JOIN payments AS payment
                 ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
              WHERE refund.event_id = $1 AND refund.state = 'DONE' AND payment.captured > 0
+               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
             UNION ALL
             SELECT 'dispute', 'DISPUTED', 'PROVIDER', id, currency, -amount
               FROM disputes
@@ -107,7 +110,7 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
               FROM disputes
              WHERE event_id = $1 AND state = 'WON'
             UNION ALL
-            SELECT 'dispute that was lost', 'DISPUTE_LOST', 'ORGANIZER', id, currency, amount
+            SELECT 'dispute that was lost', 'DISPUTE_LOST', 'DISPUTED', id, currency, -amount
               FROM disputes
              WHERE event_id = $1 AND state = 'LOST'
         ), booked AS (
@@ -116,7 +119,7 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
              WHERE event_id = $1
                AND (kind, account) IN (('CAPTURED', 'PROVIDER'), ('REFUND_DUE', 'BUYER'),
                                        ('REFUNDED', 'PROVIDER'), ('DISPUTED', 'PROVIDER'),
-                                       ('DISPUTE_WON', 'PROVIDER'), ('DISPUTE_LOST', 'ORGANIZER'))
+                                       ('DISPUTE_WON', 'PROVIDER'), ('DISPUTE_LOST', 'DISPUTED'))
              GROUP BY kind, account, cause_id, currency
         )
         SELECT coalesce(expected.what, 'entry ' || kind || ' without a cause:') AS what, cause_id AS id,

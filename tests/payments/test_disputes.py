@@ -1,0 +1,195 @@
+"""Disputes: what a buyer's bank takes back, and that nothing goes back twice for it."""
+
+import itertools
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from boxoffice.accounts.identity import Role
+from boxoffice.payments.dispute_queries import Disputed
+from boxoffice.payments.disputes import Shares, share_loss
+from boxoffice.payments.ledger_verification import verify_ledger
+from payments.baskets import Basket, headers_of
+from payments.stripe_shop import Shop
+from shows import insert_user
+
+
+async def paid(shop: Shop) -> tuple[Basket, str]:
+    """A booking of 50 euros that is paid for, and its payment."""
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    assert await shop.tell(shop.peer.pay(payment_id, method="sepa_debit")) == 204
+    return held, payment_id
+
+
+async def accounts(shop: Shop, held: Basket) -> dict[str, int]:
+    """What is on each account of the event; the ledger verified."""
+    assert (await verify_ledger(shop.parts.db, held.show.event_id)).faults == []
+    rows = await shop.parts.db.list(
+        str,
+        """
+        SELECT account || '=' || sum(amount)::text FROM ledger_entries
+         WHERE event_id = $1 GROUP BY account HAVING sum(amount) <> 0
+        """,
+        held.show.event_id,
+    )
+    return {account: int(amount) for account, amount in (row.split("=") for row in rows)}
+
+
+async def listed(shop: Shop, held: Basket) -> list[dict[str, Any]]:
+    """The disputes as the organizer sees them."""
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    answer = await shop.client.get(f"/events/{held.show.event_id}/disputes", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["items"]
+
+
+async def refund(shop: Shop, held: Basket, **wanted: int) -> str:
+    """The organizer gives back; the refund's id."""
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    answer = await shop.client.post(f"/bookings/{held.booking_id}/refunds", json=wanted, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+def refunds_at_stripe(shop: Shop, payment_id: str) -> list[int]:
+    """What Stripe has given back of the payment."""
+    intent = shop.peer.intent_of(payment_id)
+    return [each["amount"] for each in shop.peer.refunds if each["payment_intent"] == intent["id"]]
+
+
+async def test_a_dispute_that_is_won_brings_the_money_back_and_tickets_stay_good(shop: Shop):
+    held, payment_id = await paid(shop)
+
+    assert await shop.tell(shop.peer.dispute(payment_id, "warning_needs_response")) == 204
+    assert await listed(shop, held) == []
+    assert await shop.tell(shop.peer.dispute(payment_id, "needs_response")) == 204
+
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert await accounts(shop, held) == {"DISPUTED": 5000, "ORGANIZER": -5000}
+    dispute = (await listed(shop, held))[0]
+    assert (dispute["state"], dispute["amount"]["amount"]) == ("OPEN", 5000)
+    assert (dispute["reason"], dispute["payment_id"]) == ("fraudulent", payment_id)
+
+    assert await shop.tell(shop.peer.dispute(payment_id, "won")) == 204
+    assert await accounts(shop, held) == {"PROVIDER": 5000, "ORGANIZER": -5000}
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert [each["state"] for each in await listed(shop, held)] == ["WON"]
+
+
+async def test_a_dispute_that_is_lost_takes_the_tickets_and_the_money(shop: Shop):
+    held, payment_id = await paid(shop)
+    await shop.tell(shop.peer.dispute(payment_id, "needs_response"))
+
+    assert await shop.tell(shop.peer.dispute(payment_id, "lost")) == 204
+
+    assert await accounts(shop, held) == {}
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    tickets = "SELECT count(*) FROM tickets WHERE event_id = $1 AND state = 'VALID'"
+    assert await shop.parts.db.get(int, tickets, held.show.event_id) == 0
+    assert await shop.queued("refund", payment_id) == 0
+    await held.show.check_promises()
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["needs_response", "under_review", "lost"])))
+async def test_reports_of_a_dispute_in_any_order_and_twice_count_once(shop: Shop, order: tuple[str, ...]):
+    held, payment_id = await paid(shop)
+    events = {each: shop.peer.dispute(payment_id, each) for each in sorted(order)}
+
+    for each in order * 2:
+        assert await shop.tell(events[each]) == 204
+
+    assert await accounts(shop, held) == {}
+    assert [each["state"] for each in await listed(shop, held)] == ["LOST"]
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+
+
+async def test_a_dispute_may_come_before_the_report_of_its_money(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    late = shop.peer.pay(payment_id, method="sepa_debit")
+
+    assert await shop.tell(shop.peer.dispute(payment_id, "needs_response")) == 204
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert await shop.tell(late) == 204
+    assert await accounts(shop, held) == {"DISPUTED": 5000, "ORGANIZER": -5000}
+
+
+@pytest.mark.parametrize(("decision", "by_stripe"), [("won", [5000]), ("lost", [])])
+async def test_a_refund_of_disputed_money_waits_and_goes_back_once(
+    shop: Shop, decision: str, by_stripe: list[int]
+):
+    held, payment_id = await paid(shop)
+    await shop.tell(shop.peer.dispute(payment_id, "needs_response"))
+    assert await refund(shop, held) == payment_id
+    await shop.give_back(payment_id)
+    assert refunds_at_stripe(shop, payment_id) == []
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUND_DUE")
+
+    await shop.tell(shop.peer.dispute(payment_id, decision))
+    assert await shop.queued("refund", payment_id) == 2
+    for _ in range(2):
+        await shop.give_back(payment_id)
+
+    assert refunds_at_stripe(shop, payment_id) == by_stripe
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    assert await accounts(shop, held) == {}
+
+
+async def test_what_is_beside_a_dispute_goes_back_and_no_more(shop: Shop):
+    held, payment_id = await paid(shop)
+    await shop.tell(shop.peer.dispute(payment_id, "needs_response", amount=3000))
+    await shop.tell(shop.peer.dispute(payment_id, "lost"))
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    more = await shop.client.post(
+        f"/bookings/{held.booking_id}/refunds", json={"amount": 2001}, headers=headers
+    )
+    assert more.status_code == 409
+    assert more.json()["left"]["amount"] == 2000
+    await refund(shop, held)
+    await shop.give_back(payment_id)
+
+    assert refunds_at_stripe(shop, payment_id) == [2000]
+    assert await accounts(shop, held) == {}
+
+
+async def test_money_that_went_back_before_and_is_lost_as_well_is_the_organizers_loss(shop: Shop):
+    held, payment_id = await paid(shop)
+    await refund(shop, held)
+    await shop.give_back(payment_id)
+
+    for status in ("needs_response", "lost"):
+        assert await shop.tell(shop.peer.dispute(payment_id, status)) == 204
+
+    assert await accounts(shop, held) == {"PROVIDER": -5000, "ORGANIZER": 5000}
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+
+
+async def test_only_who_sees_the_event_sees_its_disputes(shop: Shop):
+    held, _ = await paid(shop)
+    path = f"/events/{held.show.event_id}/disputes"
+    assert (await shop.client.get(path, headers=held.headers)).status_code == 403
+    stranger = headers_of(await insert_user(shop.parts.db), Role.ORGANIZER)
+    assert (await shop.client.get(path, headers=stranger)).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("amount", "refunded", "due", "given_back", "others", "expected"),
+    [
+        (5000, 0, 0, 0, 0, Shares(left=5000, owed=0)),
+        (3000, 2000, 2000, 0, 0, Shares(left=3000, owed=0)),
+        (3001, 2000, 2000, 0, 0, Shares(left=3000, owed=1)),
+        (5000, 5000, 5000, 0, 0, Shares(left=0, owed=5000)),
+        (5000, 5000, 0, 5000, 0, Shares(left=0, owed=0)),
+        (2000, 5000, 5000, 0, 3000, Shares(left=0, owed=2000)),
+        (5000, 3000, 0, 3000, 0, Shares(left=2000, owed=0)),
+    ],
+)
+def test_whose_loss_a_lost_dispute_is(
+    amount: int, refunded: int, due: int, given_back: int, others: int, expected: Shares
+):
+    disputed = Disputed(5000, refunded, due, given_back, others, UUID(int=1), "OPEN", amount)
+    assert share_loss(amount, disputed) == expected
