@@ -278,3 +278,13 @@ async def test_the_pages_links_lead_to_load_nothing_from_elsewhere(ada: Browser,
     assert answer.status_code == 200
     assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("page", ["/reset-password", "/join-team"])
+async def test_a_page_that_takes_a_password_can_show_it(ada: Browser, page: str):
+    text = (await ada.send("GET", f"http://testserver{page}")).text
+    script = (await ada.send("GET", "http://testserver/account-pages.js")).text
+
+    assert 'id="secret"' in text
+    assert '<input id="show" type="checkbox">' in text
+    assert 'getElementById("secret").type = changed.target.checked ? "text" : "password"' in script

@@ -106,7 +106,7 @@ async def test_what_does_not_fit_is_pointed_at(browser: Browser, body: dict[str,
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
-@pytest.mark.parametrize("password", ["", "x", "' OR 1=1 --", "p" * 256])
+@pytest.mark.parametrize("password", ["", "x", "' OR 1=1 --", "p" * 128])
 async def test_any_other_password_is_just_wrong(ada: Browser, password: str):
     assert (await ada.log_in(password)).status_code == 401
 

@@ -17,8 +17,13 @@ from litestar import Litestar
 from accounts.browser import Browser
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
 from boxoffice.accounts.limits import LOGIN_TO_ACCOUNT
-from boxoffice.accounts.passwords import NICENESS, RETRY_AFTER_SECONDS, WAITING_PER_THREAD_MAX, Passwords
-from boxoffice.accounts.schemas import PASSWORD_CHARACTERS_MIN
+from boxoffice.accounts.passwords import (
+    NICENESS,
+    RETRY_AFTER_SECONDS,
+    WAITING_PER_THREAD_MAX,
+    Passwords,
+    is_common,
+)
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.rate_limits import RateLimits
@@ -141,8 +146,17 @@ async def test_a_log_in_that_waits_or_is_turned_away_has_asked_the_database_noth
     await hashing
 
 
-def test_the_list_of_common_passwords_has_only_what_would_otherwise_pass():
-    assert all(len(word) >= PASSWORD_CHARACTERS_MIN for word in COMMON_PASSWORDS)
+def test_a_common_password_that_was_made_longer_is_common():
+    for password in ("password", "password1234", "12password!!", "iloveyouiloveyou", "123456789012345"):
+        assert is_common(password), password
+    for password in (
+        "correct horse battery staple",
+        "passwordiloveyou",
+        "a password 1234",
+        "é!" * 6,
+        "830194756102",
+    ):
+        assert not is_common(password), password
     assert all(word == word.casefold() for word in COMMON_PASSWORDS)
 
 

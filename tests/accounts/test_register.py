@@ -104,7 +104,10 @@ async def test_nobody_sets_more_than_they_may(browser: Browser, db: Database, mo
         ("password", "nul\0 in the middle"),
         ("password", "line break at the end\n"),
         ("password", "password"),
-        ("password", "PassWord123"),
+        ("password", "PassWord1234"),
+        ("password", "passwordpassword"),
+        ("password", "!!iloveyou!!!"),
+        ("password", "123456789012"),
         ("password", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44"),  # full-width "password"
         ("password", "Somebody Else"),
         ("name", None),

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
@@ -99,6 +100,25 @@ async def test_a_code_is_taken_once_and_no_older_one_after_it(ada: Browser, noon
     assert (
         await ada.log_in(code=f" {authenticator.code()[:3]} {authenticator.code()[3:]}")
     ).status_code == 200
+
+
+async def test_the_owner_is_told_of_every_change_and_of_a_code_that_is_used_again(
+    ada: Browser, mailbox: Mailbox
+):
+    await mailbox.deliver(ada.email)
+    authenticator, codes = await set_up(ada)
+    await ada.ask("POST", "/me/second-factor/recovery-codes", {"code": authenticator.code()})
+    with structlog.testing.capture_logs() as logged:
+        assert await problem(ada, authenticator.code()) == (401, "/problems/wrong-code")
+    await problem(ada, "000000")
+
+    assert [each["Subject"] for each in await mailbox.deliver(ada.email)] == [
+        "Your account has a second factor",
+        "Your account has new recovery codes",
+        "A code of yours was used twice",
+    ]
+    assert "code of a second factor used again" in [entry["event"] for entry in logged]
+    assert {len(code.replace("-", "")) for code in codes} == {24}
 
 
 async def test_of_ten_log_ins_with_one_code_one_succeeds(ada: Browser):

@@ -76,7 +76,8 @@ async def test_logging_out_everywhere_ends_every_session_of_the_account_only(
     assert await items(ada) == []
 
 
-async def test_a_new_password_ends_the_other_sessions(ada: Browser):
+async def test_a_new_password_ends_the_other_sessions_and_its_owner_is_told(ada: Browser, mailbox: Mailbox):
+    await mailbox.deliver(ada.email)
     thief = ada.copy()
     await thief.log_in()
     change = {"password": PASSWORD, "new_password": "a better horse, with a battery"}
@@ -86,6 +87,7 @@ async def test_a_new_password_ends_the_other_sessions(ada: Browser):
     assert (await ada.refresh()).status_code == 200
     assert (await ada.log_in()).status_code == 401
     assert (await ada.log_in("a better horse, with a battery")).status_code == 200
+    assert [each["Subject"] for each in await mailbox.deliver(ada.email)] == ["Your password was changed"]
 
 
 @pytest.mark.parametrize(

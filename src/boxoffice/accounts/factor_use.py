@@ -25,6 +25,7 @@ async def confirm_factor(db: Database, factors: SecondFactors, user_id: int, cod
     async with db.transaction() as tx:
         await queries.lock_user(tx, user_id)
         answer = await factors.confirm(tx, user_id, code)
+        await _tell(tx, user_id, answer, letters.LetterKind.SECOND_FACTOR_ADDED)
     return _answer(answer)
 
 
@@ -35,7 +36,16 @@ async def renew_recovery_codes(
     async with db.transaction() as tx:
         await queries.lock_user(tx, user_id)
         answer = await factors.renew_codes(tx, user_id, code)
+        await _tell(tx, user_id, answer, letters.LetterKind.RECOVERY_CODES_RENEWED)
     return _answer(answer)
+
+
+async def _tell(
+    tx: Transaction, user_id: int, answer: RecoveryCodes | Refusal, kind: letters.LetterKind
+) -> None:
+    if isinstance(answer, RecoveryCodes):
+        user = await queries.get_user(tx, user_id)
+        await letters.enqueue_letter(tx, kind, user.email)
 
 
 def _answer(answer: RecoveryCodes | Refusal) -> RecoveryCodes:

@@ -81,7 +81,22 @@ NOTICES = {
     ),
     LetterKind.PASSWORD_CHANGED: Wording(
         subject="Your password was changed",
-        paragraphs=["The password of your account was changed, and all its sessions were ended.", _WORRY],
+        paragraphs=["The password of your account was changed, and its other sessions were ended.", _WORRY],
+    ),
+    LetterKind.SECOND_FACTOR_ADDED: Wording(
+        subject="Your account has a second factor",
+        paragraphs=["From now on logging in to your account takes a code, too.", _WORRY],
+    ),
+    LetterKind.RECOVERY_CODES_RENEWED: Wording(
+        subject="Your account has new recovery codes",
+        paragraphs=["The recovery codes of your account were replaced; the old ones are void.", _WORRY],
+    ),
+    LetterKind.CODE_USED_AGAIN: Wording(
+        subject="A code of yours was used twice",
+        paragraphs=[
+            "Somebody was refused who had your password, and a code that was used already.",
+            _WORRY,
+        ],
     ),
     LetterKind.SECOND_FACTOR_REMOVED: Wording(
         subject="Your account has no second factor any more",

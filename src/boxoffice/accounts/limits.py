@@ -3,7 +3,7 @@
 A log-in is counted three ways. By address, against trying one password on many accounts. By address and
 account, against guessing: whoever does it loses their own turns, and the owner, elsewhere, none. By account
 alone, against guessing from very many addresses: that limit is wide, and while it is exhausted one turn comes
-back every 36 seconds, so that nobody can keep the owner out for long.
+back every 72 seconds, so that nobody can keep the owner out for long.
 """
 
 from typing import Any
@@ -18,8 +18,9 @@ LOGIN = RateLimit("login", turns=30, seconds=300)
 # Nobody mistypes a password ten times, and a guesser is left with 960 tries a day, none of them common.
 LOGIN_TO_ACCOUNT_FROM_ADDRESS = RateLimit("login-account-address", turns=10, seconds=900)
 
-# More than an owner with ten devices needs; a thousand addresses together get 2,400 tries a day.
-LOGIN_TO_ACCOUNT = RateLimit("login-account", turns=100, seconds=3600)
+# More than an owner with ten devices needs. In no hour more than a hundred tries (OWASP ASVS 2.2.1): fifty at
+# once, and the fifty that come back meanwhile.
+LOGIN_TO_ACCOUNT = RateLimit("login-account", turns=50, seconds=3600)
 
 # Each costs a hash and a letter; an office may arrive at once.
 REGISTER = RateLimit("register", turns=30, seconds=3600)

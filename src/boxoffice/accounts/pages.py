@@ -7,6 +7,8 @@ before somebody presses the button, so programs that open the links of letters c
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from boxoffice.accounts.schemas import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
+
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -38,8 +40,14 @@ button {{ background: #1d3557; color: #fff; cursor: pointer }}
 </html>
 """
 
+# Whoever types on a telephone wants to see what it made of it.
+_SHOW = '<label>Show it <input id="show" type="checkbox"></label>'
+
 _SCRIPT = """const form = document.getElementById("form");
 const said = document.getElementById("said");
+document.getElementById("show")?.addEventListener("change", (changed) => {
+  document.getElementById("secret").type = changed.target.checked ? "text" : "password";
+});
 form.addEventListener("submit", async (submitted) => {
   submitted.preventDefault();
   const token = new URLSearchParams(location.hash.slice(1)).get("token") || "";
@@ -93,8 +101,9 @@ def reset_password() -> Response[str]:
         path="/api/v1/auth/reset-password",
         button="Set it",
         done="Done. Log in with the new password.",
-        fields='<label>New password <input name="new_password" type="password" minlength="8" maxlength="256" '
-        'autocomplete="new-password" required></label>',
+        fields='<label>New password <input id="secret" name="new_password" type="password" '
+        f'minlength="{PASSWORD_CHARACTERS_MIN}" maxlength="{PASSWORD_CHARACTERS_MAX}" '
+        f'autocomplete="new-password" required></label>{_SHOW}',
     )
 
 
@@ -107,8 +116,9 @@ def join_team() -> Response[str]:
         button="Log in and join",
         done="Welcome to the team.",
         fields='<label>E-mail <input name="email" type="email" autocomplete="username" required></label>'
-        '<label>Password <input name="password" type="password" autocomplete="current-password" required>'
-        '</label><label>Code, if you have a second factor <input name="code" autocomplete="one-time-code">'
+        '<label>Password <input id="secret" name="password" type="password" '
+        f'autocomplete="current-password" required></label>{_SHOW}'
+        '<label>Code, if you have a second factor <input name="code" autocomplete="one-time-code">'
         "</label>",
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import secrets
+import string
 import sys
 import threading
 import unicodedata
@@ -27,6 +28,9 @@ WAITING_PER_THREAD_MAX = 30
 # By then the line of those who were let in is gone.
 RETRY_AFTER_SECONDS = 4
 
+# What is put around a common word to make it long enough.
+_AROUND = string.digits + string.punctuation
+
 # The least urgent there is: a hash of 0.1 s may take a second while seats are sold.
 NICENESS = 19
 
@@ -42,10 +46,17 @@ def refuse_guessable(pointer: str, password: str, email: str, name: str) -> None
     """Refuse what is tried first: the commonest passwords and what the account itself says."""
     password = normalized(password).casefold()
     address = email.casefold()
-    if password in COMMON_PASSWORDS:
+    if is_common(password):
         raise invalid(pointer, "This is one of the commonest passwords; choose another.")
     if password in (address, address.partition("@")[0], name.casefold()):
         raise invalid(pointer, "The password must not be the name or the e-mail address.")
+
+
+def is_common(password: str) -> bool:
+    """Whether it is one of the commonest, one of them twice, or one with digits or signs around it."""
+    half = len(password) // 2
+    once = password[:half] if password[:half] == password[half:] else password
+    return not COMMON_PASSWORDS.isdisjoint((password, once, password.strip(_AROUND)))
 
 
 class Hasher:

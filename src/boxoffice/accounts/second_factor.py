@@ -7,6 +7,7 @@ none older than the newest that was taken. Everything happens under the lock of 
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import quote
 
+import structlog
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
-from boxoffice.accounts import factor_queries
+from boxoffice.accounts import factor_queries, letters, queries
 from boxoffice.accounts.factor_queries import FactorRow
 from boxoffice.accounts.schemas import NewFactor, RecoveryCodes
 from boxoffice.kit.errors import Refusal
@@ -42,10 +44,12 @@ FAILURE_WINDOW = timedelta(minutes=15)
 
 # Ten sheets of paper is more than anybody loses an authenticator.
 RECOVERY_CODES = 10
-# 80 bits each: their plain SHA-256 cannot be turned back by trying.
-RECOVERY_CODE_BYTES = 10
+# 120 bits each: their plain SHA-256 cannot be turned back by trying (OWASP ASVS 2.6.2 asks for 112).
+RECOVERY_CODE_BYTES = 15
 
 _ISSUER = "Boxoffice"
+
+_log = structlog.get_logger()
 
 
 class SecondFactorNeeded(Refusal, status=401):
@@ -135,7 +139,9 @@ class SecondFactors:
         # Blanks and dashes are for the eye.
         plain = "".join(code.split()).replace("-", "").upper()
         step = self._step_of(user_id, factor, plain)
-        if step is not None:
+        if step is not None and step <= factor.last_step:
+            await self._warn(tx, user_id)
+        elif step is not None:
             await factor_queries.update_step(tx, user_id, step)
             await self._seal_anew(tx, user_id, factor)
             return None
@@ -144,6 +150,12 @@ class SecondFactors:
         await factor_queries.update_failures(tx, user_id, FAILURE_WINDOW)
         return WrongCode()
 
+    async def _warn(self, tx: Transaction, user_id: int) -> None:
+        """Somebody has the password and a code that was used or passed over: perhaps not its owner."""
+        _log.warning("code of a second factor used again", user_id=user_id)
+        user = await queries.get_user(tx, user_id)
+        await letters.enqueue_letter(tx, letters.LetterKind.CODE_USED_AGAIN, user.email)
+
     async def _seal_anew(self, tx: Transaction, user_id: int, factor: FactorRow) -> None:
         """Seal with today's key what an earlier one sealed, as passwords are hashed anew at a log-in."""
         secret = self._seal.open(factor.secret_sealed, _owner(user_id))
@@ -151,21 +163,21 @@ class SecondFactors:
             await factor_queries.update_sealed(tx, user_id, self._seal.close(secret, _owner(user_id)))
 
     def _step_of(self, user_id: int, factor: FactorRow, code: str) -> int | None:
-        """The time step whose code this is, if none as new was taken before."""
+        """The time step of now whose code this is; one as new may have been taken before."""
         secret = self._seal.open(factor.secret_sealed, _owner(user_id))
         if secret is None or len(code) != DIGITS or not code.isascii():
             return None
         now = int(time.time()) // STEP_SECONDS
         generator = HOTP(secret, DIGITS, SHA1())  # noqa: S303  what authenticators have; no collision helps here
         for step in range(now - STEPS_ASIDE, now + STEPS_ASIDE + 1):
-            if step > factor.last_step and hmac.compare_digest(generator.generate(step), code.encode()):
+            if hmac.compare_digest(generator.generate(step), code.encode()):
                 return step
         return None
 
     async def _new_codes(self, tx: Transaction, user_id: int) -> RecoveryCodes:
         codes = [_random_code() for _ in range(RECOVERY_CODES)]
         await factor_queries.update_recovery_codes(tx, user_id, [_hash_of(code) for code in codes])
-        return RecoveryCodes([f"{code[:4]}-{code[4:8]}-{code[8:12]}-{code[12:]}" for code in codes])
+        return RecoveryCodes(["-".join(re.findall("....", code)) for code in codes])
 
 
 def _random_code() -> str:

@@ -6,7 +6,7 @@ from enum import Enum, auto
 import msgspec
 import structlog
 
-from boxoffice.accounts import queries, session_queries
+from boxoffice.accounts import letters, queries, session_queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Hasher, Passwords, refuse_guessable
 from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
@@ -203,6 +203,7 @@ async def change_password(
     async def change_it(tx: Transaction) -> None:
         await queries.update_password_hash(tx, user_id, new_hash)
         await session_queries.delete_sessions(tx, user_id, keep=_family_of(presented))
+        await letters.enqueue_letter(tx, letters.LetterKind.PASSWORD_CHANGED, user.email)
 
     await confirmed(db, passwords, second_factors, user_id, change, change_it)
 
