@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
+import structlog
 from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
@@ -168,6 +169,13 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListMovements": Who.ORGANIZER,
 }
 
+# What shows other people's names, addresses or answers: who looks is in the logs, though nothing changes.
+_OF_PEOPLE = frozenset(
+    {"ListUsers", "GetUser", "ListAuditLog", "ListAnswers", "ListInvoices", "ExportPersonalData"}
+)
+
+_log = structlog.get_logger()
+
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
@@ -201,6 +209,15 @@ async def permitted(connection: _Connection, handler: BaseRouteHandler) -> None:
         identity = await _identify_person(connection, permission, bearer)
     if identity is None:
         return
+    if handler.operation_id in _OF_PEOPLE:
+        _log.info(
+            "personal data read",
+            operation=handler.operation_id,
+            path=connection.scope["path"],
+            user_id=identity.user_id,
+            key_id=identity.key_id,
+            address=client_address(connection.scope),
+        )
     connection.scope["user"] = identity
     current_actor.set(
         Actor(identity.user_id, identity.key_id, client_address(connection.scope), request_id.get())

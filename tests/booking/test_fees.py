@@ -141,7 +141,9 @@ async def test_what_does_not_fit_is_pointed_at(organizer: Person, change: dict[s
     event = await on_sale(organizer)
 
     answer = await organizer.client.patch(
-        f"/events/{event['id']}", content=msgspec.json.encode(change), headers=organizer.headers
+        f"/events/{event['id']}",
+        content=msgspec.json.encode(change),
+        headers=organizer.headers | {"Content-Type": "application/json"},
     )
 
     assert answer.status_code == 422, answer.text

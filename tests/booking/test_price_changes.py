@@ -212,7 +212,7 @@ async def test_a_change_that_does_not_fit_is_pointed_at(
     answer = await organizer.client.patch(
         f"/events/{event['id']}",
         content=msgspec.json.encode({"price_changes": changes}),
-        headers=organizer.headers,
+        headers=organizer.headers | {"Content-Type": "application/json"},
     )
 
     assert answer.status_code == 422, answer.text

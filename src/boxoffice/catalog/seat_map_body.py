@@ -5,8 +5,7 @@ from typing import Any
 from litestar.typing import FieldDefinition
 
 from boxoffice.catalog.seat_map_shapes import NewSeatMap, SeatingPlan
-from boxoffice.kit.http import StrictBody
-from boxoffice.kit.problems import NotJson
+from boxoffice.kit.http import StrictBody, refuse_other_kinds
 
 
 class SeatMapBody(StrictBody):
@@ -29,7 +28,5 @@ class SeatMapBody(StrictBody):
         return schema_creator.for_field_definition(FieldDefinition.from_annotation(NewSeatMap | SeatingPlan))
 
     def decode_bytes(self, value: bytes) -> bytes:
-        for name, content in self.asgi_connection.scope["headers"]:
-            if name == b"content-type" and b"json" not in content.lower():
-                raise NotJson
+        refuse_other_kinds(self.asgi_connection.scope)
         return value

@@ -20,7 +20,7 @@ from boxoffice.kit import metrics
 from boxoffice.kit.actor import current_actor
 from boxoffice.kit.browser_headers import BrowserHeaders
 from boxoffice.kit.client import client_gone, gone_of
-from boxoffice.kit.client_address import ClientAddresses, read_networks
+from boxoffice.kit.client_address import ClientAddresses, client_address, read_networks
 from boxoffice.kit.logs import request_id
 from boxoffice.kit.problems import (
     PROBLEM_JSON,
@@ -43,6 +43,10 @@ SEAT_MAP_BODY_BYTES_MAX = 24_000_000
 
 # A request this slow deserves a line of its own.
 SLOW_SECONDS = 2.0
+
+# Refusals that an operator may have to look into: bodies that fit nothing, nobody or the wrong person asking,
+# methods that are none. Sales that came too late and limits are counted in the metrics.
+LOGGED = frozenset({400, 401, 403, 405, 413, 415, 422})
 
 # Streams one process carries: more people than look at one sale at once, at 20 KB and one file each.
 STREAMS_MAX = 5_000
@@ -90,15 +94,23 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         scope = self.asgi_connection.scope
-        for name, content in scope["headers"]:
-            if name == b"content-type" and b"json" not in content.lower():
-                raise NotJson
+        refuse_other_kinds(scope)
         try:
             return self._decoders[scope["route_handler"].handler_id].decode(value)  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
         except msgspec.ValidationError as error:
             raise invalid_from(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise UnreadableBody from None
+
+
+def refuse_other_kinds(scope: Any) -> None:
+    """Refuse a body that does not call itself JSON.
+
+    One that calls itself nothing, too: a page of another site can send it without being asked beforehand.
+    """
+    kinds = [content for name, content in scope["headers"] if name == b"content-type"]
+    if not kinds or any(b"json" not in kind.lower() for kind in kinds):
+        raise NotJson
 
 
 def resolve_in_turn(app: Litestar) -> None:
@@ -186,6 +198,8 @@ class EveryRequest:
             seconds = (answered if STREAM in scope else time.perf_counter()) - started
             route = str(scope.get("path_template") or "unknown")
             metrics.observe_request(scope["method"], route, status, seconds)
+            if status in LOGGED or (status == 404 and is_private):
+                _log_refusal(scope, route, status, self.traffic.account_of(scope))
             if self.log_requests or seconds > SLOW_SECONDS:
                 _log.info(
                     "request",
@@ -209,6 +223,18 @@ class EveryRequest:
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 current = value.decode()
         return current or f"{self.prefix}-{next(self.numbers):x}", is_private, origin
+
+
+def _log_refusal(scope: Any, route: str, status: int, account: str | None) -> None:
+    """Who was refused what, and from where; not a word of what they sent."""
+    _log.info(
+        "refused",
+        method=scope["method"],
+        route=route,
+        status=status,
+        address=client_address(scope),
+        user_id=account,
+    )
 
 
 async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -94,7 +94,7 @@ class Traffic:
     ) -> None:
         self._db = db
         self._key = derive_key(settings.secret, "request counts")
-        self._account_of = account_of
+        self.account_of = account_of
         self._uncounted = uncounted
         self._addresses = _counter("address", settings.requests_per_address)
         self._accounts = _counter("account", settings.requests_per_account)
@@ -113,7 +113,7 @@ class Traffic:
             left = counter.take(network_of(client_address(scope)))
             if left <= counter.told_from and (found := self._tell(counter, scope, left, now)):
                 return found
-        if (counter := self._accounts) is not None and (account := self._account_of(scope)) is not None:
+        if (counter := self._accounts) is not None and (account := self.account_of(scope)) is not None:
             left = counter.take(account)
             if left <= counter.told_from:
                 return self._tell(counter, scope, left, now)
