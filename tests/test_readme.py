@@ -66,12 +66,18 @@ _RULES: tuple[Rule, ...] = (broken_links, missing_tests, missing_paths, missing_
 
 
 def _documents() -> list[Path]:
-    return [*(ROOT / name for name in DOCUMENTS), *sorted(DECISIONS.glob("*.md"))]
+    return [*(ROOT / name for name in DOCUMENTS), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def _text_of(path: Path) -> str:
+    """The document, its links as they lead from the root."""
+    folder = path.parent.relative_to(ROOT)
+    return re.sub(r"\]\((?!https?://|#)", f"]({folder}/", path.read_text())
 
 
 @pytest.mark.parametrize("rule", _RULES)
 def test_what_the_documents_name_is_there(rule: Rule):
-    findings = [f"{path.name}: {name}" for path in _documents() for name in rule(path.read_text())]
+    findings = [f"{path.name}: {name}" for path in _documents() for name in rule(_text_of(path))]
 
     assert findings == []
 
