@@ -8,6 +8,7 @@ What a buyer does in Stripe's own form is done with `pay`, `decline` and `expire
 import hashlib
 import hmac
 import json
+import secrets
 import threading
 import time
 from collections import deque
@@ -58,7 +59,7 @@ class StripePeer:
         found = [
             intent
             for intent in self.intents.values()
-            if intent["metadata"]["boxoffice_payment_id"] == payment_id
+            if intent["metadata"].get("boxoffice_payment_id") == payment_id
         ]
         assert len(found) == 1, found
         return found[0]
@@ -140,7 +141,7 @@ class StripePeer:
     def _open(self, form: dict[str, str]) -> Answer:
         if int(form["amount"]) < AMOUNT_MIN:
             return _error(400, "invalid_request_error", "amount_too_small")
-        intent_id = f"pi_{len(self.intents) + 1}"
+        intent_id = f"pi_{secrets.token_hex(12)}"
         intent = {
             "id": intent_id,
             "object": "payment_intent",
@@ -150,7 +151,11 @@ class StripePeer:
             "amount_received": 0,
             "currency": form["currency"],
             "client_secret": f"{intent_id}_secret_x",
-            "metadata": {"boxoffice_payment_id": form["metadata[boxoffice_payment_id]"]},
+            "metadata": {
+                name.removeprefix("metadata[").removesuffix("]"): value
+                for name, value in form.items()
+                if name.startswith("metadata[")
+            },
         }
         self.intents[intent_id] = intent
         return 200, intent

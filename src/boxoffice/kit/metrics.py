@@ -63,6 +63,11 @@ DISPUTES = Counter(
     "Disputes by what became of them: those OPENED, less WON and LOST, are open now.",
     ["provider", "change"],
 )
+FOREIGN_MONEY = Counter(
+    "boxoffice_foreign_money",
+    "Reports of payments and disputes at our account that are not of this house; should stay 0.",
+    ["provider", "what"],
+)
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

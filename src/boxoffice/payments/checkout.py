@@ -74,6 +74,7 @@ async def start_payment(
             description=booking.title,
             hold_expires_at=booking.expires_at,
             reference=None if payment is None else payment.reference,
+            booking_id=booking_id,
         )
     )
     if payment is not None:

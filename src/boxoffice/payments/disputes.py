@@ -9,7 +9,7 @@ import structlog
 from boxoffice.inventory.commands import TakeBack
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
-from boxoffice.kit.errors import NotFound, Refusal, Unavailable
+from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.money import Money
@@ -19,6 +19,7 @@ from boxoffice.payments import dispute_queries as queries
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.dispute_queries import ClosedDispute, Disputed, DisputeRow, NewDispute
 from boxoffice.payments.facts import take_fact
+from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, Providers
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
@@ -67,12 +68,12 @@ async def take_dispute(
 ) -> None:
     """Make what was reported true here. Returns once it is durable; repeating it changes nothing.
 
-    Raises `NotFound` for a payment that we do not know, and `Unavailable`: the provider reports it again.
+    One of money that is not ours is noted. Raises `Unavailable`: the provider reports it again.
     """
     payment = await queries.find_disputed(desk.db, provider, fact.payment_reference)
     if payment is None:
-        _log.error("a dispute of a payment nobody asked for", provider=provider, reference=fact.reference)
-        raise NotFound
+        await note_foreign(desk.db, provider, "DISPUTE", fact.reference, fact.amount, fact.currency)
+        return
     if payment.captured == 0:
         # The dispute has overtaken the report of the money that it is about.
         asked = Asked(payment.id, provider, fact.payment_reference, payment.amount, payment.currency)

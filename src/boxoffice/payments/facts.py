@@ -15,9 +15,11 @@ from boxoffice.kit.postgres import Transaction
 from boxoffice.payments import queries
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.desk import Desk
+from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.ledger import AT_LAST, AT_ONCE, record_captured
 from boxoffice.payments.ledger_queries import insert_money_to_return
 from boxoffice.payments.provider import Fact, FactKind
+from boxoffice.payments.queries import PaymentRow
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
 _log = structlog.get_logger()
@@ -30,13 +32,18 @@ _NOT_PAID = {FactKind.DECLINED: queries.update_declined, FactKind.CANCELLED: que
 async def take_fact(desk: Desk, sales: GroupCommit, provider: str, fact: Fact) -> None:
     """Make what was reported true here. Returns once it is durable; repeating it changes nothing.
 
-    Raises `NotFound` for a payment we never asked for and `Unavailable` when it cannot be written
-    now: in both cases the provider will report it again.
+    Money for a payment that we have no row of is written down by what it carries, or noted as foreign.
+    Raises `NotFound` for a report that carries nothing of it and `Unavailable` when it cannot be written now:
+    in both cases the provider will report it again.
     """
     event_id = event_of(fact.payment_id)
     payment = await desk.find_payment(fact.payment_id)
-    if payment is None or payment.provider != provider:
-        _log.error("a payment nobody asked for", provider=provider, payment_id=str(fact.payment_id))
+    if payment is None:
+        payment = await _write_down(desk, provider, fact)
+        if payment is None:
+            return
+    if payment.provider != provider:
+        _log.error("a payment nobody asked for here", provider=provider, payment_id=str(fact.payment_id))
         raise NotFound
     if update := _NOT_PAID.get(fact.kind):
         async with desk.db.transaction() as tx:
@@ -59,6 +66,38 @@ async def take_fact(desk: Desk, sales: GroupCommit, provider: str, fact: Fact) -
             ),
         ),
     )
+
+
+async def _write_down(desk: Desk, provider: str, fact: Fact) -> PaymentRow | None:
+    """The payment that was opened at the provider, and that we died before writing down.
+
+    It is for a booking of ours, so its money becomes tickets or goes back like any other. Money for no
+    booking of ours is foreign. Raises `NotFound` for reports that do not say what they are about.
+    """
+    if fact.reference is None:
+        _log.error("a payment nobody asked for", provider=provider, payment_id=str(fact.payment_id))
+        raise NotFound
+    if fact.kind in _NOT_PAID:
+        return None
+    event_id = event_of(fact.payment_id)
+    if fact.booking_id is not None and event_of(fact.booking_id) == event_id:
+        async with desk.db.transaction() as tx:
+            await queries.insert_forgotten_payment(
+                tx,
+                event_id=event_id,
+                payment_id=fact.payment_id,
+                booking_id=fact.booking_id,
+                provider=provider,
+                amount=fact.amount,
+                currency=fact.currency,
+                reference=fact.reference,
+            )
+        payment = await desk.find_payment(fact.payment_id)
+        if payment is not None:
+            _log.warning("a payment was written down late", payment_id=str(fact.payment_id))
+            return payment
+    await note_foreign(desk.db, provider, "PAYMENT", fact.reference, fact.amount, fact.currency)
+    return None
 
 
 async def record_decided(tx: Transaction, decided: Decided) -> None:

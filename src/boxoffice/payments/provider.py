@@ -32,13 +32,18 @@ class FactKind(StrEnum):
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """One thing a provider reports. The same `provider_event_id` means the same report, sent again."""
+    """One thing a provider reports. The same `provider_event_id` means the same report, sent again.
+
+    `booking_id` and the provider's own `reference` are enough to write the payment down where it is not.
+    """
 
     provider_event_id: str
     kind: FactKind
     payment_id: UUID
     amount: int
     currency: str
+    booking_id: UUID | None = None
+    reference: str | None = None
 
 
 class DisputeState(StrEnum):
@@ -60,7 +65,15 @@ class DisputeFact(msgspec.Struct, frozen=True):
     reason: str
 
 
-Report = Fact | DisputeFact
+class ForeignMoney(msgspec.Struct, frozen=True):
+    """Money that was paid to the same account for something that is not of this house."""
+
+    reference: str
+    amount: int
+    currency: str
+
+
+Report = Fact | DisputeFact | ForeignMoney
 
 
 class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,6 +88,7 @@ class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str
     hold_expires_at: datetime
     reference: str | None = None
+    booking_id: UUID | None = None
 
 
 class OpenCheckout(msgspec.Struct, frozen=True):

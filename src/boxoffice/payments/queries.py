@@ -204,6 +204,54 @@ async def insert_payments(tx: Transaction, payments: Sequence[NewPaymentRow]) ->
     )
 
 
+async def insert_forgotten_payment(
+    tx: Transaction,
+    *,
+    event_id: int,
+    payment_id: UUID,
+    booking_id: UUID,
+    provider: str,
+    amount: int,
+    currency: str,
+    reference: str,
+) -> None:
+    """Write a payment down that the provider knows and we do not, if there is such a booking."""
+    await tx.execute(
+        """
+        INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, reference)
+        SELECT event_id, $2, id, $4, $5, $6, $7
+          FROM bookings
+         WHERE event_id = $1 AND id = $3
+        ON CONFLICT (event_id, id) DO NOTHING
+        """,
+        event_id,
+        payment_id,
+        booking_id,
+        provider,
+        amount,
+        currency,
+        reference,
+    )
+
+
+async def insert_foreign_money(
+    tx: Transaction, *, provider: str, what: str, reference: str, amount: int, currency: str
+) -> None:
+    """Keep that there is money which is not ours; seen again, it is the same."""
+    await tx.execute(
+        """
+        INSERT INTO foreign_money (provider, what, reference, amount, currency)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (provider, what, reference) DO NOTHING
+        """,
+        provider,
+        what,
+        reference,
+        amount,
+        currency,
+    )
+
+
 async def update_declined(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
     """An attempt failed. A payment that has succeeded meanwhile stays as it is."""
     await tx.execute(

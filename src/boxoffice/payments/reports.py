@@ -4,7 +4,8 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.disputes import take_dispute
 from boxoffice.payments.facts import take_fact
-from boxoffice.payments.provider import DisputeFact, Providers, Report
+from boxoffice.payments.foreign import note_foreign
+from boxoffice.payments.provider import DisputeFact, ForeignMoney, Providers, Report
 
 
 async def take_report(
@@ -16,5 +17,7 @@ async def take_report(
     """
     if isinstance(report, DisputeFact):
         await take_dispute(desk, sales, providers, provider, report)
+    elif isinstance(report, ForeignMoney):
+        await note_foreign(desk.db, provider, "PAYMENT", report.reference, report.amount, report.currency)
     else:
         await take_fact(desk, sales, provider, report)

@@ -26,6 +26,7 @@ from boxoffice.payments.provider import (
     DueRefund,
     Fact,
     FactKind,
+    ForeignMoney,
     NotCapturable,
     OpenCheckout,
     Report,
@@ -35,6 +36,9 @@ from boxoffice.payments.stripe_amounts import AmountNotPayable, from_stripe, to_
 
 # In an intent's metadata: which payment of ours it is for. Intents without it are somebody else's.
 PAYMENT_ID = "boxoffice_payment_id"
+
+# And for which booking: enough to write down a payment that we died before writing down.
+BOOKING_ID = "boxoffice_booking_id"
 
 # A webhook whose signature is older may be a replay; Stripe signs anew at each attempt.
 SIGNATURE_SECONDS_MAX = 300
@@ -129,7 +133,11 @@ class Stripe:
                     "currency": charge.currency.lower(),
                     "capture_method": "automatic_async",
                     "payment_method_options": {"card": {"capture_method": "manual"}},
-                    "metadata": {PAYMENT_ID: str(charge.payment_id), "boxoffice_event": charge.description},
+                    "metadata": {
+                        PAYMENT_ID: str(charge.payment_id),
+                        BOOKING_ID: str(charge.booking_id),
+                        "boxoffice_event": charge.description,
+                    },
                 },
                 {"idempotency_key": f"open-{charge.payment_id}"},
             )
@@ -156,7 +164,7 @@ class Stripe:
             if event.type.startswith(_DISPUTES):
                 return _dispute(msgspec.convert(event.data["object"], _Dispute))
             kind = _KINDS.get(event.type)
-            return None if kind is None else _fact(_intent(event.data["object"]), kind, event.id)
+            return None if kind is None else _report(_intent(event.data["object"]), kind, event.id)
         except (msgspec.MsgspecError, KeyError) as error:
             raise invalid("", f"This is no event of Stripe that we know: {error}") from None
 
@@ -263,18 +271,32 @@ def _intent(found: Any) -> "_Intent":
     return msgspec.convert(found if isinstance(found, dict) else found.to_dict(), _Intent)
 
 
+def _report(intent: "_Intent", kind: FactKind, report_id: str) -> Report | None:
+    """What an event says; of intents that are not ours only that there is money."""
+    fact = _fact(intent, kind, report_id)
+    if fact is not None or kind not in (FactKind.AUTHORISED, FactKind.CAPTURED):
+        return fact
+    return ForeignMoney(intent.id, intent.amount, intent.currency.upper())
+
+
 def _fact(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | None:
     """What an intent says; None for one that is not for a payment of ours."""
-    try:
-        payment_id = UUID(intent.metadata.get(PAYMENT_ID, ""))
-    except ValueError:
+    payment_id = _uuid_of(intent, PAYMENT_ID)
+    if payment_id is None:
         return None
     currency = intent.currency.upper()
     paid = {FactKind.AUTHORISED: intent.amount_capturable, FactKind.CAPTURED: intent.amount_received}.get(
         kind
     )
     amount = from_stripe(intent.amount if paid is None else paid, currency)
-    return Fact(report_id, kind, payment_id, amount, currency)
+    return Fact(report_id, kind, payment_id, amount, currency, _uuid_of(intent, BOOKING_ID), intent.id)
+
+
+def _uuid_of(intent: "_Intent", name: str) -> UUID | None:
+    try:
+        return UUID(intent.metadata.get(name, ""))
+    except ValueError:
+        return None
 
 
 def _dispute(found: "_Dispute") -> DisputeFact | None:
