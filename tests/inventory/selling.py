@@ -11,6 +11,7 @@ from boxoffice.inventory.queries import lock_inventory
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
+from boxoffice.payments.queries import NewPaymentRow, insert_payments
 
 
 async def hold(
@@ -38,6 +39,29 @@ def paid(booking: Booking, payment_id: UUID, *, amount: int | None = None, curre
     """The command that a captured payment becomes."""
     given = booking.total if amount is None else amount
     return Confirm(booking.id, Payment(payment_id, given, currency, "sandbox", f"report-{payment_id}"))
+
+
+async def new_payment(db: Database, booking: Booking) -> UUID:
+    """A payment that was asked for: whatever is reported of it, late or not, has a row to be written to."""
+    payment_id = new_id(booking.event_id)
+    async with db.transaction() as tx:
+        await insert_payments(
+            tx,
+            [
+                NewPaymentRow(
+                    event_id=booking.event_id,
+                    id=payment_id,
+                    booking_id=booking.id,
+                    provider="sandbox",
+                    amount=booking.total,
+                    currency=booking.currency,
+                    checkout_url="http://localhost/pay",
+                    reference=None,
+                    ask_at=None,
+                )
+            ],
+        )
+    return payment_id
 
 
 @asynccontextmanager

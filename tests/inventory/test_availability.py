@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,7 +20,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from inventory.selling import answer, hold, paid
+from inventory.selling import answer, hold, new_payment, paid
 from inventory.test_race import repairs
 from inventory.watching import (
     PATIENCE_SECONDS,
@@ -48,7 +47,8 @@ async def random_step(show: Show, sales: GroupCommit, chance: random.Random, boo
         booking = bookings.pop(chance.randrange(len(bookings)))
         await answer(sales, event_id, Cancel(booking.id, booking.buyer_id))
     elif dice < 0.95:
-        await answer(sales, event_id, paid(bookings.pop(chance.randrange(len(bookings))), uuid4()))
+        booking = bookings.pop(chance.randrange(len(bookings)))
+        await answer(sales, event_id, paid(booking, await new_payment(show.db, booking)))
     else:
         await answer(sales, event_id, Expire())
 
