@@ -67,6 +67,8 @@ class House:
         event = await self.owner.has_event(venue_id=venue_id)
         self.ids: dict[str, Any] = {
             "venue_id": venue_id,
+            # Of nobody: a member who leaves would be let in nowhere from then on.
+            "member_id": "999999999",
             "event_id": event["id"],
             **{
                 name: str(new_id(event["id"]))
