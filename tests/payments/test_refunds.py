@@ -13,6 +13,7 @@ from litestar import Litestar
 from boxoffice.accounts.identity import Role
 from boxoffice.inventory.commands import Confirm, Payment, PaymentOutcome, TakeBack
 from boxoffice.inventory.journal.verification import Verified, verify_event
+from boxoffice.kit import metrics
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
@@ -179,3 +180,26 @@ async def test_what_is_paid_and_given_back_in_one_batch_is_settled(
     assert isinstance(await verify_event(db, event_id), Verified)
     assert (await verify_ledger(db, event_id)).faults == []
     await held.show.check_promises()
+
+
+async def test_one_report_of_captured_money_twice_in_one_batch_moves_it_once(
+    db: Database, client: httpx.AsyncClient, basket: Holder, parts: Parts
+):
+    held = await basket()
+    payment_id, event_id = UUID((await start(client, held))["id"]), held.show.event_id
+
+    def paid(report_id: str, *, captured: bool) -> Confirm:
+        payment = Payment(payment_id, 5000, "EUR", "sandbox", report_id, captured=captured)
+        return Confirm(held.booking_id, payment)
+
+    await parts.sales.submit(event_id, paid("evt_1", captured=False))
+    before = metrics.BATCHES_TAKEN_APART._value.get()  # pyright: ignore[reportPrivateUsage]
+    outcomes = await asyncio.gather(
+        parts.sales.submit(event_id, paid("evt_2", captured=True)),
+        parts.sales.submit(event_id, paid("evt_2", captured=True)),
+        parts.sales.submit(event_id, paid("asked", captured=True)),
+    )
+
+    assert outcomes == [PaymentOutcome.ALREADY_SETTLED] * 3
+    assert metrics.BATCHES_TAKEN_APART._value.get() == before  # pyright: ignore[reportPrivateUsage]
+    assert (await verify_ledger(db, event_id)).faults == []

@@ -149,8 +149,10 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
 def _ids(
     settled: list[tuple[Payment, PaymentOutcome]], wanted: PaymentOutcome, *, captured: bool
 ) -> list[UUID]:
-    return [
+    """Each once: one report may come twice in one batch, and its money moves once."""
+    found = [
         payment.payment_id
         for payment, outcome in settled
         if outcome is wanted and payment.captured is captured
     ]
+    return list(dict.fromkeys(found))
