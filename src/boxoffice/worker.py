@@ -24,6 +24,7 @@ from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.payouts import PAYOUT_SECONDS, note_payouts
+from boxoffice.payments.reconciliation import RECONCILE_SECONDS, reconcile
 from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
 
@@ -62,6 +63,8 @@ async def run_background(parts: Parts) -> None:
         if parts.stripe is not None:
             asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
             group.create_task(_every(ASK_SECONDS, asking))
+            comparing = partial(reconcile, parts.desk, parts.sales, parts.stripe)
+            group.create_task(_every(RECONCILE_SECONDS, comparing))
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:

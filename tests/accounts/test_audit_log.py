@@ -165,7 +165,15 @@ NOT_AUDITED = {
     ),
     "tickets": "follow from bookings; a scan says when and by whom",
     **dict.fromkeys(
-        ("payments", "payment_events", "refunds", "disputes", "foreign_money"),
+        (
+            "payments",
+            "payment_events",
+            "refunds",
+            "disputes",
+            "foreign_money",
+            "reconciliations",
+            "book_differences",
+        ),
         "money: facts of the provider, kept as they came",
     ),
     **dict.fromkeys(

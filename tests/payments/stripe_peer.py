@@ -129,14 +129,37 @@ class StripePeer:
                 return self._open(form)
             case "GET", ["payment_intents", intent_id] if intent_id in self.intents:
                 return 200, self.intents[intent_id]
-            case "POST", ["payment_intents", intent_id, "capture"] if intent_id in self.intents:
-                return self._capture(self.intents[intent_id])
-            case "POST", ["payment_intents", intent_id, "cancel"] if intent_id in self.intents:
-                return self._cancel(self.intents[intent_id])
+            case "GET", ["payment_intents"]:
+                return self._list(form)
+            case "POST", ["payment_intents", intent_id, "capture" | "cancel" as verb] if (
+                intent_id in self.intents
+            ):
+                act = self._capture if verb == "capture" else self._cancel
+                return act(self.intents[intent_id])
             case "POST", ["refunds"]:
                 return self._refund(self.intents[form["payment_intent"]], form.get("amount"))
             case _:
                 return _error(404, "invalid_request_error", "resource_missing")
+
+    def _list(self, query: dict[str, str]) -> Answer:
+        """The intents that were opened then, the newest first, two at a time; with what went back of each."""
+        since, until = int(query["created[gte]"]), int(query["created[lt]"])
+        found = [each for each in reversed(self.intents.values()) if since <= each["created"] < until]
+        names = [each["id"] for each in found]
+        start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        page = [
+            each
+            | {
+                "latest_charge": {
+                    "object": "charge",
+                    "amount_refunded": sum(
+                        refund["amount"] for refund in self.refunds if refund["payment_intent"] == each["id"]
+                    ),
+                }
+            }
+            for each in found[start : start + 2]
+        ]
+        return 200, {"object": "list", "data": page, "has_more": start + 2 < len(found), "url": "/v1/x"}
 
     def _open(self, form: dict[str, str]) -> Answer:
         if int(form["amount"]) < AMOUNT_MIN:
@@ -147,6 +170,7 @@ class StripePeer:
             "object": "payment_intent",
             "status": "requires_payment_method",
             "amount": int(form["amount"]),
+            "created": int(time.time()),
             "amount_capturable": 0,
             "amount_received": 0,
             "currency": form["currency"],
@@ -271,7 +295,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.headers.get("authorization") != f"Bearer {SECRET_KEY}":
             self._send(*_error(401, "invalid_request_error", "api_key_unknown"))
         else:
-            answer = self.books.answer(method, self.path.partition("?")[0], dict(parse_qsl(body)), key)
+            path, _, query = self.path.partition("?")
+            answer = self.books.answer(method, path, dict(parse_qsl(body or query)), key)
             if fault is Fault.LOST:
                 self.close_connection = True
                 return

@@ -68,6 +68,11 @@ FOREIGN_MONEY = Counter(
     "Reports of payments and disputes at our account that are not of this house; should stay 0.",
     ["provider", "what"],
 )
+BOOKS_DIFFER = Counter(
+    "boxoffice_books_differ",
+    "Findings of what a provider's books have otherwise than ours, each round anew; should stay 0.",
+    ["provider", "what"],
+)
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

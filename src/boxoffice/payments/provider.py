@@ -161,6 +161,25 @@ class RemoteProvider(Provider, Protocol):
         ...
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """A payment as the provider's books have it: what it says, and what went back of it, in minor units."""
+
+    reference: str
+    report: Fact | ForeignMoney
+    refunded: int
+
+
+@runtime_checkable
+class ListingProvider(RemoteProvider, Protocol):
+    """A provider that lists what it has, so that its books can be compared with ours."""
+
+    async def list_money(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[Listed], str | None]:
+        """Some payments with money, opened from `since` to before `until`, and where the next page begins."""
+        ...
+
+
 class Providers:
     """The providers of this installation, by name; the first is the one used when none is named."""
 

@@ -7,6 +7,7 @@ the places, or goes back, as any captured money does.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from boxoffice.payments.provider import (
     Fact,
     FactKind,
     ForeignMoney,
+    Listed,
     NotCapturable,
     OpenCheckout,
     Report,
@@ -45,6 +47,9 @@ SIGNATURE_SECONDS_MAX = 300
 
 # The SDK tries again by itself when a connection breaks or Stripe is busy; jobs do the rest.
 REPETITIONS_MAX = 2
+
+# As many as Stripe lists at once.
+INTENTS_LISTED_MAX = 100
 
 # Which fact each of Stripe's events is; the others are taken and mean nothing here.
 _KINDS = {
@@ -84,6 +89,12 @@ class _Dispute(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class _Charge(msgspec.Struct, frozen=True):
+    """What we read of an intent's charge; the amount is Stripe's."""
+
+    amount_refunded: int = 0
+
+
 class _Intent(msgspec.Struct, frozen=True):
     """What we read of a PaymentIntent; amounts are Stripe's."""
 
@@ -94,6 +105,7 @@ class _Intent(msgspec.Struct, frozen=True):
     amount_capturable: int | None = None
     amount_received: int | None = None
     metadata: dict[str, str] = {}
+    latest_charge: _Charge | str | None = None
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -221,6 +233,20 @@ class Stripe:
             return await self.ask(payment)
         return await self.ask(payment)
 
+    async def list_money(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[Listed], str | None]:
+        """A page of intents that were opened then; those without money are left out."""
+        wanted: dict[str, Any] = {
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "limit": INTENTS_LISTED_MAX,
+            "expand": ["data.latest_charge"],
+        }
+        page = await _call(self._intents.list_async, wanted | ({"starting_after": after} if after else {}))
+        intents = [_intent(each) for each in page.data]
+        listed = [each for each in map(_listed, intents) if each is not None]
+        return listed, intents[-1].id if page.has_more and intents else None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close_async()
@@ -271,7 +297,19 @@ def _intent(found: Any) -> "_Intent":
     return msgspec.convert(found if isinstance(found, dict) else found.to_dict(), _Intent)
 
 
-def _report(intent: "_Intent", kind: FactKind, report_id: str) -> Report | None:
+def _listed(intent: "_Intent") -> Listed | None:
+    kind = _KIND_OF_STATUS.get(intent.status)
+    if kind is None:
+        return None
+    report = _report(intent, kind, f"asked:{intent.id}:{intent.status}")
+    if report is None or (isinstance(report, Fact) and kind is FactKind.CANCELLED):
+        return None
+    charge = intent.latest_charge
+    refunded = charge.amount_refunded if isinstance(charge, _Charge) else 0
+    return Listed(intent.id, report, from_stripe(refunded, intent.currency.upper()))
+
+
+def _report(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | ForeignMoney | None:
     """What an event says; of intents that are not ours only that there is money."""
     fact = _fact(intent, kind, report_id)
     if fact is not None or kind not in (FactKind.AUTHORISED, FactKind.CAPTURED):

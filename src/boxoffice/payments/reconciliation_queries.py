@@ -1,0 +1,85 @@
+"""SQL of comparing a provider's books with ours."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A payment as our books have it; `refunded` is what the provider was asked, or will be, to give back."""
+
+    reference: str
+    state: str
+    captured: int
+    refunded: int
+
+
+async def list_known(source: Source, provider: str, references: Sequence[str]) -> list[Known]:
+    """Our payments with these ids of the provider's."""
+    return await source.list(
+        Known,
+        """
+        SELECT payment.reference, payment.state, payment.captured,
+               (SELECT coalesce(sum(refund.amount - refund.by_bank), 0)::bigint
+                  FROM refunds AS refund
+                 WHERE refund.event_id = payment.event_id AND refund.payment_id = payment.id) AS refunded
+          FROM payments AS payment
+         WHERE payment.provider = $1 AND payment.reference = ANY ($2::text[])
+        """,
+        provider,
+        references,
+    )
+
+
+async def find_reconciled_until(source: Source, provider: str) -> datetime | None:
+    """Until when this provider's books were compared."""
+    return await source.find(
+        datetime, "SELECT reconciled_until FROM reconciliations WHERE provider = $1", provider
+    )
+
+
+async def update_reconciled_until(tx: Transaction, provider: str, until: datetime) -> None:
+    """This provider's books were compared until then; never less than before."""
+    await tx.execute(
+        """
+        INSERT INTO reconciliations (provider, reconciled_until)
+        VALUES ($1, $2)
+        ON CONFLICT (provider) DO UPDATE
+           SET reconciled_until = greatest(reconciliations.reconciled_until, excluded.reconciled_until)
+        """,
+        provider,
+        until,
+    )
+
+
+async def insert_difference(
+    tx: Transaction,
+    *,
+    provider: str,
+    reference: str,
+    what: str,
+    payment_id: UUID,
+    ours: int,
+    theirs: int,
+    currency: str,
+) -> None:
+    """Keep what a person has to look at; seen again, it is the same with the amounts of now."""
+    await tx.execute(
+        """
+        INSERT INTO book_differences (provider, reference, what, payment_id, ours, theirs, currency)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT (provider, reference, what) DO UPDATE
+           SET ours = excluded.ours, theirs = excluded.theirs, seen_at = now()
+        """,
+        provider,
+        reference,
+        what,
+        payment_id,
+        ours,
+        theirs,
+        currency,
+    )

@@ -1,0 +1,75 @@
+"""Comparing Stripe's books with ours: lost reports, and what people do in its dashboard."""
+
+from datetime import UTC, datetime, timedelta
+
+from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.reconciliation import reconcile, reconcile_window
+from payments.stripe_shop import Shop
+
+
+async def compare(shop: Shop) -> None:
+    """Look at everything that the peer has, twice: what was made up for is not found again."""
+    assert shop.parts.stripe is not None
+    now = datetime.now(UTC)
+    for _ in range(2):
+        await reconcile_window(
+            shop.parts.desk,
+            shop.parts.sales,
+            shop.parts.stripe,
+            now - timedelta(days=1),
+            now + timedelta(days=1),
+        )
+
+
+async def differences(shop: Shop, payment_id: str) -> list[str]:
+    """What a person has to look at."""
+    return await shop.parts.db.list(
+        str,
+        """
+        SELECT what || ' ' || ours::text || ' ' || theirs::text FROM book_differences
+         WHERE reference = $1 ORDER BY what
+        """,
+        shop.peer.intent_of(payment_id)["id"],
+    )
+
+
+async def test_money_whose_reports_were_lost_is_made_up_for(shop: Shop):
+    held = [await shop.hold() for _ in range(3)]
+    card, debit, forgotten = [await shop.start(each) for each in held]
+    shop.peer.pay(card)
+    shop.peer.pay(debit, method="sepa_debit")
+    shop.peer.pay(forgotten, method="sepa_debit")
+    async with shop.parts.db.transaction() as tx:
+        await tx.execute("DELETE FROM payments WHERE event_id = $1", held[2].show.event_id)
+
+    await compare(shop)
+
+    assert await shop.states(held[0], card) == ("CONFIRMED", "CAPTURE_DUE")
+    assert await shop.states(held[1], debit) == ("CONFIRMED", "CAPTURED")
+    assert await shop.states(held[2], forgotten) == ("CONFIRMED", "CAPTURED")
+    for each, payment_id in zip(held, (card, debit, forgotten), strict=True):
+        assert (await verify_ledger(shop.parts.db, each.show.event_id)).faults == []
+        assert await differences(shop, payment_id) == []
+
+
+async def test_what_was_done_there_by_hand_is_kept_for_a_person(shop: Shop):
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    await shop.tell(shop.peer.pay(payment_id, method="sepa_debit"))
+    intent = shop.peer.intent_of(payment_id)
+    shop.peer.refunds.append({"id": "re_by_hand", "payment_intent": intent["id"], "amount": 1200})
+    intent["amount_received"] = 5001
+
+    await compare(shop)
+
+    assert await differences(shop, payment_id) == ["CAPTURED 5000 5001", "REFUNDED 0 1200"]
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
+    assert (await verify_ledger(shop.parts.db, held.show.event_id)).faults == []
+
+
+async def test_a_round_remembers_until_when_it_has_looked(shop: Shop):
+    assert shop.parts.stripe is not None
+    before = datetime.now(UTC)
+    await reconcile(shop.parts.desk, shop.parts.sales, shop.parts.stripe)
+    until = "SELECT reconciled_until FROM reconciliations WHERE provider = 'stripe'"
+    assert await shop.parts.db.get(datetime, until) <= before
