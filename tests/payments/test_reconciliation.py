@@ -1,7 +1,11 @@
 """Comparing Stripe's books with ours: lost reports, and what people do in its dashboard."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from boxoffice.payments import ledger_console
 from boxoffice.payments.ledger_verification import verify_ledger
 from boxoffice.payments.reconciliation import reconcile, reconcile_window
 from payments.stripe_shop import Shop
@@ -52,7 +56,9 @@ async def test_money_whose_reports_were_lost_is_made_up_for(shop: Shop):
         assert await differences(shop, payment_id) == []
 
 
-async def test_what_was_done_there_by_hand_is_kept_for_a_person(shop: Shop):
+async def test_what_was_done_there_by_hand_is_kept_for_a_person(
+    shop: Shop, dsn: str, capsys: pytest.CaptureFixture[str]
+):
     held = await shop.hold()
     payment_id = await shop.start(held)
     await shop.tell(shop.peer.pay(payment_id, method="sepa_debit"))
@@ -63,6 +69,9 @@ async def test_what_was_done_there_by_hand_is_kept_for_a_person(shop: Shop):
     await compare(shop)
 
     assert await differences(shop, payment_id) == ["CAPTURED 5000 5001", "REFUNDED 0 1200"]
+    assert not await asyncio.to_thread(ledger_console.show_differences, dsn)
+    said = capsys.readouterr().out
+    assert f"{intent['id']}: REFUNDED is 12.00 EUR there and 0.00 EUR here, payment {payment_id}" in said
     assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
     assert (await verify_ledger(shop.parts.db, held.show.event_id)).faults == []
 

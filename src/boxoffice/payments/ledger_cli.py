@@ -1,4 +1,4 @@
-"""`boxoffice ledger`: prove that no money was lost.
+"""`boxoffice ledger`: prove that no money was lost, and see what differs elsewhere.
 
 To the command line this is what `ledger_api.py` is to HTTP.
 """
@@ -20,10 +20,6 @@ def ledger_commands(open_postgres: Callable[[], AbstractContextManager[str]]) ->
     """Make the command; `open_postgres` gives the DSN of the database for as long as it is open."""
     app = typer.Typer(help="The ledger of all money.", no_args_is_help=True)
 
-    @app.callback()
-    def ledger() -> None:  # pyright: ignore[reportUnusedFunction]  Typer keeps it: a group of one command
-        """Prove that no money was lost."""
-
     def verify(
         event: Annotated[
             int | None, typer.Option(min=1, max=EVENT_NUMBER_MAX, help="The id of one event.  [all of them]")
@@ -40,5 +36,18 @@ def ledger_commands(open_postgres: Callable[[], AbstractContextManager[str]]) ->
         if not is_fine:
             raise typer.Exit(1)
 
+    def differences() -> None:
+        """List what a provider's books say and ours do not, newest first; status 1 if there is anything.
+
+        A job compares them every hour; what it finds here is for a person to look at.
+        """
+        from boxoffice.payments import ledger_console
+
+        with open_postgres() as dsn:
+            is_fine = ledger_console.show_differences(dsn)
+        if not is_fine:
+            raise typer.Exit(1)
+
     app.command()(verify)
+    app.command()(differences)
     return app

@@ -3,8 +3,10 @@
 import asyncio
 import sys
 
+from boxoffice.kit.money import in_words
 from boxoffice.kit.postgres import Database
 from boxoffice.payments.ledger_verification import Verified, verify_ledger
+from boxoffice.payments.reconciliation_queries import DifferenceRow, list_differences
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 20
@@ -25,6 +27,32 @@ def verify(dsn: str, event_id: int | None) -> bool:
         "refunds, disputes and bookings say the same.\n"
     )
     return True
+
+
+def show_differences(dsn: str) -> bool:
+    """Print what a provider's books say and ours do not; whether there is nothing. Raises `SetupError`."""
+    found = asyncio.run(_list_differences(dsn))
+    for each in found[:_FAULTS_SHOWN_MAX]:
+        whose = "money of nobody here" if each.payment_id is None else f"payment {each.payment_id}"
+        sys.stdout.write(
+            f"{each.noted_at:%Y-%m-%d %H:%M} {each.provider} {each.reference}: {each.what} is "
+            f"{in_words(each.theirs, each.currency)} there and {in_words(each.ours, each.currency)} here, "
+            f"{whose}\n"
+        )
+    if len(found) > _FAULTS_SHOWN_MAX:
+        sys.stdout.write("There are more; the newest are shown.\n")
+    if not found:
+        sys.stdout.write("Nothing differs from what the providers have listed.\n")
+    return not found
+
+
+async def _list_differences(dsn: str) -> list[DifferenceRow]:
+    db = Database(dsn, connections_max=1)
+    await db.open()
+    try:
+        return await list_differences(db, _FAULTS_SHOWN_MAX + 1)
+    finally:
+        await db.close()
 
 
 async def _verify(dsn: str, event_id: int | None) -> Verified:

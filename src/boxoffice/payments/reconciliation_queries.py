@@ -18,6 +18,19 @@ class Known(msgspec.Struct, frozen=True):
     refunded: int
 
 
+class DifferenceRow(msgspec.Struct, frozen=True):
+    """What differs; amounts in minor units. Without `payment_id` it is money that is not of this house."""
+
+    provider: str
+    what: str
+    reference: str
+    payment_id: UUID | None
+    ours: int
+    theirs: int
+    currency: str
+    noted_at: datetime
+
+
 async def list_known(source: Source, provider: str, references: Sequence[str]) -> list[Known]:
     """Our payments with these ids of the provider's."""
     return await source.list(
@@ -53,6 +66,23 @@ async def update_reconciled_until(tx: Transaction, provider: str, until: datetim
         """,
         provider,
         until,
+    )
+
+
+async def list_differences(source: Source, differences_max: int) -> list[DifferenceRow]:
+    """What a person has to look at, newest first: of our payments, and of money that is not of this house."""
+    return await source.list(
+        DifferenceRow,
+        """
+        SELECT provider, what, reference, payment_id, ours, theirs, currency, noted_at
+          FROM book_differences
+         UNION ALL
+        SELECT provider, what, reference, NULL, 0, amount, currency, noted_at
+          FROM foreign_money
+         ORDER BY noted_at DESC
+         LIMIT $1
+        """,
+        differences_max,
     )
 
 
