@@ -46,12 +46,15 @@ class StripePeer:
         self.disputes: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.faults: deque[Fault] = deque()
+        self.is_down = False
         self.asked: list[str] = []
         self._answers: dict[str, tuple[str, Answer]] = {}
         self._lock = threading.Lock()
 
     def next_fault(self, key: str | None) -> Fault | None:
         """What goes wrong with a request that comes with this idempotency key; asked once by each."""
+        if self.is_down:
+            return Fault.BROKEN
         return self.faults.popleft() if self.faults else None
 
     def intent_of(self, payment_id: str) -> dict[str, Any]:
