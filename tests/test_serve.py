@@ -185,8 +185,12 @@ def test_the_doctor_finds_a_running_server_in_good_health(server: Server, folder
     assert "It is the one this program needs." in found.stdout
 
 
-def test_what_kill_9_left_is_cleaned_up_by_the_next_start_and_sigterm_leaves_nothing():
+def test_what_kill_9_left_is_cleaned_up_by_the_next_start_and_sigterm_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
     with data_folder() as folder:
+        # Any start cleans up what it finds, the servers of other tests too.
+        monkeypatch.setenv("TMPDIR", str(folder))
         with started(folder, workers=1) as first:
             (left,) = metrics_folders(first)
             first.kill()

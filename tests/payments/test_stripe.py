@@ -177,12 +177,16 @@ async def test_an_amount_that_stripe_does_not_take_is_refused_before_anybody_pay
     assert answers[0].json()["type"] == "/problems/amount-not-payable"
 
 
-async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop):
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop, is_told: bool):
     held = await shop.hold()
     payment_id = await shop.start(held)
     await shop.tell(shop.peer.pay(payment_id))
     assert await held.show.count("tickets") == 2
-    shop.peer.expire_authorisation(payment_id)
+    gone = shop.peer.expire_authorisation(payment_id)
+    if is_told:
+        assert await shop.tell(gone) == 204
+        assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURE_DUE")
 
     for _ in range(2):
         await shop.capture(payment_id)

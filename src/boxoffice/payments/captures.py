@@ -45,7 +45,7 @@ async def carry_out_capture(db: Database, sales: GroupCommit, providers: Provide
         metrics.CAPTURES_LOST.inc()
         await sales.submit(event_id, Withdraw(payment.booking_id, payment_id))
         async with db.transaction() as tx:
-            await queries.update_cancelled(tx, event_id, [payment_id])
+            await queries.update_gone(tx, event_id, payment_id)
         return
     async with db.transaction() as tx:
         await record_captured(tx, event_id, [payment_id], AT_LAST)

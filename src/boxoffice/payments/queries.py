@@ -279,15 +279,31 @@ async def update_capture_due(tx: Transaction, event_id: int, payment_ids: list[U
 
 
 async def update_cancelled(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
-    """Nothing was paid and nothing can be any more, or what was authorised is gone."""
+    """Nothing was paid and nothing can be any more.
+
+    One whose money has become tickets stays CAPTURE_DUE: its job finds the money gone, and takes them back.
+    """
     await tx.execute(
         """
         UPDATE payments
            SET state = 'CANCELLED', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state IN ('PENDING', 'DECLINED', 'CAPTURE_DUE')
+         WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND state IN ('PENDING', 'DECLINED')
         """,
         event_id,
         payment_ids,
+    )
+
+
+async def update_gone(tx: Transaction, event_id: int, payment_id: UUID) -> None:
+    """What was authorised is gone, and so are the tickets."""
+    await tx.execute(
+        """
+        UPDATE payments
+           SET state = 'CANCELLED', ask_at = NULL, changed_at = now()
+         WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
+        """,
+        event_id,
+        payment_id,
     )
 
 
