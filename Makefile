@@ -61,8 +61,9 @@ $(VENV)/uv: requirements/build.txt
 
 $(VENV)/ready: $(VENV)/uv requirements/runtime.txt pyproject.toml
 	@echo "Installing Boxoffice into $(VENV) ..."
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/runtime.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/runtime.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready requirements/dev.txt
