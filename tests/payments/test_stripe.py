@@ -178,7 +178,7 @@ async def test_an_amount_that_stripe_does_not_take_is_refused_before_anybody_pay
 
 
 @pytest.mark.parametrize("is_told", [False, True])
-async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop, is_told: bool):
+async def test_an_authorisation_that_is_gone_takes_the_tickets_back(shop: Shop, *, is_told: bool):
     held = await shop.hold()
     payment_id = await shop.start(held)
     await shop.tell(shop.peer.pay(payment_id))
