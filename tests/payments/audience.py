@@ -14,8 +14,8 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments.queries import NewPaymentRow
 from boxoffice.payments.refunds import RefundDue, carry_out_refund
+from inventory.selling import new_payment
 from payments.conftest import headers_of
 from shows import Show
 
@@ -48,21 +48,7 @@ async def hold_and_start_to_pay(parts: Parts, show: Show, seat_id: int) -> Sold:
     """A buyer of one seat, who has paid at the sandbox; the report of it is on its way."""
     held = await parts.sales.submit(show.event_id, Hold(new_id(show.event_id), seat_id + 1, (seat_id,)))
     assert isinstance(held, Held)
-    booking, payment_id = held.booking, new_id(show.event_id)
-    await parts.desk.insert_payment(
-        NewPaymentRow(
-            event_id=show.event_id,
-            id=payment_id,
-            booking_id=booking.id,
-            provider="sandbox",
-            amount=booking.total,
-            currency=booking.currency,
-            checkout_url="https://example.org/pay",
-            reference=None,
-            ask_at=None,
-        )
-    )
-    return Sold(booking, payment_id)
+    return Sold(held.booking, await new_payment(parts.db, held.booking))
 
 
 async def pay_at_the_sandbox(db: Database, sold: list[Sold]) -> None:

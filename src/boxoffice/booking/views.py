@@ -12,6 +12,7 @@ from boxoffice.catalog.tariff import FeeMode
 from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.commands import Booking
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.parting import Sold
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database
 
@@ -31,21 +32,11 @@ async def view_of_row(db: Database, row: BookingRow) -> BookingView:
     return _view(row, await get_seat_map(db, row.seat_map_id))
 
 
-class Paid(Protocol):
+class Paid(Sold, Protocol):
     """What a booking costs, and for what: of a booking, its row, or what is invoiced of it."""
 
     @property
-    def seat_ids(self) -> tuple[int, ...]: ...
-    @property
-    def area_ids(self) -> tuple[int, ...]: ...
-    @property
-    def amounts(self) -> tuple[int, ...]: ...
-    @property
     def currency(self) -> str: ...
-    @property
-    def levies(self) -> str | None: ...
-    @property
-    def ticket_types(self) -> str | None: ...
 
 
 class Parts(msgspec.Struct, frozen=True):
