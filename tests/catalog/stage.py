@@ -45,6 +45,9 @@ class Person:
     async def patch(self, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx.Response:
         return await self.client.patch(path, json=body, headers=self.headers | (headers or {}))
 
+    async def put(self, path: str, body: Any) -> httpx.Response:
+        return await self.client.put(path, json=body, headers=self.headers)
+
     async def delete(self, path: str) -> httpx.Response:
         return await self.client.delete(path, headers=self.headers)
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from boxoffice.catalog.series_schemas import MINUTES_MAX, SERIES_EVENTS_MAX
+from boxoffice.inventory.queries import lock_inventory
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, pointers, wait_until_it_waits
 
@@ -134,6 +135,91 @@ async def test_a_change_reaches_every_night_that_is_neither_cancelled_nor_begun(
     assert {events[id_]["hold_seconds"] for id_ in changed} == {60}
 
 
+async def test_what_an_event_has_besides_is_given_to_every_night_that_is_still_to_come(
+    organizer: Person, buyer: Person
+):
+    hall = {"ticket_types": [{"name": "Child", "category": "Floor"}], "hidden_categories": ["Stalls"]}
+    prices = {"Stalls": 4500, "Floor": 2000, "Child": 900}
+    series = await has_series(organizer, prices=prices, **hall)
+    path = f"/series/{series['id']}"
+    assert (await organizer.post(f"{path}/publish")).status_code == 200
+    cancelled, *nights = [event["id"] for event in series["events"]]
+    assert (await organizer.post(f"/events/{cancelled}/cancel")).status_code == 200
+    policy = {"tiers": [{"refund_percent": 50, "days_before": 7}], "fees": "KEPT"}
+    asked = {"questions": [{"name": "badge", "text": "Whose name?", "kind": "TEXT"}]}
+    channel = {"name": "Fan club", "prices": {"Floor": 1000}}
+
+    given = [
+        await organizer.put(f"{path}/cancellation-policy", policy),
+        await organizer.put(f"{path}/questions", asked),
+        await organizer.post(f"{path}/promo-codes", {"code": "FRIENDS", "opens": ["Stalls"]}),
+        await organizer.post(f"{path}/channels", channel),
+    ]
+
+    assert [answer.status_code for answer in given] == [200, 200, 201, 201], [each.text for each in given]
+    assert [answer.json()["event_ids"] for answer in given] == [nights] * 4
+    for night in nights:
+        event = (await organizer.get(f"/events/{night}")).json()
+        assert (event["hidden_categories"], event["ticket_types"][0]["name"]) == (["Stalls"], "Child")
+        assert event["cancellation_policy"] == policy
+        questions = (await buyer.get(f"/events/{night}/questions")).json()["questions"]
+        assert [each["name"] for each in questions] == ["badge"]
+        shut = {"event_id": night, "seat_ids": [0]}
+        assert (await buyer.post("/bookings", shut)).json()["type"] == "/problems/places-hidden"
+        assert (await buyer.post("/bookings", shut | {"promo_code": "FRIENDS"})).status_code == 201
+        keyed = {"areas": [{"area_id": 0, "quantity": 1}], "channel_key": given[3].json()["key"]}
+        booking = (await buyer.post("/bookings", {"event_id": night} | keyed)).json()
+        assert booking["total"]["amount"] == 1000
+    untouched = (await organizer.get(f"/events/{cancelled}")).json()
+    assert untouched["cancellation_policy"] is None
+    opened = await organizer.patch(
+        path, {"hidden_categories": [], "ticket_types": []} | {"prices": {**prices}}
+    )
+    assert pointers(opened) == ["/prices/Child"]
+    opened = await organizer.patch(path, {"hidden_categories": []})
+    assert (await buyer.get(f"/events/{nights[0]}")).json()["prices"].keys() == prices.keys()
+
+
+async def test_a_code_or_channel_is_made_in_all_nights_or_in_none(organizer: Person):
+    series = await has_series(organizer)
+    path, last = f"/series/{series['id']}", f"/events/{series['events'][-1]['id']}"
+    assert (await organizer.post(f"{last}/promo-codes", {"code": "EARLY", "amount": 1})).status_code == 201
+    assert (await organizer.post(f"{last}/channels", {"name": "Fans"})).status_code == 201
+
+    code = await organizer.post(f"{path}/promo-codes", {"code": "early", "amount": 2})
+    channel = await organizer.post(f"{path}/channels", {"name": "Fans"})
+    wrong = await organizer.post(f"{path}/channels", {"name": "Other", "prices": {"Balcony": 1}})
+
+    assert (code.status_code, code.json()["type"]) == (409, "/problems/promo-code-taken")
+    assert (channel.status_code, channel.json()["type"]) == (409, "/problems/channel-name-taken")
+    assert pointers(wrong) == ["/prices/Balcony"]
+    for event in series["events"][:-1]:
+        assert (await organizer.get(f"/events/{event['id']}/promo-codes")).json() == []
+        assert (await organizer.get(f"/events/{event['id']}/channels")).json() == []
+
+
+@pytest.mark.parametrize("of", ["series", "event"])
+async def test_a_policy_waits_for_a_batch_before_it_takes_an_event(organizer: Person, db: Database, of: str):
+    """Seen to fail with the events locked before the turns: the batch, which changes a seat map, waits for an
+    event whose policy waits for its turn, and PostgreSQL ends one of them.
+    """
+    series = await has_series(organizer)
+    assert (await organizer.post(f"/series/{series['id']}/publish")).status_code == 200
+    night = series["events"][1]["id"]
+    path = f"/series/{series['id']}" if of == "series" else f"/events/{night}"
+    assert (await organizer.put(f"{path}/cancellation-policy", {"tiers": []})).status_code == 200
+    async with db.transaction() as tx:
+        holder = await tx.get(int, "SELECT pg_backend_pid()")
+        await lock_inventory(tx, night)
+        change = asyncio.create_task(
+            organizer.put(f"{path}/cancellation-policy", {"tiers": []}), context=Context()
+        )
+        await wait_until_it_waits(tx, holder, change)
+        await tx.execute("UPDATE events SET revision = revision + 1 WHERE id = $1", night)
+
+    assert (await change).status_code == 200
+
+
 async def test_one_night_is_cancelled_and_the_others_go_on(organizer: Person, stranger: Person):
     series = await has_series(organizer)
     await organizer.post(f"/series/{series['id']}/publish")
@@ -183,7 +269,7 @@ async def test_of_many_changes_with_one_etag_one_is_done(organizer: Person):
 async def test_a_change_of_the_series_waits_for_one_of_a_night_and_loses_nothing_of_it(
     organizer: Person, db: Database
 ):
-    """Seen to fail without `lock_event` in `_lock_own_series`: the night gets its old description back."""
+    """Seen to fail without the lock in `lock_nights`: the night gets its old description back."""
     series = await has_series(organizer)
     night = series["events"][0]["id"]
     async with db.transaction() as tx:
@@ -273,6 +359,10 @@ async def test_only_its_organizer_sees_drafts_of_a_series_and_changes_it(
     people = (rival, buyer, stranger, admin)
 
     assert [(await person.get(path)).status_code for person in people] == [404, 404, 404, 200]
+    changed = [await person.put(f"{path}/questions", {"questions": []}) for person in people]
+    assert [answer.status_code for answer in changed] == [404, 403, 401, 200]
+    changed = [await person.put(f"{path}/cancellation-policy", {"tiers": []}) for person in people]
+    assert [answer.status_code for answer in changed] == [404, 403, 401, 200]
     changed = [await person.patch(path, {"title": "Mine"}) for person in people]
     assert [answer.status_code for answer in changed] == [404, 403, 401, 200]
     published = [await person.post(f"{path}/publish") for person in people]

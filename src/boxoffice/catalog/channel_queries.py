@@ -1,5 +1,6 @@
 """SQL of sales channels. Whoever writes them has the event's lock and counts its revision up."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -60,15 +61,15 @@ async def insert_channel(
     )
 
 
-async def update_revision(tx: Transaction, event_id: int, *, channels_more: int) -> None:
-    """Have every sale read the event's terms anew; count the channels that were ever made."""
+async def update_revision(tx: Transaction, event_ids: Sequence[int], *, channels_more: int = 0) -> None:
+    """Have every sale of these events read their terms anew; count the channels that were ever made."""
     await tx.execute(
         """
         UPDATE events
            SET revision = revision + 1, channels_made = channels_made + $2
-         WHERE id = $1
+         WHERE id = ANY ($1::bigint[])
         """,
-        event_id,
+        event_ids,
         channels_more,
     )
 

@@ -10,11 +10,13 @@ from msgspec import UNSET
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries
 from boxoffice.catalog.channel_queries import ChannelRow
-from boxoffice.catalog.event_changes import lock_own_event, priceable_names
+from boxoffice.catalog.event_changes import lock_own_event, priceable_names, renew_terms
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.price_changes import faults_of_prices
 from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
+from boxoffice.catalog.series import lock_nights, naming
+from boxoffice.catalog.series_schemas import SeriesChannel
 from boxoffice.catalog.terms import find_event_owner
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import InvalidInput, NotFound, Refusal, invalid
@@ -44,22 +46,41 @@ async def create_channel(db: Database, user: Identity, event_id: int, new: NewCh
 
     Raises `NotFound`, `InvalidInput`, `ChannelNameTaken`, `TooManyChannels`.
     """
-    starts_at, ends_at = new.sale_starts_at, new.sale_ends_at
-    _check_window(starts_at, ends_at)
     key, key_hash = new_key()
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
-        there = await channel_queries.list_channels(tx, event_id)
-        if len(there) >= CHANNELS_MAX:
-            raise TooManyChannels(limit=CHANNELS_MAX)
-        if any(channel.name == new.name for channel in there):
-            raise ChannelNameTaken
-        await _check_prices(tx, event_id, new.prices)
-        await channel_queries.update_revision(tx, event_id, channels_more=1)
-        row = await channel_queries.insert_channel(
-            tx, event_id, new.name, key_hash, starts_at, ends_at, _encoded(new.prices)
-        )
+        row = await _make_channel(tx, event_id, new, key_hash)
     return ChannelWithKey(**msgspec.structs.asdict(_channel(row)), key=key)
+
+
+async def create_channel_of_series(
+    db: Database, user: Identity, series_id: int, new: NewChannel
+) -> SeriesChannel:
+    """Make a channel in every event that is neither cancelled nor begun, with one key: in all or in none.
+
+    Raises `NotFound`, `InvalidInput`, `ChannelNameTaken`, `TooManyChannels`.
+    """
+    key, key_hash = new_key()
+    async with db.transaction() as tx:
+        nights, _ = await lock_nights(tx, user, series_id)
+        for night in nights:
+            with naming(night):
+                await _make_channel(tx, night.id, new, key_hash)
+    return SeriesChannel([night.id for night in nights], new.name, key)
+
+
+async def _make_channel(tx: Transaction, event_id: int, new: NewChannel, key_hash: bytes) -> ChannelRow:
+    _check_window(new.sale_starts_at, new.sale_ends_at)
+    there = await channel_queries.list_channels(tx, event_id)
+    if len(there) >= CHANNELS_MAX:
+        raise TooManyChannels(limit=CHANNELS_MAX)
+    if any(channel.name == new.name for channel in there):
+        raise ChannelNameTaken
+    await _check_prices(tx, event_id, new.prices)
+    await channel_queries.update_revision(tx, [event_id], channels_more=1)
+    return await channel_queries.insert_channel(
+        tx, event_id, new.name, key_hash, new.sale_starts_at, new.sale_ends_at, _encoded(new.prices)
+    )
 
 
 async def change_channel(
@@ -79,7 +100,7 @@ async def change_channel(
         await channel_queries.update_channel(
             tx, event_id, channel_id, after.sale_starts_at, after.sale_ends_at, _encoded(after.prices)
         )
-        await channel_queries.update_revision(tx, event_id, channels_more=0)
+        await renew_terms(tx, event_id)
     return after
 
 
@@ -98,7 +119,7 @@ async def rotate_key(db: Database, user: Identity, event_id: int, channel_id: in
         await lock_own_event(tx, user, event_id)
         if not await channel_queries.update_key(tx, event_id, channel_id, key_hash):
             raise NotFound
-        await channel_queries.update_revision(tx, event_id, channels_more=0)
+        await renew_terms(tx, event_id)
         row = await _find_channel(tx, event_id, channel_id)
     if row is None:
         raise NotFound
@@ -111,7 +132,7 @@ async def withdraw_channel(db: Database, user: Identity, event_id: int, channel_
         await lock_own_event(tx, user, event_id)
         if not await channel_queries.delete_channel(tx, event_id, channel_id):
             raise NotFound
-        await channel_queries.update_revision(tx, event_id, channels_more=0)
+        await renew_terms(tx, event_id)
 
 
 def hash_key(key: str) -> str:

@@ -73,9 +73,9 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
     )
     await update_tariff(tx, new_id, offer)
     if event.cancellation_policy is not None:
-        await keep_policy(tx, new_id, await queries.get_now(tx), event.cancellation_policy)
+        await keep_policy(tx, {new_id: await queries.get_now(tx)}, event.cancellation_policy)
     for channel in channels:
-        await channel_queries.update_revision(tx, new_id, channels_more=1)
+        await channel_queries.update_revision(tx, [new_id], channels_more=1)
         await channel_queries.insert_channel(
             tx,
             new_id,

@@ -165,9 +165,9 @@ async def priceable_names(tx: Transaction, event: Event) -> dict[str, str]:
     return names_of_prices(categories, event.ticket_types)
 
 
-async def renew_terms(tx: Transaction, event_id: int) -> None:
-    """Have every sale read the event's terms anew, and what belongs to them; its lock must be held."""
-    await channel_queries.update_revision(tx, event_id, channels_more=0)
+async def renew_terms(tx: Transaction, *event_ids: int) -> None:
+    """Have every sale of these read their terms anew, and what belongs to them; their locks must be held."""
+    await channel_queries.update_revision(tx, event_ids)
 
 
 async def _categories_of(tx: Transaction, event: Event, columns: EventColumns) -> list[CategoryPlaces]:

@@ -1,5 +1,6 @@
 """Events: make, see, list."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -118,9 +119,9 @@ async def update_tariff(tx: Transaction, event_id: int, given: NewEvent | EventC
         await price_queries.update_tax(tx, event_id, None if given.tax is None else _json(given.tax))
 
 
-async def keep_policy(tx: Transaction, event_id: int, since: datetime, policy: CancellationPolicy) -> None:
-    """Have this policy for bookings from this moment on; the event's lock must be held, unless it is new."""
-    await policy_queries.insert_policy(tx, event_id, since, _json(policy))
+async def keep_policy(tx: Transaction, since: Mapping[int, datetime], policy: CancellationPolicy) -> None:
+    """Have this policy for bookings of each event from a moment on; their locks must be held, unless new."""
+    await policy_queries.insert_policies(tx, list(since), list(since.values()), _json(policy))
 
 
 async def list_events(

@@ -1,8 +1,11 @@
 """Series: one show on many nights, made, changed and published at once. Each night is an event of its own."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import structs
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import event_tags, queries, series_queries
@@ -11,6 +14,7 @@ from boxoffice.catalog.event_changes import change_event, put_on_sale
 from boxoffice.catalog.events import get_any_event, insert_event, summary_of
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.schemas import Event, EventChange, EventState, NewEvent
+from boxoffice.catalog.series_queries import Night
 from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange
 from boxoffice.catalog.wall_clock import moment_of
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
@@ -78,7 +82,7 @@ async def update_series(
 
     Raises `NotFound`, `InvalidInput`, `SeriesHasChanged`.
     """
-    given = EventChange(**msgspec.structs.asdict(change))
+    given = EventChange(**structs.asdict(change))
     async with db.transaction() as tx:
         events, now = await _lock_own_series(tx, user, series_id)
         known = await series_queries.find_series(tx, series_id)
@@ -89,10 +93,8 @@ async def update_series(
         for event in events:
             if event.state is EventState.CANCELLED or event.starts_at <= now:
                 continue
-            try:
+            with naming(event):
                 await change_event(tx, event, given, now)
-            except InvalidInput as error:
-                raise InvalidInput(errors=[_of_event(fault, event) for fault in error.errors]) from None
         return await _shown(tx, user, series_id)
 
 
@@ -103,28 +105,43 @@ async def publish_series(db: Database, user: Identity, series_id: int) -> ShownS
         for event in events:
             if event.state is not EventState.DRAFT:
                 continue
-            try:
+            with naming(event):
                 await put_on_sale(tx, event, now)
-            except InvalidInput as error:
-                raise InvalidInput(errors=[_of_event(fault, event) for fault in error.errors]) from None
         return await _shown(tx, user, series_id)
 
 
 async def _lock_own_series(tx: Transaction, user: Identity, series_id: int) -> tuple[list[Event], datetime]:
     """Its events, which nobody else changes until we commit, and the clock of this transaction.
 
-    The series first, then its events by id, each in a statement of its own: those who change one of them
-    wait for nothing else meanwhile. An event may have been deleted while we waited.
+    The series first, then its events by id. An event may have been deleted while we waited.
     """
+    now = await _lock_series(tx, user, series_id)
+    nights = await series_queries.lock_nights(tx, series_id)
+    return [await get_any_event(tx, night.id) for night in nights], now
+
+
+async def _lock_series(tx: Transaction, user: Identity, series_id: int) -> datetime:
     locked = await series_queries.lock_series(tx, series_id)
     if locked is None or not may_change(user, locked.organizer_id):
         raise NotFound
-    events = [
-        await get_any_event(tx, event_id)
-        for event_id in await series_queries.list_event_ids(tx, series_id)
-        if await queries.lock_event(tx, event_id) is not None
-    ]
-    return events, locked.now
+    return locked.now
+
+
+async def lock_nights(tx: Transaction, user: Identity, series_id: int) -> tuple[list[Night], datetime]:
+    """Its events that are neither cancelled nor begun, locked by id, and the clock. Raises `NotFound`."""
+    now = await _lock_series(tx, user, series_id)
+    nights = await series_queries.lock_nights(tx, series_id)
+    return [
+        night for night in nights if night.state is not EventState.CANCELLED and night.starts_at > now
+    ], now
+
+
+async def list_on_sale(source: Source, user: Identity, series_id: int) -> list[int]:
+    """The events of a series of one's own that are on sale, by id. Raises `NotFound`."""
+    row = await series_queries.find_series(source, series_id)
+    if row is None or not may_change(user, row.organizer_id):
+        raise NotFound
+    return await series_queries.list_published_ids(source, series_id)
 
 
 async def _shown(source: Source, viewer: Identity | None, series_id: int) -> ShownSeries:
@@ -171,7 +188,13 @@ def _of_night(fault: FieldError, index: int) -> FieldError:
     return FieldError(pointer=f"/starts/{index}", detail=fault.detail) if is_start else fault
 
 
-def _of_event(fault: FieldError, event: Event) -> FieldError:
+@contextmanager
+def naming(event: Event | Night) -> Generator[None]:
     """Say which of the events it is that this cannot be done with."""
-    detail = f"{fault.detail} (Event {event.id}, {event.starts_at:%Y-%m-%d}.)"
-    return FieldError(pointer=fault.pointer, parameter=fault.parameter, detail=detail)
+    try:
+        yield
+    except InvalidInput as error:
+        which = f"(Event {event.id}, {event.starts_at:%Y-%m-%d}.)"
+        raise InvalidInput(
+            errors=[structs.replace(fault, detail=f"{fault.detail} {which}") for fault in error.errors]
+        ) from None

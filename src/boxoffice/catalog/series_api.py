@@ -12,10 +12,11 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import series
+from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels, create_channel_of_series
 from boxoffice.catalog.event_lists import VIEWER
-from boxoffice.catalog.schemas import ROW_ID_MAX
+from boxoffice.catalog.schemas import ROW_ID_MAX, NewChannel
 from boxoffice.catalog.series import SeriesHasChanged, ShownSeries
-from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange
+from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange, SeriesChannel
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.idempotency import Once
@@ -112,9 +113,31 @@ async def publish(
     return _answer(await series.publish_series(db, user, series_id))
 
 
+@post(
+    "/series/{series_id:int}/channels",
+    operation_id="CreateChannelOfSeries",
+    summary="Make a sales channel for a series",
+    tags=["Channels"],
+    security=[{"access_token": []}],
+    responses=documents(*BODY_REFUSALS, *_ORGANIZER, NotFound, ChannelNameTaken, TooManyChannels),
+)
+async def create_channel(
+    series_id: _SeriesId,
+    data: JSONBody[NewChannel],
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+) -> Response[SeriesChannel]:
+    """Make a channel in every event that is neither cancelled nor begun, all with one key, shown this once.
+
+    Each event has it for itself: there it is changed, withdrawn, and given another key.
+    """
+    answer = await create_channel_of_series(db, user, series_id, data)
+    return Response(answer, headers={"Cache-Control": "no-store"})
+
+
 def _answer(shown: ShownSeries) -> Response[Series]:
     headers = {"ETag": shown.etag, "Cache-Control": "private, no-cache"}
     return Response(shown.series, status_code=200, headers=headers)
 
 
-routes: list[ControllerRouterHandler] = [create, show, update, publish]
+routes: list[ControllerRouterHandler] = [create, show, update, publish, create_channel]

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.rows import EventSummaryRow
+from boxoffice.catalog.schemas import EventState
 from boxoffice.kit.postgres import Source, Transaction
 
 
@@ -17,6 +18,14 @@ class SeriesRow(msgspec.Struct, frozen=True):
     title: str
     created_at: datetime
     changes: int
+
+
+class Night(msgspec.Struct, frozen=True):
+    """An event of a series, and what decides whether it can be changed."""
+
+    id: int
+    state: EventState
+    starts_at: datetime
 
 
 class LockedSeries(msgspec.Struct, frozen=True):
@@ -49,9 +58,29 @@ async def lock_series(tx: Transaction, series_id: int) -> LockedSeries | None:
     )
 
 
-async def list_event_ids(source: Source, series_id: int) -> list[int]:
-    """The events of a series, by id: the order in which they are locked."""
-    return await source.list(int, "SELECT id FROM events WHERE series_id = $1 ORDER BY id", series_id)
+async def lock_nights(tx: Transaction, series_id: int) -> list[Night]:
+    """Let one change of these events at a time happen: they are locked by id, and read once they are.
+
+    The lock of the series must be held.
+    """
+    return await tx.list(
+        Night,
+        """
+        SELECT id, state, starts_at
+          FROM events
+         WHERE series_id = $1
+         ORDER BY id
+           FOR NO KEY UPDATE
+        """,
+        series_id,
+    )
+
+
+async def list_published_ids(source: Source, series_id: int) -> list[int]:
+    """The events of a series that are on sale, by id."""
+    return await source.list(
+        int, "SELECT id FROM events WHERE series_id = $1 AND state = 'PUBLISHED' ORDER BY id", series_id
+    )
 
 
 async def update_series(tx: Transaction, series_id: int, title: str | None) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from boxoffice.catalog.hiding import HiddenCategories
 from boxoffice.catalog.price_changes import PriceChanges, Prices
 from boxoffice.catalog.schemas import (
     HOLD_SECONDS,
@@ -23,6 +24,7 @@ from boxoffice.catalog.schemas import (
     Title,
 )
 from boxoffice.catalog.tariff import Fees, Tax
+from boxoffice.catalog.ticket_types import TicketTypes
 
 # A show every night of a leap year. Each is an event of its own; all are made in one transaction.
 SERIES_EVENTS_MAX = 366
@@ -45,7 +47,8 @@ Starts = Annotated[
 class NewSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One show on many nights. Each is a draft of its own that can be changed, sold and cancelled alone.
 
-    All sales begin at `sale_starts_at`, or when they are published; each ends when its event starts.
+    All sales begin at `sale_starts_at`, or when they are published; each ends when its event starts. What is
+    one night's alone is set there: another end of its sale, its image, its blocks.
     """
 
     venue_id: RowId
@@ -62,6 +65,8 @@ class NewSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule = OrphanRule.OFF
     accessible_released_at: AccessibleRelease | None = None
     prices: Prices = {}
+    ticket_types: TicketTypes = []
+    hidden_categories: HiddenCategories = []
     price_changes: PriceChanges = []
     fees: Fees = []
     tax: Tax | None = None
@@ -78,6 +83,8 @@ class SeriesChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orphan_rule: OrphanRule | UnsetType = UNSET
     accessible_released_at: AccessibleRelease | UnsetType | None = UNSET
     prices: Prices | UnsetType = UNSET
+    ticket_types: TicketTypes | UnsetType = UNSET
+    hidden_categories: HiddenCategories | UnsetType = UNSET
     price_changes: PriceChanges | UnsetType = UNSET
     fees: Fees | UnsetType = UNSET
     tax: Tax | UnsetType | None = UNSET
@@ -91,3 +98,16 @@ class Series(msgspec.Struct, frozen=True):
     title: str
     created_at: datetime
     events: list[EventSummary]
+
+
+class Nights(msgspec.Struct, frozen=True):
+    """The events of a series that were changed: those that were neither cancelled nor begun."""
+
+    event_ids: list[int]
+
+
+class SeriesChannel(Nights, frozen=True):
+    """A sales channel that each of these events has got, and its one key, which is shown once."""
+
+    name: str
+    key: str

@@ -9,6 +9,7 @@ from boxoffice.inventory.journal import api as journal
 from boxoffice.inventory.policies import api as policies
 from boxoffice.inventory.promo_codes import api as promo_codes
 from boxoffice.inventory.seat_map_changes import api as seat_map_changes
+from boxoffice.inventory.series import api as series
 
 routes: list[ControllerRouterHandler] = [
     *answers.routes,
@@ -18,4 +19,5 @@ routes: list[ControllerRouterHandler] = [
     *policies.routes,
     *promo_codes.routes,
     *seat_map_changes.routes,
+    *series.routes,
 ]

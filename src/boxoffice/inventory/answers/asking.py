@@ -9,6 +9,8 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.event_changes import lock_own_event
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.series import lock_nights
+from boxoffice.catalog.series_schemas import Nights
 from boxoffice.catalog.terms import find_event_owner, find_sale_terms
 from boxoffice.inventory.answers import queries
 from boxoffice.inventory.answers.schemas import (
@@ -30,14 +32,35 @@ from boxoffice.kit.postgres import Database, Source, Transaction
 
 async def put_questions(db: Database, user: Identity, event_id: int, asked: Questions) -> Questions:
     """Ask these and nothing else. Who is still to pay answers anew. Raises `NotFound`, `InvalidInput`."""
-    if faults := list(_faults_of_questions(asked.questions)):
-        raise InvalidInput(errors=faults)
+    _check(asked)
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
-        text = msgspec.json.encode(asked.questions).decode()
-        has_required = any(question.is_required for question in asked.questions)
-        await queries.insert_question_set(tx, event_id, text, has_required=has_required)
+        await _ask(tx, [event_id], asked)
     return asked
+
+
+async def put_questions_of_series(db: Database, user: Identity, series_id: int, asked: Questions) -> Nights:
+    """The same in every event of a series that is neither cancelled nor begun.
+
+    Raises `NotFound`, `InvalidInput`.
+    """
+    _check(asked)
+    async with db.transaction() as tx:
+        nights, _ = await lock_nights(tx, user, series_id)
+        event_ids = [night.id for night in nights]
+        await _ask(tx, event_ids, asked)
+    return Nights(event_ids)
+
+
+def _check(asked: Questions) -> None:
+    if faults := list(_faults_of_questions(asked.questions)):
+        raise InvalidInput(errors=faults)
+
+
+async def _ask(tx: Transaction, event_ids: Sequence[int], asked: Questions) -> None:
+    text = msgspec.json.encode(asked.questions).decode()
+    has_required = any(question.is_required for question in asked.questions)
+    await queries.insert_question_sets(tx, event_ids, text, has_required=has_required)
 
 
 async def get_questions(source: Source, event_id: int) -> Questions:

@@ -1,5 +1,6 @@
 """SQL of questions and answers."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -38,17 +39,20 @@ async def find_question_set(source: Source, event_id: int) -> QuestionSetRow | N
     )
 
 
-async def insert_question_set(tx: Transaction, event_id: int, questions: str, *, has_required: bool) -> None:
-    """Replace all questions; answers to those before do not count for these."""
+async def insert_question_sets(
+    tx: Transaction, event_ids: Sequence[int], questions: str, *, has_required: bool
+) -> None:
+    """Replace all questions of these events; answers to those before do not count for these."""
     await tx.execute(
         """
         INSERT INTO question_sets (event_id, questions, has_required)
-        VALUES ($1, $2, $3)
+        SELECT event_id, $2::json, $3
+          FROM unnest($1::bigint[]) AS event_id
         ON CONFLICT (event_id) DO UPDATE
            SET questions = excluded.questions, has_required = excluded.has_required,
                revision = question_sets.revision + 1
         """,
-        event_id,
+        event_ids,
         questions,
         has_required,
     )

@@ -10,6 +10,8 @@ from boxoffice.catalog.event_changes import lock_own_event, renew_terms
 from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.series import lock_nights, naming
+from boxoffice.catalog.series_schemas import Nights
 from boxoffice.catalog.terms import SaleTerms, find_event_owner, find_sale_terms
 from boxoffice.inventory.promo_codes import queries
 from boxoffice.inventory.promo_codes.queries import CodeUsed, PromoCodeColumns, PromoCodeRow
@@ -35,20 +37,41 @@ class PromoCodeTaken(Refusal, status=409):
 
 async def create_promo_code(db: Database, user: Identity, event_id: int, new: NewPromoCode) -> PromoCode:
     """Make a code. Raises `NotFound`, `InvalidInput`, `PromoCodeTaken`, `TooManyPromoCodes`."""
-    code = new.code.upper()
-    columns = PromoCodeColumns(**{name: getattr(new, name) for name in PromoCodeColumns.__struct_fields__})
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
         terms = await _get_terms(tx, event_id)
-        await _check(tx, terms, columns)
-        there = await queries.list_promo_codes(tx, event_id)
-        if any(row.code == code for row in there):
-            raise PromoCodeTaken
-        if len(there) >= PROMO_CODES_MAX:
-            raise TooManyPromoCodes(limit=PROMO_CODES_MAX)
-        row = await queries.insert_promo_code(tx, event_id, code, columns)
+        row = await _make(tx, terms, new)
         await renew_terms(tx, event_id)
     return _view(row, None, terms.currency)
+
+
+async def create_promo_code_of_series(
+    db: Database, user: Identity, series_id: int, new: NewPromoCode
+) -> Nights:
+    """Make a code in every event of a series that is neither cancelled nor begun: in all or in none.
+
+    Raises `NotFound`, `InvalidInput`, `PromoCodeTaken`, `TooManyPromoCodes`.
+    """
+    async with db.transaction() as tx:
+        nights, _ = await lock_nights(tx, user, series_id)
+        event_ids = [night.id for night in nights]
+        for night in nights:
+            with naming(night):
+                await _make(tx, await _get_terms(tx, night.id), new)
+        await renew_terms(tx, *event_ids)
+    return Nights(event_ids)
+
+
+async def _make(tx: Transaction, terms: SaleTerms, new: NewPromoCode) -> PromoCodeRow:
+    code = new.code.upper()
+    columns = PromoCodeColumns(**{name: getattr(new, name) for name in PromoCodeColumns.__struct_fields__})
+    await _check(tx, terms, columns)
+    there = await queries.list_promo_codes(tx, terms.event_id)
+    if any(row.code == code for row in there):
+        raise PromoCodeTaken
+    if len(there) >= PROMO_CODES_MAX:
+        raise TooManyPromoCodes(limit=PROMO_CODES_MAX)
+    return await queries.insert_promo_code(tx, terms.event_id, code, columns)
 
 
 async def change_promo_code(

@@ -1,0 +1,1 @@
+"""What the events of a series are given at once, besides what the catalog gives them."""
