@@ -128,6 +128,7 @@ async def open_show(
     places_per_buyer_max: int = 100,
     hold_seconds: int = 600,
     state: str = "PUBLISHED",
+    currency: str = "EUR",
 ) -> Show:
     """A published event: `seats` in rows of twenty, and one area for each capacity in `areas`."""
     organizer_id = await insert_user(db, "ORGANIZER")
@@ -146,7 +147,7 @@ async def open_show(
             ), event AS (
                 INSERT INTO events (organizer_id, seat_map_id, title, state, currency, time_zone, starts_at,
                                     places_per_buyer_max, hold_seconds, cancelled_at)
-                SELECT $1, id, 'An evening', $5::text, 'EUR', 'Europe/Berlin', now() + interval '30 days', $6,
+                SELECT $1, id, 'An evening', $5::text, $9, 'Europe/Berlin', now() + interval '30 days', $6,
                        $7, CASE $5::text WHEN 'CANCELLED' THEN now() END
                   FROM map RETURNING id
             ), price AS (
@@ -162,6 +163,7 @@ async def open_show(
             places_per_buyer_max,
             hold_seconds,
             price,
+            currency,
         )
     return Show(db=db, event_id=event_id, organizer_id=organizer_id)
 

@@ -73,6 +73,38 @@ async def test_a_fault_in_a_change_is_pointed_at_and_changes_nothing(
     assert (await organizer.get(f"/events/{draft['id']}")).json() == draft
 
 
+async def test_amounts_that_nobody_can_pay_are_refused_wherever_they_are_set(organizer: Person):
+    """Stripe and the card networks move Kuwaiti dinars in tens of fils."""
+    fee = {"name": "Service", "per": "TICKET", "mode": "ADDED", "amount": 155}
+    absorbed = {"name": "House", "per": "TICKET", "mode": "ABSORBED", "amount": 155}
+    change = {"starts_at": soon(seconds=60), "prices": {"Stalls": 5555}}
+    draft = await organizer.has_draft(currency="KWD", fees=[absorbed])
+    path = f"/events/{draft['id']}"
+    wanted = {"prices": {"Stalls": 4505, "Floor": 0}, "price_changes": [change], "fees": [absorbed, fee]}
+
+    answer = await organizer.patch(path, wanted)
+    channel = await organizer.post(f"{path}/channels", {"name": "Kiosk", "prices": {"Floor": 1}})
+    code = await organizer.post(f"{path}/promo-codes", {"code": "EARLY", "amount": 15})
+
+    assert pointers(answer) == ["/prices/Stalls", "/price_changes/0/prices/Stalls", "/fees/1/amount"]
+    assert (channel.status_code, pointers(channel)) == (422, ["/prices/Floor"])
+    assert (code.status_code, pointers(code)) == (422, ["/amount"])
+
+
+async def test_a_draft_that_gets_another_currency_is_looked_at_again(organizer: Person):
+    draft = await organizer.has_draft(prices={"Stalls": 4500, "Floor": 2005})
+    path = f"/events/{draft['id']}"
+    assert (await organizer.post(f"{path}/channels", {"name": "Kiosk", "prices": {"Floor": 1}})).is_success
+    assert pointers(await organizer.patch(path, {"currency": "KWD"})) == ["/prices/Floor"]
+    change = {"currency": "KWD", "prices": {"Stalls": 4500, "Floor": 2000}}
+    assert (await organizer.patch(path, change)).status_code == 200
+
+    answer = await organizer.post(f"{path}/publish")
+
+    assert answer.status_code == 422
+    assert "'Kiosk'" in answer.json()["errors"][0]["detail"]
+
+
 async def test_another_map_needs_prices_for_its_own_categories(organizer: Person):
     draft = await organizer.has_draft()
     other_map = await organizer.has_map(draft["venue"]["id"], small_plan())

@@ -1,5 +1,6 @@
 """Fees and taxes by the minor unit: the parts always add up to the whole."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from boxoffice.catalog.pricing import (
 )
 from boxoffice.catalog.tariff import AMOUNT_MAX, FEES_MAX, Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
 from boxoffice.inventory.promo import PromoCode
-from boxoffice.kit.money import BASIS_POINTS, contained, portion, split
+from boxoffice.kit.money import BASIS_POINTS, contained, portion, split, step_of
 
 _amounts = st.one_of(st.integers(0, 300), st.integers(0, AMOUNT_MAX))
 _shares = st.integers(1, BASIS_POINTS)
@@ -62,7 +63,7 @@ def promo_code(*, amount: int | None = None, basis_points: int | None = None) ->
 
 def levied(tariff: Tariff, places: list[tuple[str, int]]) -> Levies | None:
     """What a booking of these places bears."""
-    return levy([price_place(tariff, *place) for place in places], booking_fees_of(tariff))
+    return levy([price_place(tariff, *place) for place in places], booking_fees_of(tariff), tariff.step)
 
 
 @given(_tariffs, _places)
@@ -98,7 +99,7 @@ def test_a_discount_and_what_is_left_add_up_to_the_prices(
         price_place(tariff, name, price, None if off is None else Reduction(7, "EARLY", min(off, price)))
         for name, price, off in places
     ]
-    levies = levy(reduced, booking_fees_of(tariff))
+    levies = levy(reduced, booking_fees_of(tariff), 1)
     amounts = [place.price for place in reduced]
     discount = levies.discount if levies else None
     taken_off = [0] * len(places) if discount is None else [each or 0 for each in discount.amounts]
@@ -117,20 +118,20 @@ def test_a_discount_and_what_is_left_add_up_to_the_prices(
     read = decode_levies(encode_levies(levies) or "")
     again = [priced_before(read, left, index) for index, left in enumerate(amounts)]
     assert again == reduced
-    assert levy(again, booking_fees_before(read)) == levies
+    assert levy(again, booking_fees_before(read), 1) == levies
 
 
 @given(st.integers(0, AMOUNT_MAX), _shares | st.none(), st.integers(1, AMOUNT_MAX))
 def test_a_code_takes_off_no_more_than_there_is(price: int, basis_points: int | None, amount: int):
     code = promo_code(amount=None if basis_points else amount, basis_points=basis_points)
 
-    reduction = code.reduce("A", price)
+    reduction = code.reduce("A", price, 1)
 
     assert reduction is not None
     assert 0 <= reduction.amount <= price
     if basis_points is not None:
         assert abs(reduction.amount * BASIS_POINTS - price * basis_points) * 2 <= BASIS_POINTS
-    assert code.reduce("B", price) is None
+    assert code.reduce("B", price, 1) is None
 
 
 @pytest.mark.parametrize(
@@ -145,12 +146,12 @@ def test_a_code_takes_off_no_more_than_there_is(price: int, basis_points: int | 
     ],
 )
 def test_known_prices_with_a_code(off: dict[str, int], price: int, left: int):
-    reduction = promo_code(**off).reduce("A", price)
+    reduction = promo_code(**off).reduce("A", price, 1)
     tariff = Tariff([], Tax("VAT", TaxMode.ADDED, 1000))
 
     assert reduction is not None
     assert price - reduction.amount == left
-    assert total_of([left], levy([price_place(tariff, "A", price, reduction)], [])) == left + portion(
+    assert total_of([left], levy([price_place(tariff, "A", price, reduction)], [], 1)) == left + portion(
         left, 1000
     )
 
@@ -172,17 +173,51 @@ def test_a_row_says_again_what_a_booking_was_priced_at(tariff: Tariff, places: l
 
     assert read == levies
     again = [priced_before(read, price, index) for index, (_, price) in enumerate(places)]
-    assert levy(again, booking_fees_before(read)) == levies
+    assert levy(again, booking_fees_before(read), 1) == levies
 
 
-@given(_amounts, st.lists(st.integers(0, AMOUNT_MAX), min_size=1, max_size=8).filter(any))
-def test_a_split_loses_nothing(amount: int, weights: list[int]):
-    parts = split(amount, weights)
+@given(_tariffs, _places, st.sampled_from(["JPY", "EUR", "MGA", "KWD"]), _shares)
+def test_every_place_costs_what_can_be_paid_in_its_currency(
+    tariff: Tariff, places: list[tuple[str, int]], currency: str, off: int
+):
+    """Prices and fixed fees are multiples of the step; all shares of them become so, place by place."""
+    step = step_of(currency)
+    rounded = Tariff(
+        [
+            msgspec.structs.replace(fee, amount=fee.amount * step)
+            if fee.amount and fee.mode is FeeMode.ADDED
+            else fee
+            for fee in tariff.fees
+        ],
+        tariff.tax,
+        step,
+    )
+    code = promo_code(basis_points=off)
+    priced = [
+        price_place(rounded, name, price * step, code.reduce(name, price * step, step))
+        for name, price in places
+    ]
+    levies = levy(priced, booking_fees_of(rounded), step)
+    costs = [
+        place.price + (0 if levies is None else levies.added_to(index)) for index, place in enumerate(priced)
+    ]
 
-    assert sum(parts) == amount
-    assert all(part >= 0 for part in parts)
+    assert all(cost >= 0 and cost % step == 0 for cost in costs)
+    assert sum(costs) == total_of([place.price for place in priced], levies)
+
+
+@given(
+    _amounts,
+    st.lists(st.integers(0, AMOUNT_MAX), min_size=1, max_size=8).filter(any),
+    st.sampled_from([1, 10, 100]),
+)
+def test_a_split_loses_nothing(amount: int, weights: list[int], step: int):
+    parts = split(amount * step, weights, step)
+
+    assert sum(parts) == amount * step
+    assert all(part >= 0 and part % step == 0 for part in parts)
     assert all(part == 0 for part, weight in zip(parts, weights, strict=True) if weight == 0)
-    if amount <= sum(weights):
+    if step == 1 and amount <= sum(weights):
         assert all(part <= weight for part, weight in zip(parts, weights, strict=True))
 
 

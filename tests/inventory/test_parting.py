@@ -20,6 +20,9 @@ from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.commands import Booking, BookingState
 from boxoffice.inventory.give_up_rules import Share, share_of
 from boxoffice.inventory.parting import Part, part_at, whole_of
+from boxoffice.kit.money import movable, step_of
+from boxoffice.payments.dispute_queries import Disputed
+from boxoffice.payments.disputes import share_loss
 
 AMOUNTS = st.integers(0, 10_000)
 TICKET_FEES = (
@@ -60,7 +63,7 @@ def bookings(draw: st.DrawFn) -> Booking:
     types = draw(
         st.lists(st.sampled_from((None, "Child")), min_size=len(priced), max_size=len(priced)).map(tuple)
     )
-    levies = levy(priced, draw(st.lists(st.sampled_from(BOOKING_FEES), unique=True)))
+    levies = levy(priced, draw(st.lists(st.sampled_from(BOOKING_FEES), unique=True)), 1)
     amounts = tuple([place.price for place in priced])
     return Booking(
         event_id=1,
@@ -139,16 +142,16 @@ def test_a_share_is_rounded_place_by_place_and_is_never_more_than_was_paid(
     """A hundred percent with its fees is all of it; more percent are never less; without fees nothing is."""
     numbers = range(len(booking.amounts))
     whole = part_at(booking, numbers, numbers)
-    share = share_of(whole, percent, fees_kept=fees_kept)
-    singly = [share_of(part_at(booking, numbers, [n]), percent, fees_kept=fees_kept) for n in numbers]
+    share = share_of(whole, percent, 1, fees_kept=fees_kept)
+    singly = [share_of(part_at(booking, numbers, [n]), percent, 1, fees_kept=fees_kept) for n in numbers]
 
     for what in ("amount", "fees", "taxes"):
         parts = [getattr(each, what) for each in singly]
         assert getattr(share, what) == sum(parts)
-        more = getattr(share_of(whole, percent + 1, fees_kept=fees_kept), what)
+        more = getattr(share_of(whole, percent + 1, 1, fees_kept=fees_kept), what)
         assert 0 <= getattr(share, what) <= more
-    assert share_of(whole, 100, fees_kept=False) == Share(whole.worth, whole.fees, whole.taxes)
-    kept = share_of(whole, 100, fees_kept=True)
+    assert share_of(whole, 100, 1, fees_kept=False) == Share(whole.worth, whole.fees, whole.taxes)
+    kept = share_of(whole, 100, 1, fees_kept=True)
     assert kept.amount <= whole.worth
     assert kept.fees == 0
     assert kept.taxes <= whole.taxes
@@ -157,3 +160,42 @@ def test_a_share_is_rounded_place_by_place_and_is_never_more_than_was_paid(
     # Half a minor unit a place is the most that rounding can come to.
     exact = (whole.worth if not fees_kept else kept.amount) * percent / 100
     assert abs(share.amount - exact) <= len(numbers) / 2
+
+
+@given(
+    booking=bookings(),
+    percent=st.integers(1, 100),
+    fees_kept=st.booleans(),
+    currency=st.sampled_from(["JPY", "EUR", "MGA", "KWD"]),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_goes_back_can_be_moved(
+    *, booking: Booking, percent: int, fees_kept: bool, currency: str, data: st.DataObject
+):
+    """Of any booking, also one from before there were steps: amounts, places and shares, to the last of it.
+
+    A provider moves multiples of the step, or all that it has.
+    """
+    step = step_of(currency)
+    numbers = range(len(booking.amounts))
+    whole = part_at(booking, numbers, numbers)
+    left = captured = whole.worth + -whole.worth % step
+    while left > 0 and data.draw(st.booleans()):
+        out = data.draw(st.sets(st.sampled_from(numbers)))
+        wanted = data.draw(
+            st.sampled_from([
+                part_at(booking, numbers, out).worth,
+                share_of(whole, percent, step, fees_kept=fees_kept).amount,
+                share_loss(
+                    data.draw(st.integers(1, captured)),
+                    Disputed(captured, captured - left, 0, 0, 0, None, None, None),
+                    step,
+                ).left,
+            ])
+        )  # fmt: skip
+        amount = movable(wanted, left, step)
+        assert 0 <= amount <= left
+        assert amount % step == 0
+        left -= amount
+    assert left % step == 0

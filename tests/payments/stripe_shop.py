@@ -24,9 +24,9 @@ class Shop:
         self.peer = peer
         self.parts = parts
 
-    async def hold(self, *, hold_seconds: int = 600, price: int = 2500) -> Basket:
+    async def hold(self, *, hold_seconds: int = 600, price: int = 2500, currency: str = "EUR") -> Basket:
         """Two seats for a new buyer."""
-        show = await open_show(self.parts.db, price=price, hold_seconds=hold_seconds)
+        show = await open_show(self.parts.db, price=price, hold_seconds=hold_seconds, currency=currency)
         buyer_id = await insert_user(self.parts.db)
         headers = headers_of(buyer_id)
         answer = await self.client.post(

@@ -192,4 +192,4 @@ def test_whose_loss_a_lost_dispute_is(
     amount: int, refunded: int, due: int, given_back: int, others: int, expected: Shares
 ):
     disputed = Disputed(5000, refunded, due, given_back, others, UUID(int=1), "OPEN", amount)
-    assert share_loss(amount, disputed) == expected
+    assert share_loss(amount, disputed, 1) == expected

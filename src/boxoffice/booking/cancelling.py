@@ -21,7 +21,7 @@ from boxoffice.inventory.parting import part_at
 from boxoffice.inventory.refusals import PaidBookingIsFinal
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import event_of
-from boxoffice.kit.money import Money
+from boxoffice.kit.money import Money, movable, step_of
 from boxoffice.kit.postgres import Database, Source
 from boxoffice.payments.refunding import get_left
 
@@ -92,5 +92,6 @@ def _refund(booking: BookingRow, policy: CancellationPolicy, tier: Deadline, lef
     """By the rule that decides; never more than is left of what was paid."""
     places = range(len(booking.amounts))
     part = part_at(booking, places, places)
-    share = share_of(part, tier.refund_percent, fees_kept=policy.fees is FeesOnCancelling.KEPT)
-    return Money(min(share.amount, left), booking.currency)
+    step = step_of(booking.currency)
+    share = share_of(part, tier.refund_percent, step, fees_kept=policy.fees is FeesOnCancelling.KEPT)
+    return Money(movable(share.amount, left, step), booking.currency)

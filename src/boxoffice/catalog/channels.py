@@ -13,7 +13,7 @@ from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.event_changes import lock_own_event, priceable_names, renew_terms
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.price_changes import faults_of_prices
+from boxoffice.catalog.price_changes import faults_of_prices, faults_of_steps
 from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.catalog.series import lock_nights, naming
 from boxoffice.catalog.series_schemas import SeriesChannel
@@ -156,8 +156,9 @@ def _check_window(starts_at: datetime | None, ends_at: datetime | None) -> None:
 async def _check_prices(tx: Transaction, event_id: int, prices: dict[str, int]) -> None:
     if not prices:
         return
-    names = await priceable_names(tx, await get_any_event(tx, event_id))
-    if faults := list(faults_of_prices(prices, names)):
+    event = await get_any_event(tx, event_id)
+    names = await priceable_names(tx, event)
+    if faults := [*faults_of_prices(prices, names), *faults_of_steps(event.currency, prices)]:
         raise InvalidInput(errors=faults)
 
 

@@ -18,7 +18,7 @@ from boxoffice.catalog.events import get_any_event, update_tariff
 from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.removal import remove_with_event
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices
+from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices, faults_of_steps
 from boxoffice.catalog.rows import EventColumns, LockedEvent
 from boxoffice.catalog.schemas import Event, EventChange, EventState
 from boxoffice.catalog.seat_map_versions import decode_categories
@@ -82,6 +82,7 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
     ticket_types = event.ticket_types if change.ticket_types is UNSET else change.ticket_types
     names = names_of_prices(categories, ticket_types)
     prices = amounts_of(event) if change.prices is UNSET else change.prices
+    price_changes = event.price_changes if change.price_changes is UNSET else change.price_changes
     faults = [
         *faults_of_event(columns),
         *faults_of_ticket_types(ticket_types, categories),
@@ -90,8 +91,9 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
             categories,
         ),
         *faults_of_prices(prices, names),
-        *faults_of_price_changes(
-            event.price_changes if change.price_changes is UNSET else change.price_changes, names
+        *faults_of_price_changes(price_changes, names),
+        *faults_of_steps(
+            columns.currency, prices, price_changes, event.fees if change.fees is UNSET else change.fees
         ),
         *faults_of_fees([] if change.fees is UNSET else change.fees),
         *faults_of_tax(event.tax if change.tax is UNSET else change.tax, names),
@@ -132,11 +134,22 @@ async def put_on_sale(tx: Transaction, event: Event, now: datetime) -> Event:
         *faults_of_start(columns.starts_at, now),
         *faults_of_sale_window(columns, now),
         *faults_of_offer(amounts_of(event), categories, event.ticket_types),
+        *faults_of_steps(columns.currency, amounts_of(event), event.price_changes, event.fees),
+        *await _faults_of_channels(tx, event.id, columns.currency),
     ]
     if faults:
         raise InvalidInput(errors=faults)
     await queries.update_to_published(tx, event.id)
     return await get_any_event(tx, event.id)
+
+
+async def _faults_of_channels(tx: Transaction, event_id: int, currency: str) -> list[FieldError]:
+    """Channels that were given their prices before the draft was given its currency."""
+    return [
+        FieldError(detail=f"Sales channel {channel.name!r} has a price that cannot be paid. {fault.detail}")
+        for channel in await channel_queries.list_channels(tx, event_id)
+        for fault in faults_of_steps(currency, msgspec.json.decode(channel.prices, type=dict[str, int]))
+    ]
 
 
 async def delete_event(db: Database, user: Identity, event_id: int) -> None:

@@ -20,7 +20,7 @@ from boxoffice.catalog.event_changes import EventHasChanged, EventIsCancelled, a
 from boxoffice.catalog.event_rules import faults_of_offer
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.price_changes import faults_of_prices, pointer_to_price
+from boxoffice.catalog.price_changes import faults_of_prices, faults_of_steps, pointer_to_price
 from boxoffice.catalog.schemas import Event, EventState
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.seat_map_merge import Merged, merge
@@ -157,6 +157,7 @@ def _refuse_what_does_not_fit(
     if any(faults_of_ticket_types(event.ticket_types, categories)):
         raise invalid("/seat_map_id", "A category of this seat map has the name of a ticket type.")
     faults = list(faults_of_prices(prices, names_of_prices(categories, event.ticket_types)))
+    faults += faults_of_steps(event.currency, prices)
     known = amounts_of(event)
     faults += [
         FieldError(pointer=pointer_to_price(name), detail="This has a price: change it at the event.")

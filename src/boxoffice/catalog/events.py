@@ -18,6 +18,7 @@ from boxoffice.catalog.price_changes import (
     encode_price_changes,
     faults_of_price_changes,
     faults_of_prices,
+    faults_of_steps,
 )
 from boxoffice.catalog.price_views import Priced, money_of
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
@@ -66,6 +67,7 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
         *faults_of_prices(event.prices, names),
         *faults_of_price_changes(event.price_changes, names),
         *faults_of_fees(event.fees),
+        *faults_of_steps(columns.currency, event.prices, event.price_changes, event.fees),
         *faults_of_tax(event.tax, names),
     ]
     if faults:

@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.catalog.document import CATEGORIES_MAX
-from boxoffice.catalog.tariff import AMOUNT_MAX
+from boxoffice.catalog.tariff import AMOUNT_MAX, Fee, FeeMode
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError
+from boxoffice.kit.money import step_of
 from boxoffice.kit.text import Line
 
 # More is a price for every week of half a year. Each is a table of prices in every process that sells it.
@@ -95,6 +96,28 @@ def faults_of_prices(
         if not 0 <= amount <= AMOUNT_MAX:
             detail = f"A price is from 0 to {AMOUNT_MAX} minor units."
             yield FieldError(pointer=pointer_to_price(name, below), detail=detail)
+
+
+def faults_of_steps(
+    currency: str,
+    prices: Mapping[str, int],
+    changes: Sequence[PriceChange] = (),
+    fees: Sequence[Fee] = (),
+    below: str = "/prices",
+) -> Iterator[FieldError]:
+    """An amount that somebody pays must be one that can be paid in this currency."""
+    step = step_of(currency)
+    if step == 1:
+        return
+    detail = f"In {currency} amounts that can be paid are multiples of {step} minor units: round it to one."
+    for name, amount in prices.items():
+        if amount % step:
+            yield FieldError(pointer=pointer_to_price(name, below), detail=detail)
+    for index, change in enumerate(changes):
+        yield from faults_of_steps(currency, change.prices, below=f"/price_changes/{index}/prices")
+    for index, fee in enumerate(fees):
+        if fee.mode is FeeMode.ADDED and (fee.amount or 0) % step:
+            yield FieldError(pointer=f"/fees/{index}/amount", detail=detail)
 
 
 def faults_of_price_changes(

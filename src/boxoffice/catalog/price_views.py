@@ -30,7 +30,7 @@ class Priced:
             self.prices = without(names, self.prices)
             self.changes = changes_without(names, self.changes)
             self.ticket_types = [each for each in self.ticket_types if each.name not in names]
-        self.written = decode_tariff(row.fees, row.tax)
+        self.written = decode_tariff(row.fees, row.tax, row.currency)
         self.tariff = with_types(self.written, self.ticket_types)
         self._currency = row.currency
         self._periods = periods_of(self.prices, self.changes)

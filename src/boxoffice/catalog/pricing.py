@@ -145,7 +145,7 @@ def price_place(
     for fee in tariff.fees:
         if fee.per is not FeePer.TICKET or price == 0:
             continue
-        amount = _amount_of(fee, price)
+        amount = _amount_of(fee, price, tariff.step)
         if fee.mode is FeeMode.ABSORBED:
             amount = min(amount, left)
             left -= amount
@@ -165,8 +165,12 @@ def booking_fees_before(levies: Levies | None) -> list[Fee]:
     return [each.fee for each in levies.fees if each.fee.per is FeePer.BOOKING] if levies else []
 
 
-def levy(places: Sequence[PricedPlace], booking_fees: Sequence[Fee]) -> Levies | None:
-    """What these places bear together; None when nothing is levied on them."""
+def levy(places: Sequence[PricedPlace], booking_fees: Sequence[Fee], step: int) -> Levies | None:
+    """What these places bear together; None when nothing is levied on them.
+
+    What is added to prices is a multiple of the step, place by place: then so is whatever is paid or given
+    back of prices that are. What is part of a price is exact.
+    """
     count = len(places)
     fees: dict[Fee, list[int | None]] = {}
     for index, place in enumerate(places):
@@ -177,10 +181,10 @@ def levy(places: Sequence[PricedPlace], booking_fees: Sequence[Fee]) -> Levies |
     for fee in booking_fees:
         is_absorbed = fee.mode is FeeMode.ABSORBED
         weights = left if is_absorbed else prices
-        amount = _amount_of(fee, sum(prices))
+        amount = _amount_of(fee, sum(prices), step)
         if is_absorbed or not any(weights):
             amount = min(amount, sum(weights))
-        shares = split(amount, weights) if amount else [0] * count
+        shares = split(amount, weights, 1 if is_absorbed else step) if amount else [0] * count
         if is_absorbed:
             left = [rest - share for rest, share in zip(left, shares, strict=True)]
         fees[fee] = [*shares]
@@ -191,8 +195,7 @@ def levy(places: Sequence[PricedPlace], booking_fees: Sequence[Fee]) -> Levies |
         base = place.price + sum(
             amounts[index] or 0 for fee, amounts in fees.items() if fee.mode is FeeMode.ADDED and fee.is_taxed
         )
-        rate = portion if place.tax.mode is TaxMode.ADDED else contained
-        taxes.setdefault(place.tax, [None] * count)[index] = rate(base, place.tax.basis_points)
+        taxes.setdefault(place.tax, [None] * count)[index] = tax_on(base, place.tax, step)
     discount = _discount(places)
     if not fees and not taxes and discount is None:
         return None
@@ -240,12 +243,21 @@ def all_in_amount(tariff: Tariff | None, category: str, price: int) -> int:
     """What a buyer pays altogether for one place, booked alone."""
     if tariff is None:
         return price
-    levies = levy([price_place(tariff, category, price)], booking_fees_of(tariff))
+    levies = levy([price_place(tariff, category, price)], booking_fees_of(tariff), tariff.step)
     return price if levies is None else price + levies.added
 
 
-def _amount_of(fee: Fee, price: int) -> int:
-    return fee.amount or 0 if fee.basis_points is None else portion(price, fee.basis_points)
+def tax_on(base: int, tax: TaxRate, step: int) -> int:
+    """The tax on a place: added in whole steps, or the exact part of what contains it."""
+    if tax.mode is TaxMode.ADDED:
+        return portion(base, tax.basis_points, step)
+    return contained(base, tax.basis_points)
+
+
+def _amount_of(fee: Fee, price: int, step: int) -> int:
+    if fee.basis_points is None:
+        return fee.amount or 0
+    return portion(price, fee.basis_points, step if fee.mode is FeeMode.ADDED else 1)
 
 
 def _absorbed(place: PricedPlace) -> int:

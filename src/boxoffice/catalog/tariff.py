@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.kit.errors import FieldError
-from boxoffice.kit.money import BASIS_POINTS
+from boxoffice.kit.money import BASIS_POINTS, step_of
 from boxoffice.kit.text import Line
 
 # A hundred places at this price, with ten fees of this much each and all of it taxed at 100 %, are still
@@ -90,22 +90,23 @@ Fees = Annotated[
 
 
 class Tariff(msgspec.Struct, frozen=True):
-    """The fees and the tax of an event at one revision."""
+    """The fees and the tax of an event at one revision; what they add is a multiple of the step."""
 
     fees: Sequence[Fee]
     tax: Tax | None
+    step: int = 1
 
 
 _fees_decoder = msgspec.json.Decoder(list[Fee])
 _tax_decoder = msgspec.json.Decoder(Tax)
 
 
-def decode_tariff(fees: str, tax: str | None) -> Tariff | None:
+def decode_tariff(fees: str, tax: str | None, currency: str) -> Tariff | None:
     """An event's tariff from the JSON of its row; None when it has neither fees nor a tax."""
     found = _fees_decoder.decode(fees)
     if not found and tax is None:
         return None
-    return Tariff(found, None if tax is None else _tax_decoder.decode(tax))
+    return Tariff(found, None if tax is None else _tax_decoder.decode(tax), step_of(currency))
 
 
 def faults_of_fees(fees: Sequence[Fee]) -> Iterator[FieldError]:

@@ -12,6 +12,7 @@ from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, p
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.tariff import Tariff, decode_tariff
 from boxoffice.catalog.ticket_types import TicketType, decode_ticket_types, with_types
+from boxoffice.kit.money import step_of
 from boxoffice.kit.postgres import Source
 
 
@@ -60,6 +61,11 @@ class SaleTerms(msgspec.Struct, frozen=True):
     periods: tuple[PricePeriod, ...] = ()
     ticket_types: dict[str, TicketType] = {}
     hidden_categories: frozenset[str] = frozenset()
+
+    @property
+    def step(self) -> int:
+        """What every amount that a buyer pays is a multiple of."""
+        return step_of(self.currency)
 
     def window_of(self, channel_id: int | None) -> Window:
         """When this channel sells; None is everybody."""
@@ -111,7 +117,7 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         channels=msgspec.json.decode(row.channels, type=dict[str, Channel]),
         ticket_types={each.name: each for each in ticket_types},
         hidden_categories=decode_hidden(row.hidden_categories),
-        tariff=with_types(decode_tariff(row.fees, row.tax), ticket_types),
+        tariff=with_types(decode_tariff(row.fees, row.tax, row.currency), ticket_types),
     )
 
 

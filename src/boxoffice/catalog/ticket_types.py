@@ -73,7 +73,7 @@ def with_types(tariff: Tariff | None, ticket_types: Sequence[TicketType]) -> Tar
     rates = tariff.tax.basis_points_of
     inherited = {each.name: rates[each.category] for each in ticket_types if each.category in rates}
     tax = msgspec.structs.replace(tariff.tax, basis_points_of=inherited | rates)
-    return Tariff(tariff.fees, tax)
+    return Tariff(tariff.fees, tax, tariff.step)
 
 
 def faults_of_ticket_types(

@@ -191,8 +191,9 @@ class Draft:
         """Each place with its price among these less what the code takes off, and its fees and tax as now."""
         tariff, names = self.inventory.terms.tariff, self.names_of(seat_ids, area_ids, types)
         categories = self.names_of(seat_ids, area_ids) if types else names
+        step = self.inventory.terms.step
         return [
-            price_place(tariff, name, prices[name], code and code.reduce(category, prices[name]))
+            price_place(tariff, name, prices[name], code and code.reduce(category, prices[name], step))
             for name, category in zip(names, categories, strict=True)
         ]
 

@@ -108,7 +108,7 @@ def _change(
         taken_seat_ids=command.take_seat_ids,
         taken_area_ids=command.take_area_ids,
         blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
-        levies=levy(places, booking_fees_before(levied)),
+        levies=levy(places, booking_fees_before(levied), draft.inventory.terms.step),
         ticket_types=types if any(types) else (),
     )
 

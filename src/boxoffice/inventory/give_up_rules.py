@@ -6,9 +6,8 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.cancellation_policy import deadline_at
-from boxoffice.catalog.pricing import FeeLevy, Levies, TaxLevy, TaxRate
+from boxoffice.catalog.pricing import FeeLevy, Levies, TaxLevy, tax_on
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.tariff import TaxMode
 from boxoffice.inventory.cancel_rules import give_up
 from boxoffice.inventory.commands import BookingState, GivenUp, GiveUp
 from boxoffice.inventory.draft import Draft
@@ -22,7 +21,7 @@ from boxoffice.inventory.refusals import (
     UsedBookingIsFinal,
 )
 from boxoffice.kit.errors import NotFound, Refusal
-from boxoffice.kit.money import BASIS_POINTS, contained, portion
+from boxoffice.kit.money import BASIS_POINTS, movable, portion
 
 
 class Share(msgspec.Struct, frozen=True):
@@ -33,22 +32,22 @@ class Share(msgspec.Struct, frozen=True):
     taxes: int
 
 
-def share_of(part: Part, percent: int, *, fees_kept: bool) -> Share:
-    """So many percent of what each place cost, half a minor unit rounded up, place by place.
+def share_of(part: Part, percent: int, step: int, *, fees_kept: bool) -> Share:
+    """So many percent of what each place cost in whole steps, half a step rounded up, place by place.
 
     With `fees_kept` of its price and the tax on the price alone. Fees and taxes go back as the amount does.
     """
-    levies = (without_fees(part) if fees_kept else part).levies or Levies()
+    levies = (without_fees(part, step) if fees_kept else part).levies or Levies()
     points = percent * BASIS_POINTS // 100
     costs = [price + levies.added_to(index) for index, price in enumerate(part.amounts)]
     return Share(
-        sum(portion(cost, points) for cost in costs),
+        sum(portion(cost, points, step) for cost in costs),
         sum(portion(_sum_at(levies.fees, index), points) for index in range(len(costs))),
         sum(portion(_sum_at(levies.taxes, index), points) for index in range(len(costs))),
     )
 
 
-def without_fees(part: Part) -> Part:
+def without_fees(part: Part, step: int) -> Part:
     """These places as if they bore no fees: their prices, and the taxes on these alone."""
     levies = part.levies or Levies()
     taxes = [
@@ -56,7 +55,7 @@ def without_fees(part: Part) -> Part:
             levy.tax,
             tuple(
                 [
-                    None if amount is None else _tax_on(price, levy.tax)
+                    None if amount is None else tax_on(price, levy.tax, step)
                     for price, amount in zip(part.amounts, levy.amounts, strict=True)
                 ]
             ),
@@ -64,10 +63,6 @@ def without_fees(part: Part) -> Part:
         for levy in levies.taxes
     ]
     return msgspec.structs.replace(part, levies=Levies((), tuple(taxes), levies.discount))
-
-
-def _tax_on(price: int, tax: TaxRate) -> int:
-    return (portion if tax.mode is TaxMode.ADDED else contained)(price, tax.basis_points)
 
 
 def _sum_at(levies: Sequence[FeeLevy | TaxLevy], index: int) -> int:
@@ -99,7 +94,8 @@ def decide_give_up(  # noqa: C901, PLR0911, PLR0912  one for each reason
         return UsedBookingIsFinal()
     places = range(len(booking.amounts))
     part = part_at(booking, places, places)
-    share = share_of(part, tier.refund_percent, fees_kept=command.fees_kept)
+    step = draft.inventory.terms.step
+    share = share_of(part, tier.refund_percent, step, fees_kept=command.fees_kept)
     is_whole = share == Share(part.worth, part.fees, part.taxes)
     payment_id, left = None, 0
     if known.payment is not None:
@@ -110,7 +106,7 @@ def decide_give_up(  # noqa: C901, PLR0911, PLR0912  one for each reason
             if share.amount < part.worth:
                 return NothingToRefund()
             is_whole = True
-    amount = min(share.amount, left)
+    amount = movable(share.amount, left, step)
     if is_whole:
         give_up(draft, booking)
     else:

@@ -34,12 +34,15 @@ class PromoCode(msgspec.Struct, frozen=True, gc=False):
         """Whether it is used for places of this category."""
         return category in self.categories or category in self.opens or not (self.categories or self.opens)
 
-    def reduce(self, category: str, price: int) -> Reduction | None:
-        """What it takes off a place: never more than the price; None for a place that it is not for."""
+    def reduce(self, category: str, price: int, step: int) -> Reduction | None:
+        """What it takes off a place: never more than the price; None for a place that it is not for.
+
+        What it takes off is in whole steps of the currency.
+        """
         if not self.is_for(category):
             return None
-        off = self.amount or 0 if self.basis_points is None else portion(price, self.basis_points)
-        return Reduction(self.id, self.code, min(off, price))
+        off = self.amount or 0 if self.basis_points is None else portion(price, self.basis_points, step)
+        return Reduction(self.id, self.code, min(off - off % step, price))
 
 
 class PromoUse(msgspec.Struct, frozen=True, gc=False):

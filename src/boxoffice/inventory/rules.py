@@ -246,7 +246,9 @@ def _priced(
     if tariff is None and code is None:
         return draft.prices_of(places.seat_ids, places.area_ids, prices, places.ticket_types), None
     priced = draft.places_priced(places.seat_ids, places.area_ids, prices, code, places.ticket_types)
-    return tuple([place.price for place in priced]), levy(priced, booking_fees_of(tariff))
+    return tuple([place.price for place in priced]), levy(
+        priced, booking_fees_of(tariff), draft.inventory.terms.step
+    )
 
 
 def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refusal:

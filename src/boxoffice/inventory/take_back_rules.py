@@ -17,6 +17,7 @@ from boxoffice.inventory.parting import Part, part_at
 from boxoffice.inventory.promo import use_in, use_less, use_of
 from boxoffice.inventory.refusals import AlreadyAdmitted, BookingIsOver, NothingToRefund, NotOfThisBooking
 from boxoffice.kit.errors import NotFound, Refusal
+from boxoffice.kit.money import movable
 
 
 def decide_take_back_places(  # noqa: PLR0911  one for each reason
@@ -51,7 +52,7 @@ def decide_take_back_places(  # noqa: PLR0911  one for each reason
         give_up(draft, booking)
         return TakenBack(booking_id=booking.id, refund_id=payment_id)
     part = part_at(booking, [ticket.number for ticket in tickets], indexes)
-    amount = min(part.worth, left)
+    amount = movable(part.worth, left, draft.inventory.terms.step)
     if amount <= 0:
         return NothingToRefund()
     draft.reduce(_reduced(draft, command, booking, tickets, indexes, part))

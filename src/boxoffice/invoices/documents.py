@@ -17,7 +17,7 @@ from boxoffice.inventory.parting import Part, part_at, whole_of
 from boxoffice.invoices.crediting import Shares, fits, left_of, lines_of, share_out, shares_of
 from boxoffice.invoices.queries import CreditRow, EventRow, JournalRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
-from boxoffice.kit.money import Money
+from boxoffice.kit.money import Money, step_of
 
 _LABELS = {Kind.INVOICE: "INV", Kind.CREDIT_NOTE: "CN"}
 
@@ -93,7 +93,7 @@ class Writer:
         if change.refunded is not None:
             places = range(len(booking.amounts))
             part = part_at(booking, places, places)
-            paid = _with(booking, without_fees(part) if change.fees_kept else part)
+            paid = _with(booking, without_fees(part, step_of(booking.currency)) if change.fees_kept else part)
             wanted = shares_of(self._made_of(paid)["taxes"], paid.total)
             self._credit(booking.id, change.refunded, wanted, "The buyer cancelled.")
             return

@@ -12,7 +12,7 @@ from boxoffice.kit import metrics
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.jobs import enqueue
-from boxoffice.kit.money import Money
+from boxoffice.kit.money import Money, step_of
 from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Source, Transaction
 from boxoffice.payments import dispute_queries as queries
@@ -53,13 +53,14 @@ class Shares(msgspec.Struct, frozen=True):
     owed: int
 
 
-def share_loss(amount: int, disputed: Disputed) -> Shares:
-    """What a dispute of this amount takes, once it is lost."""
+def share_loss(amount: int, disputed: Disputed, step: int) -> Shares:
+    """What a dispute of this amount takes, once it is lost; what is left after it can be given back."""
     before = disputed.captured - disputed.given_back - disputed.other_disputes
     payable = min(disputed.due, max(before, 0))
     still_payable = min(disputed.due, max(before - amount, 0))
     return Shares(
-        left=min(amount, disputed.captured - disputed.refunded), owed=min(amount, payable - still_payable)
+        left=min(amount + -amount % step, disputed.captured - disputed.refunded),
+        owed=min(amount, payable - still_payable),
     )
 
 
@@ -134,7 +135,7 @@ async def _write(tx: Transaction, payment: queries.DisputedPayment, fact: Disput
     if fact.state is DisputeState.WON:
         await queries.update_won(tx, closed)
     else:
-        shares = share_loss(amount, disputed)
+        shares = share_loss(amount, disputed, step_of(fact.currency))
         await queries.update_lost(tx, closed, shares.left, shares.owed, _LOST)
     for refund_id in await queries.list_refunds_that_wait(tx, payment.event_id, payment.id):
         await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund_id))

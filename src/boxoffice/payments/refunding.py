@@ -14,7 +14,7 @@ from boxoffice.kit.errors import NotFound, Refusal, invalid
 from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
-from boxoffice.kit.money import Money
+from boxoffice.kit.money import Money, movable, step_of
 from boxoffice.kit.postgres import Database, Source, Transaction
 from boxoffice.payments import refund_queries as queries
 from boxoffice.payments.refund_queries import RefundRow
@@ -104,6 +104,12 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
     left = payment.captured - payment.refunded
     if amount > left:
         raise MoreThanIsLeft(left=Money(left, payment.currency))
+    step = step_of(payment.currency)
+    if movable(amount, left, step) != amount:
+        detail = (
+            f"In {payment.currency} money goes back in multiples of {step} minor units, or all that is left."
+        )
+        raise invalid("/amount", detail)
     refund = queries.NewRefund(
         id=new_id(event_id),
         movement_id=new_id(event_id),

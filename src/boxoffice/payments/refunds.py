@@ -20,6 +20,7 @@ from boxoffice.inventory.commands import (
 )
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue, enqueue_all
+from boxoffice.kit.money import movable, step_of
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_queries as queries
@@ -196,7 +197,9 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
         return
     try:
         if by_bank < refund.amount:
-            asked = msgspec.structs.replace(refund, amount=refund.amount - by_bank)
+            # Of what a bank has left there, in its own steps, only ours can be moved.
+            amount = movable(refund.amount - by_bank, refund.amount, step_of(refund.currency))
+            asked = msgspec.structs.replace(refund, amount=amount)
             await providers.get(refund.provider).give_back(asked)
     except Exception:
         async with db.transaction() as tx:

@@ -16,6 +16,7 @@ import stripe
 import structlog
 
 from boxoffice.kit.errors import Unavailable, invalid
+from boxoffice.kit.money import movable, step_of
 from boxoffice.kit.outbound import OUTBOUND_SECONDS_MAX
 from boxoffice.kit.postgres import assert_no_transaction
 from boxoffice.kit.settings import Settings
@@ -213,7 +214,11 @@ class Stripe:
             return
         wanted: dict[str, Any] = {"payment_intent": refund.reference}
         if 0 < refund.amount < refund.captured:
-            wanted["amount"] = to_stripe(refund.amount, refund.currency)
+            # Whatever it was owed for, it must not be tried for ever.
+            amount = movable(refund.amount, refund.captured, step_of(refund.currency))
+            if amount == 0:
+                return
+            wanted["amount"] = to_stripe(amount, refund.currency)
         try:
             await _call(
                 self._refunds.create_async,

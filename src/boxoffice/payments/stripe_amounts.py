@@ -4,15 +4,13 @@ Source: Stripe's documentation of currencies, "special cases" and "three-decimal
 """
 
 from boxoffice.kit.errors import Refusal
+from boxoffice.kit.money import step_of
 
 # ISO 4217 knows no decimals for these; Stripe counts them in hundredths all the same.
 _HUNDREDTHS_AT_STRIPE = frozenset(["ISK", "UGX"])
 
 # Stripe takes these without decimals, ISO 4217 gives them two.
 _WHOLE_AT_STRIPE = frozenset(["MGA"])
-
-# Three decimals, of which Stripe wants the last to be a zero.
-_TENTHS_AT_STRIPE = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
 class AmountNotPayable(Refusal, status=409):
@@ -21,16 +19,11 @@ class AmountNotPayable(Refusal, status=409):
 
 def to_stripe(amount: int, currency: str) -> int:
     """Our minor units as Stripe counts them. Raises `AmountNotPayable` for what it would have to round."""
+    if amount % step_of(currency):
+        raise AmountNotPayable
     if currency in _HUNDREDTHS_AT_STRIPE:
         return amount * 100
-    if currency in _WHOLE_AT_STRIPE:
-        whole, rest = divmod(amount, 100)
-        if rest:
-            raise AmountNotPayable
-        return whole
-    if currency in _TENTHS_AT_STRIPE and amount % 10:
-        raise AmountNotPayable
-    return amount
+    return amount // 100 if currency in _WHOLE_AT_STRIPE else amount
 
 
 def from_stripe(amount: int, currency: str) -> int:

@@ -136,7 +136,11 @@ def _changed(row: PromoCodeRow, change: PromoCodeChange) -> PromoCodeColumns:
 
 async def _check(tx: Transaction, terms: SaleTerms, columns: PromoCodeColumns) -> None:
     seat_map = await get_seat_map(tx, terms.seat_map_id)
-    if faults := list(_faults(columns, {category.name for category in seat_map.categories})):
+    faults = list(_faults(columns, {category.name for category in seat_map.categories}))
+    if columns.amount is not None and columns.amount % terms.step:
+        detail = f"In {terms.currency} amounts are multiples of {terms.step} minor units: round it to one."
+        faults.append(FieldError(pointer="/amount", detail=detail))
+    if faults:
         raise InvalidInput(errors=faults)
 
 
