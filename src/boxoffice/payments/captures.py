@@ -12,7 +12,8 @@ from boxoffice.kit.ids import event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.ledger import AT_LAST, record_captured
-from boxoffice.payments.provider import NotCapturable, Providers
+from boxoffice.payments.provider import FactKind, NotCapturable, Providers
+from boxoffice.payments.queries import DueCapture
 
 CAPTURE_JOB = "capture"
 
@@ -35,17 +36,25 @@ async def carry_out_capture(db: Database, sales: GroupCommit, providers: Provide
     payment = await queries.find_due_capture(db, event_id, payment_id)
     if payment is None:
         return
+    provider = providers.get_remote(payment.provider)
     try:
-        await providers.get_remote(payment.provider).capture(payment)
+        await provider.capture(payment)
     except NotCapturable:
         if await queries.find_due_capture(db, event_id, payment_id) is None:
             # Its event was cancelled meanwhile, and the refund let the authorisation go.
             return
-        _log.error("authorised money is gone, its booking is cancelled", payment_id=str(payment_id))
-        metrics.CAPTURES_LOST.inc()
-        await sales.submit(event_id, Withdraw(payment.booking_id, payment_id))
-        async with db.transaction() as tx:
-            await queries.update_gone(tx, event_id, payment_id)
-        return
+        # After a card that failed the form may be open again: nobody is to pay there for what is taken back.
+        known = await provider.close_checkout(payment)
+        if known is None or known.kind is not FactKind.CAPTURED:
+            await _take_tickets_back(db, sales, event_id, payment)
+            return
     async with db.transaction() as tx:
         await record_captured(tx, event_id, [payment_id], AT_LAST)
+
+
+async def _take_tickets_back(db: Database, sales: GroupCommit, event_id: int, payment: DueCapture) -> None:
+    _log.error("authorised money is gone, its booking is cancelled", payment_id=str(payment.payment_id))
+    metrics.CAPTURES_LOST.inc()
+    await sales.submit(event_id, Withdraw(payment.booking_id, payment.payment_id))
+    async with db.transaction() as tx:
+        await queries.update_gone(tx, event_id, payment.payment_id)
