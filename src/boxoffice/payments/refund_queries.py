@@ -269,7 +269,7 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
         RefundToMake,
         """
         SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
-               refund.id AS refund_id, payment.captured, payment.currency,
+               refund.id AS refund_id, payment.captured, refund.currency,
                (payment.captured
                 - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
                      FROM refunds AS done

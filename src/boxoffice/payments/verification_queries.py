@@ -76,17 +76,19 @@ async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
 async def list_causes_without_movement(source: Source, event_id: int) -> list[Finding]:
     """What should have moved money and has not, or has moved another amount, and the other way round.
 
-    A refund under its payment's own id that gave no places up is of money that bought nothing; one under a
-    dispute's id is what the bank took, and moved with the dispute.
+    A refund under its payment's own id that gave no places up is of money that bought nothing, and may be of
+    another currency than was asked for; one under a dispute's id is what the bank took, and moved with it.
     """
     return await source.list(
         Finding,
         """
         WITH expected AS (
-            SELECT 'captured payment' AS what, 'CAPTURED' AS kind, 'PROVIDER' AS account, id AS cause_id,
-                   currency, captured AS amount
-              FROM payments
-             WHERE event_id = $1 AND captured > 0
+            SELECT 'captured payment' AS what, 'CAPTURED' AS kind, 'PROVIDER' AS account,
+                   payment.id AS cause_id, coalesce(returned.currency, payment.currency) AS currency,
+                   payment.captured AS amount
+              FROM payments AS payment
+              LEFT JOIN refunds AS returned ON returned.event_id = $1 AND returned.id = payment.id
+             WHERE payment.event_id = $1 AND payment.captured > 0
             UNION ALL
             SELECT 'refund that is owed', 'REFUND_DUE', 'BUYER', id, currency, -amount
               FROM refunds AS refund
