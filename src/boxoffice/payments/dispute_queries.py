@@ -24,7 +24,7 @@ class Disputed(msgspec.Struct, frozen=True):
     """What there is of a payment, and the dispute as far as we know it, in minor units.
 
     `refunded` is owed or has gone back, `due` is owed still; `given_back` went back by the provider, and
-    `other_disputes` are with a bank, or lost.
+    `other_disputes` are with a bank, or lost. It `has_bought` its booking unless it came for nothing.
     """
 
     captured: int
@@ -35,6 +35,7 @@ class Disputed(msgspec.Struct, frozen=True):
     dispute_id: UUID | None
     state: str | None
     amount: int | None
+    has_bought: bool
 
 
 class NewDispute(msgspec.Struct, frozen=True):
@@ -111,7 +112,9 @@ async def get_disputed(source: Source, event_id: int, payment_id: UUID, referenc
                   FROM disputes AS other
                  WHERE other.event_id = $1 AND other.payment_id = $2 AND other.reference <> $3
                    AND other.state <> 'WON') AS other_disputes,
-               dispute.id AS dispute_id, dispute.state, dispute.amount
+               dispute.id AS dispute_id, dispute.state, dispute.amount,
+               NOT EXISTS (SELECT FROM refunds
+                            WHERE event_id = $1 AND id = $2 AND worth = 0) AS has_bought
           FROM payments AS payment
           LEFT JOIN disputes AS dispute
             ON dispute.event_id = $1 AND dispute.payment_id = $2 AND dispute.reference = $3,

@@ -82,10 +82,10 @@ async def take_dispute(
         if known is not None:
             await take_fact(desk, sales, provider, known)
     async with desk.db.transaction() as tx:
-        changes = await _write(tx, payment, fact)
+        changes, has_bought = await _write(tx, payment, fact)
     for change in changes:
         metrics.DISPUTES.labels(provider, change).inc()
-    if fact.state is DisputeState.LOST and fact.amount >= payment.amount:
+    if fact.state is DisputeState.LOST and fact.amount >= payment.amount and has_bought:
         # Also after a repetition: we may have died right here.
         await _take_back(sales, payment)
 
@@ -97,8 +97,13 @@ async def list_disputes(source: Source, event_id: int, cursor: str | None, limit
     return Page(items=[_view(row) for row in page.items], next_cursor=page.next_cursor)
 
 
-async def _write(tx: Transaction, payment: queries.DisputedPayment, fact: DisputeFact) -> list[str]:
-    """Open it, close it, or both; what was closed stays as it is, whatever comes later."""
+async def _write(
+    tx: Transaction, payment: queries.DisputedPayment, fact: DisputeFact
+) -> tuple[list[str], bool]:
+    """Open it, close it, or both; what was closed stays as it is, whatever comes later.
+
+    What has changed, and whether the payment has bought its booking.
+    """
     await queries.lock_payment(tx, payment.event_id, payment.id)
     disputed = await queries.get_disputed(tx, payment.event_id, payment.id, fact.reference)
     dispute_id = disputed.dispute_id or new_id(payment.event_id)
@@ -120,7 +125,7 @@ async def _write(tx: Transaction, payment: queries.DisputedPayment, fact: Disput
         )
         changes.append("OPENED")
     if fact.state is DisputeState.OPEN or disputed.state in (DisputeState.WON, DisputeState.LOST):
-        return changes
+        return changes, disputed.has_bought
     # What the bank took is what it said when it took it.
     amount = disputed.amount or fact.amount
     closed = ClosedDispute(
@@ -139,7 +144,7 @@ async def _write(tx: Transaction, payment: queries.DisputedPayment, fact: Disput
         await queries.update_lost(tx, closed, shares.left, shares.owed, _LOST)
     for refund_id in await queries.list_refunds_that_wait(tx, payment.event_id, payment.id):
         await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund_id))
-    return [*changes, fact.state.value]
+    return [*changes, fact.state.value], disputed.has_bought
 
 
 async def _take_back(sales: GroupCommit, payment: queries.DisputedPayment) -> None:
