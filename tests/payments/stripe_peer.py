@@ -67,14 +67,33 @@ class StripePeer:
         assert len(found) == 1, found
         return found[0]
 
-    def pay(self, payment_id: str, *, method: str = "card") -> dict[str, Any]:
-        """The buyer pays: a card is authorised, everything else is captured by Stripe itself."""
+    def pay(
+        self, payment_id: str, *, method: str = "card", amount: int | None = None, currency: str | None = None
+    ) -> dict[str, Any]:
+        """The buyer pays: a card is authorised, everything else is captured by Stripe itself.
+
+        Who pays by bank transfer may pay any amount; another currency is what no method does, so far.
+        """
         intent = self.intent_of(payment_id)
-        assert intent["status"] == "requires_payment_method", intent
+        assert intent["status"] in ("requires_payment_method", "requires_action"), intent
+        paid = intent["amount"] if amount is None else amount
+        intent["currency"] = currency or intent["currency"]
         if method == "card":
-            intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
+            intent |= {"status": "requires_capture", "amount_capturable": paid}
             return self._happened("payment_intent.amount_capturable_updated", intent)
-        intent |= {"status": "succeeded", "amount_received": intent["amount"]}
+        intent |= {"status": "succeeded", "amount_received": paid}
+        return self._happened("payment_intent.succeeded", intent)
+
+    def fund_in_part(self, payment_id: str) -> dict[str, Any]:
+        """A part of a bank transfer has come; it is the buyer's until the rest has, too."""
+        intent = self.intent_of(payment_id)
+        intent["status"] = "requires_action"
+        return self._happened("payment_intent.partially_funded", intent)
+
+    def capture_by_hand(self, payment_id: str, amount: int) -> dict[str, Any]:
+        """Somebody takes a part of what was authorised in the dashboard; the rest is let go."""
+        intent = self.intent_of(payment_id)
+        intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": amount}
         return self._happened("payment_intent.succeeded", intent)
 
     def decline(self, payment_id: str) -> dict[str, Any]:
@@ -190,7 +209,11 @@ class StripePeer:
     def _capture(self, intent: dict[str, Any]) -> Answer:
         if intent["status"] != "requires_capture":
             return _error(400, "invalid_request_error", "payment_intent_unexpected_state")
-        intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": intent["amount"]}
+        if intent.get("declines_capture"):
+            intent |= {"status": "requires_payment_method", "amount_capturable": 0}
+            return _error(402, "card_error", "card_declined")
+        taken = intent["amount_capturable"]
+        intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": taken}
         self._happened("payment_intent.succeeded", intent)
         return 200, intent
 

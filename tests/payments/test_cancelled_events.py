@@ -13,7 +13,7 @@ import pytest
 from boxoffice.accounts.identity import Role
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import CALLED_OFF_AT_ONCE_MAX, call_off
-from boxoffice.inventory.commands import CalledOff, Hold, PaymentOutcome
+from boxoffice.inventory.commands import CalledOff, Hold
 from boxoffice.inventory.refusals import EventTakesPlace
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.ids import new_id
@@ -25,9 +25,7 @@ from boxoffice.payments.provider import Asked
 from boxoffice.payments.refunds import REFUNDS_PER_SECOND, RefundDue, carry_out_refund
 from payments.audience import (
     cancel,
-    hold_and_start_to_pay,
     job_of,
-    pay_at_the_sandbox,
     payments_by_state,
     progress,
     refund_all,
@@ -165,44 +163,6 @@ async def test_nobody_holds_renews_pays_or_blocks_once_an_event_is_cancelled(
     assert (await client.get(blocks, headers=organizer)).json() == []
     assert await show.claims() == {}
     await show.check_promises()
-
-
-async def test_money_that_comes_after_the_cancellation_goes_back(client: httpx.AsyncClient, parts: Parts):
-    """P5: before the job has come to its booking, after it, and for a hold that had run out."""
-    show = await open_show(parts.db, hold_seconds=1)
-    over = await hold_and_start_to_pay(parts, show, 0)
-    await show.wait_for_holds_to_end()
-    async with parts.db.transaction() as tx:
-        await tx.execute("UPDATE events SET hold_seconds = 600 WHERE id = $1", show.event_id)
-        await tx.execute("UPDATE events SET revision = revision + 1 WHERE id = $1", show.event_id)
-    before, after = [await hold_and_start_to_pay(parts, show, seat) for seat in (1, 2)]
-    await pay_at_the_sandbox(parts.db, [over, before, after])
-
-    await cancel(client, show)
-    outcomes = [await parts.sales.submit(show.event_id, each.report()) for each in (over, before)]
-    await call_off(parts.db, parts.sales, job_of(show))
-    outcomes.append(await parts.sales.submit(show.event_id, after.report()))
-
-    assert outcomes == [PaymentOutcome.RETURNED] * 3
-    await refund_all(parts, show)
-    assert await payments_by_state(parts.db, show.event_id) == {"REFUNDED": 3}
-    assert await refunds_at_the_sandbox(parts.db, [over, before, after]) == 3
-    await show.check_promises()
-
-
-async def test_what_was_authorised_and_not_yet_captured_is_given_back_too(
-    client: httpx.AsyncClient, parts: Parts
-):
-    show = await open_show(parts.db)
-    sold = await hold_and_start_to_pay(parts, show, 3)
-    await parts.sales.submit(show.event_id, sold.report(captured=False))
-    assert await payments_by_state(parts.db, show.event_id) == {"CAPTURE_DUE": 1}
-
-    await cancel(client, show)
-    await call_off(parts.db, parts.sales, job_of(show))
-
-    assert await payments_by_state(parts.db, show.event_id) == {"REFUND_DUE": 1}
-    assert await show.count("refunds") == 1
 
 
 async def test_a_free_event_is_cancelled_without_refunds_and_one_that_nobody_wanted_at_once(

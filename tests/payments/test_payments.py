@@ -5,19 +5,17 @@ import hashlib
 import hmac
 import time
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import msgspec
 import pytest
 
 from boxoffice.kit.keys import derive_key
-from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.provider import Charge
-from boxoffice.payments.refunds import RefundDue, carry_out_refund
 from boxoffice.payments.sandbox import SIGNATURE_HEADER, SIGNATURE_SECONDS_MAX, Choice
 from payments.conftest import Basket, Holder, headers_of
 from shows import insert_user
@@ -61,59 +59,12 @@ async def state_of(client: httpx.AsyncClient, held: Basket, payment: dict[str, A
     return booking.json()["state"], found.json()["state"]
 
 
-async def test_a_report_of_captured_money_becomes_tickets_in_one_answer(
-    client: httpx.AsyncClient, basket: Holder
-):
-    held = await basket()
-    payment = await start(client, held)
-    assert payment["state"] == "PENDING"
-    assert payment["amount"] == {"amount": 5000, "currency": "EUR"}
-
-    assert (await tell(client, report(payment))).status_code == 204
-
-    assert await state_of(client, held, payment) == ("CONFIRMED", "CAPTURED")
-    tickets = await client.get(f"/bookings/{held.booking_id}/tickets", headers=held.headers)
-    assert len(tickets.json()["items"] if "items" in tickets.json() else tickets.json()) == 2
-    await held.show.check_promises()
-
-
-async def test_the_same_report_ten_times_at_once_counts_once(client: httpx.AsyncClient, basket: Holder):
-    held = await basket()
-    body = report(await start(client, held))
-
-    answers = await asyncio.gather(*[tell(client, body) for _ in range(10)])
-
-    assert [answer.status_code for answer in answers] == [204] * 10
-    assert await held.show.count("tickets") == 2
-    assert await held.show.count("refunds") == 0
-
-
 async def test_asking_twice_gives_the_same_checkout(client: httpx.AsyncClient, basket: Holder):
     held = await basket()
 
     first, second = await start(client, held), await start(client, held)
 
     assert first == second
-
-
-async def test_after_an_exchange_the_checkout_asks_for_what_the_booking_costs_now(
-    client: httpx.AsyncClient, basket: Holder
-):
-    held = await basket()
-    first = await start(client, held)
-    swapped = await client.post(
-        f"/bookings/{held.booking_id}/exchange", json={"give": {"seat_ids": [4]}}, headers=held.headers
-    )
-    assert swapped.status_code == 200, swapped.text
-
-    second = await start(client, held)
-
-    assert (first["amount"]["amount"], second["amount"]["amount"]) == (5000, 2500)
-    assert (await tell(client, report(second))).status_code == 204
-    assert (await tell(client, report(first))).status_code == 204
-    assert await state_of(client, held, second) == ("CONFIRMED", "CAPTURED")
-    assert await state_of(client, held, first) == ("CONFIRMED", "REFUND_DUE")
-    await held.show.check_promises()
 
 
 async def test_only_the_buyer_of_a_held_booking_can_pay(
@@ -202,54 +153,6 @@ async def test_a_report_for_a_payment_nobody_asked_for_is_not_taken(
     assert (await tell(client, report({**payment, "id": str(uuid4())}))).status_code == 404
 
 
-async def test_after_a_declined_card_the_buyer_may_pay_all_the_same(
-    client: httpx.AsyncClient, basket: Holder
-):
-    held = await basket()
-    payment = await start(client, held)
-
-    assert (await tell(client, report(payment, kind="DECLINED"))).status_code == 204
-    assert await state_of(client, held, payment) == ("PENDING", "DECLINED")
-    assert await start(client, held) == {**payment, "state": "DECLINED"}
-    assert (await tell(client, report(payment))).status_code == 204
-    assert (await tell(client, report(payment, kind="DECLINED"))).status_code == 204
-    assert await state_of(client, held, payment) == ("CONFIRMED", "CAPTURED")
-
-
-async def test_money_for_places_that_are_gone_is_refunded_by_the_job(
-    db: Database, dsn: str, client: httpx.AsyncClient, basket: Holder
-):
-    held = await basket(hold_seconds=1)
-    payment = await start(client, held)
-    await held.show.wait_for_holds_to_end()
-    other = headers_of(await insert_user(db))
-    taken = await client.post(
-        "/bookings", json={"event_id": held.show.event_id, "seat_ids": [4]}, headers=other
-    )
-    assert taken.status_code == 201
-
-    parts = Parts(Settings(), dsn)
-    async with parts.running():
-        assert parts.sandbox is not None
-        # The buyer pays at the sandbox; its report comes through us, so that it comes late for sure.
-        await parts.sandbox.choose(_token(payment), Choice.PAY_LATE)
-        assert (await tell(client, report(payment))).status_code == 204
-        assert await state_of(client, held, payment) == ("EXPIRED", "REFUND_DUE")
-        queued = await db.list(
-            str,
-            "SELECT convert_from(payload, 'UTF8') FROM pgqueuer WHERE entrypoint = 'refund'",
-        )
-        assert [payload for payload in queued if payment["id"] in payload], "the job is in the outbox"
-
-        for _ in range(2):
-            job = msgspec.json.encode(RefundDue(payment_id=UUID(payment["id"])))
-            await carry_out_refund(db, parts.providers, Pace(1_000), job)
-
-        assert await state_of(client, held, payment) == ("EXPIRED", "REFUNDED")
-        assert (await parts.sandbox.get_checkout(_token(payment))).state == "REFUNDED"
-    await held.show.check_promises()
-
-
 async def test_two_clicks_on_pay_charge_once(dsn: str, client: httpx.AsyncClient, basket: Holder):
     held = await basket()
     payment = await start(client, held)
@@ -260,38 +163,6 @@ async def test_two_clicks_on_pay_charge_once(dsn: str, client: httpx.AsyncClient
             *[parts.sandbox.choose(_token(payment), Choice.PAY_LATE) for _ in range(5)]
         )
     assert len({checkout.charge for checkout in clicks}) == 1
-
-
-async def test_a_second_payment_for_one_booking_goes_back(
-    db: Database, dsn: str, client: httpx.AsyncClient, basket: Holder
-):
-    """Two open checkouts, as two browser tabs that raced would leave them; both are paid."""
-    held = await basket()
-    first = await start(client, held)
-    async with db.transaction() as tx:
-        await tx.execute(
-            """
-            INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url)
-            SELECT event_id, gen_random_uuid(), booking_id, provider, amount, currency, checkout_url
-              FROM payments WHERE event_id = $1
-            """,
-            held.show.event_id,
-        )
-        # An id carries its event; give this one the first's with another random part.
-        second_id = UUID(int=UUID(first["id"]).int ^ 1)
-        await tx.execute(
-            "UPDATE payments SET id = $2 WHERE event_id = $1 AND id <> $3",
-            held.show.event_id,
-            second_id,
-            UUID(first["id"]),
-        )
-
-    assert (await tell(client, report(first))).status_code == 204
-    assert (await tell(client, report({**first, "id": str(second_id)}))).status_code == 204
-
-    assert await state_of(client, held, first) == ("CONFIRMED", "CAPTURED")
-    assert await state_of(client, held, {"id": str(second_id)}) == ("CONFIRMED", "REFUND_DUE")
-    assert await held.show.count("tickets") == 2
 
 
 async def test_a_checkout_page_shows_its_buttons_and_what_became_of_it(

@@ -37,25 +37,6 @@ async def differences(shop: Shop, payment_id: str) -> list[str]:
     )
 
 
-async def test_money_whose_reports_were_lost_is_made_up_for(shop: Shop):
-    held = [await shop.hold() for _ in range(3)]
-    card, debit, forgotten = [await shop.start(each) for each in held]
-    shop.peer.pay(card)
-    shop.peer.pay(debit, method="sepa_debit")
-    shop.peer.pay(forgotten, method="sepa_debit")
-    async with shop.parts.db.transaction() as tx:
-        await tx.execute("DELETE FROM payments WHERE event_id = $1", held[2].show.event_id)
-
-    await compare(shop)
-
-    assert await shop.states(held[0], card) == ("CONFIRMED", "CAPTURE_DUE")
-    assert await shop.states(held[1], debit) == ("CONFIRMED", "CAPTURED")
-    assert await shop.states(held[2], forgotten) == ("CONFIRMED", "CAPTURED")
-    for each, payment_id in zip(held, (card, debit, forgotten), strict=True):
-        assert (await verify_ledger(shop.parts.db, each.show.event_id)).faults == []
-        assert await differences(shop, payment_id) == []
-
-
 async def test_what_was_done_there_by_hand_is_kept_for_a_person(
     shop: Shop, dsn: str, capsys: pytest.CaptureFixture[str]
 ):

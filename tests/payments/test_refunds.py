@@ -87,26 +87,6 @@ async def test_amounts_go_back_until_nothing_is_left(
     assert (await verify_ledger(db, held.show.event_id)).faults == []
 
 
-async def test_a_whole_booking_goes_back_with_its_places_and_what_is_left_of_its_money(
-    db: Database, dsn: str, client: httpx.AsyncClient, basket: Holder
-):
-    held = await basket()
-    payment = await paid(client, held, dsn)
-    part = (await refund(client, held, amount=1000)).json()
-
-    whole = await refund(client, held)
-
-    assert whole.status_code == 201, whole.text
-    assert whole.json()["amount"]["amount"] == 4000
-    assert await held.show.count("tickets") == 0
-    booking = await client.get(f"/bookings/{held.booking_id}", headers=held.headers)
-    assert booking.json()["state"] == "CANCELLED"
-    await carry_out(dsn, [part, whole.json()], payment)
-    assert (await refund(client, held)).json()["type"] == "/problems/booking-is-over"
-    await held.show.check_promises()
-    assert (await verify_ledger(db, held.show.event_id)).faults == []
-
-
 async def test_of_ten_who_want_the_last_of_it_one_gets_it(
     db: Database, dsn: str, client: httpx.AsyncClient, basket: Holder
 ):

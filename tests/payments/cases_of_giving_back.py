@@ -1,0 +1,226 @@
+"""Money that goes back or is taken: by organizers, buyers and banks. A row each of docs/money.md."""
+
+from payments.case import ALL_BACK, SOLD, STRIPE, Case, back, paid, paid_by_card, void
+from payments.case_end import End
+from payments.case_steps import (
+    PLACE,
+    PRICE,
+    Step,
+    at_once,
+    authorises,
+    buyer_cancels,
+    captures,
+    event_is_cancelled,
+    is_called_off,
+    is_captured_by_hand,
+    is_disputed,
+    is_refused,
+    is_scanned,
+    jobs_are_done,
+    next_answer_is_lost,
+    organizer_gives,
+    reports,
+    reports_all_again,
+    reports_backwards,
+    rival_takes_a_seat,
+    sees,
+    starts,
+    starts_elsewhere,
+    starts_twice_at_once,
+)
+
+paid_one_of_two: tuple[Step, ...] = (starts, starts_elsewhere, captures(payment=0), reports)
+lost: tuple[Step, ...] = (is_disputed(), is_disputed("lost"), reports)
+
+GIVING_BACK = (
+    Case(
+        "an amount is given back",
+        (*paid, organizer_gives(1200), is_refused(organizer_gives(3801))),
+        End("CONFIRMED", 2, received=PRICE, back=1200, organizers=-1200),
+    ),
+    Case(
+        "an amount is given back",
+        (*paid, organizer_gives(1200), organizer_gives(3800)),
+        End("CONFIRMED", 2, received=PRICE, back=PRICE, organizers=-PRICE),
+    ),
+    Case("a booking is given back", (*paid, organizer_gives(1000), organizer_gives()), ALL_BACK),
+    Case("a booking is given back", (*paid_by_card, organizer_gives()), void("CANCELLED"), STRIPE),
+    Case(
+        "a booking is given back",
+        (*paid_by_card, organizer_gives(), is_captured_by_hand(PRICE), reports),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "single places are given back",
+        (*paid, organizer_gives(seat=4), rival_takes_a_seat),
+        End("CONFIRMED", 1, received=PRICE, back=PLACE),
+    ),
+    Case("single places are given back", (*paid, organizer_gives(seat=4), organizer_gives(seat=3)), ALL_BACK),
+    Case(
+        "a place goes back while its holder is at the gate",
+        (*paid, at_once(is_scanned, organizer_gives(seat=3), succeed={1})),
+        End("CONFIRMED", 2, received=PRICE),
+        or_end=End("CONFIRMED", 1, received=PRICE, back=PLACE),
+    ),
+    Case(
+        "reported again after a refund",
+        (*paid, organizer_gives(), reports_all_again, jobs_are_done, reports_all_again),
+        ALL_BACK,
+    ),
+    Case(
+        "reported again after a refund",
+        (*paid, organizer_gives(1000), jobs_are_done, reports_all_again),
+        End("CONFIRMED", 2, received=PRICE, back=1000, organizers=-1000),
+    ),
+    Case(
+        "paid twice, the first was given back",
+        (*paid_one_of_two, organizer_gives(), jobs_are_done, captures(), reports),
+        back(2 * PRICE, "CANCELLED"),
+    ),
+    Case(
+        "paid twice, the first was given back",
+        (*paid_one_of_two, organizer_gives(1000), jobs_are_done, captures(), reports),
+        End("CONFIRMED", 2, received=2 * PRICE, back=PRICE + 1000, organizers=-1000),
+    ),
+    Case(
+        "paid twice, the first was given back",
+        (*paid_one_of_two, organizer_gives(PRICE), jobs_are_done, captures(), reports),
+        End("CONFIRMED", 2, received=2 * PRICE, back=2 * PRICE, organizers=-PRICE),
+    ),
+    Case(
+        "a buyer cancels, within the policy",
+        (*paid, buyer_cancels),
+        End("CANCELLED", 0, received=PRICE, back=3000, organizers=2000),
+        policy=60,
+    ),
+    Case(
+        "a buyer cancels, within the policy",
+        (*paid, organizer_gives(4000), buyer_cancels),
+        End("CANCELLED", 0, received=PRICE, back=PRICE),
+        policy=60,
+    ),
+    Case(
+        "a buyer cancels, within the policy",
+        (*paid_by_card, buyer_cancels),
+        void("CANCELLED"),
+        STRIPE,
+        policy=100,
+    ),
+    Case(
+        "a buyer cancels while the organizer refunds",
+        (*paid, at_once(buyer_cancels, organizer_gives(), succeed={1, 2})),
+        ALL_BACK,
+        policy=100,
+    ),
+    Case(
+        "two want the last of it",
+        (*paid, at_once(*[organizer_gives(3000)] * 3, succeed={1})),
+        End("CONFIRMED", 2, received=PRICE, back=3000, organizers=-3000),
+    ),
+    Case(
+        "disputed, won",
+        (*paid, is_disputed(), reports, sees("CONFIRMED", "CAPTURED"), is_disputed("won"), reports_backwards),
+        SOLD,
+        STRIPE,
+    ),
+    Case(
+        "disputed, lost",
+        (
+            *paid,
+            is_disputed(),
+            is_disputed("under_review"),
+            is_disputed("lost"),
+            reports_backwards,
+            reports_all_again,
+        ),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "disputed, lost",
+        (starts, captures(), is_disputed(), is_disputed("lost"), reports_backwards),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "disputed in part, lost",
+        (*paid, is_disputed(amount=3000), is_disputed("lost"), reports, is_refused(organizer_gives(2001))),
+        End("CONFIRMED", 2, received=PRICE, taken=3000, organizers=-3000),
+        STRIPE,
+    ),
+    Case(
+        "disputed in part, lost",
+        (*paid, is_disputed(amount=3000), is_disputed("lost"), reports, organizer_gives()),
+        End("CANCELLED", 0, received=PRICE, taken=3000, back=2000),
+        STRIPE,
+    ),
+    Case(
+        "disputed in part, lost",
+        (*paid, is_disputed(amount=3000), event_is_cancelled, is_called_off, is_disputed("lost"), reports),
+        End("CANCELLED", 0, received=PRICE, taken=3000, back=2000),
+        STRIPE,
+    ),
+    Case(
+        "disputed, and to be refunded",
+        (*paid, is_disputed(), reports, organizer_gives(), is_disputed("won"), reports),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "disputed, and to be refunded",
+        (*paid, is_disputed(), reports, organizer_gives(), is_disputed("lost"), reports),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "refunded, then disputed and lost",
+        (*paid, organizer_gives(), jobs_are_done, *lost),
+        End("CANCELLED", 0, received=PRICE, back=PRICE, taken=PRICE, organizers=-PRICE),
+        STRIPE,
+    ),
+    Case(
+        "refunded, then disputed and lost",
+        (*paid, organizer_gives(seat=4), jobs_are_done, *lost),
+        End("CANCELLED", 0, received=PRICE, back=PLACE, taken=PRICE, organizers=-PLACE),
+        STRIPE,
+    ),
+    Case(
+        "refunded, then disputed and lost",
+        (*paid, buyer_cancels, jobs_are_done, *lost),
+        End("CANCELLED", 0, received=PRICE, back=3000, taken=PRICE, organizers=-3000),
+        STRIPE,
+        policy=60,
+    ),
+    Case(
+        "paid twice, the second is disputed and lost",
+        (starts_twice_at_once, captures(payment=0), captures(), reports, jobs_are_done, *lost),
+        End("CONFIRMED", 2, received=2 * PRICE, back=PRICE, taken=PRICE, organizers=-PRICE),
+        STRIPE,
+    ),
+    Case(
+        "paid twice, the second is disputed and lost",
+        (starts_twice_at_once, captures(payment=0), captures(), reports, *lost),
+        End("CONFIRMED", 2, received=2 * PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "an answer is lost",
+        (next_answer_is_lost, starts, authorises(), reports, next_answer_is_lost),
+        SOLD,
+        STRIPE,
+    ),
+    Case(
+        "an answer is lost",
+        (
+            *paid,
+            organizer_gives(1500),
+            next_answer_is_lost,
+            jobs_are_done,
+            organizer_gives(3500),
+            next_answer_is_lost,
+        ),
+        End("CONFIRMED", 2, received=PRICE, back=PRICE, organizers=-PRICE),
+        STRIPE,
+    ),
+)
