@@ -11,6 +11,7 @@ import pytest
 
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres_data import APP_NAME
 
 pytest_plugins = ["web"]
 
@@ -30,13 +31,16 @@ def postgres() -> Generator[EmbeddedPostgres]:
 
 @pytest.fixture(scope="session")
 def dsn(postgres: EmbeddedPostgres) -> str:
-    """The DSN of a database that has all migrations."""
-    from boxoffice.migrations.run import migrate  # noqa: PLC0415  the tests of the server need no schema
+    """The application's DSN of a database that has all migrations."""
+    # The tests of the server need no schema.
+    from boxoffice.migrations.rights import Login, grant_rights  # noqa: PLC0415
+    from boxoffice.migrations.run import migrate  # noqa: PLC0415
 
     migrate(postgres.dsn)
+    grant_rights(postgres.dsn, Login(APP_NAME, None))
     # Tests below HTTP name buyers 1, 2, 3: leave these numbers to them.
     asyncio.run(_execute(postgres.dsn, "ALTER TABLE users ALTER COLUMN id RESTART WITH 1000000"))
-    return postgres.dsn
+    return postgres.app_dsn
 
 
 async def _execute(dsn: str, statement: str) -> None:
@@ -49,6 +53,15 @@ async def _execute(dsn: str, statement: str) -> None:
 async def db(dsn: str) -> AsyncGenerator[Database]:
     """A pool as the application has one. A test owns its event, so all share the database."""
     database = Database(dsn, connections_max=20)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+async def owner_db(dsn: str, postgres: EmbeddedPostgres) -> AsyncGenerator[Database]:
+    """The same database, as the owner of its tables: who may do what the application may not."""
+    database = Database(postgres.dsn, connections_max=2)
     await database.open()
     yield database
     await database.close()

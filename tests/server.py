@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from boxoffice.command.which_postgres import find_noted
+from boxoffice.kit.postgres_data import APP_NAME, dsn_of
 
 # A first start makes a database cluster; a machine busy with other tests is slow at that.
 START_SECONDS_MAX = 90
@@ -50,7 +51,7 @@ class Server:
         if self._dsn is None:
             noted = find_noted(self.folder)
             assert noted is not None, self.log()
-            self._dsn = noted[1]
+            self._dsn = dsn_of(APP_NAME, noted[1])
         return self._dsn
 
     def log(self) -> str:

@@ -115,10 +115,15 @@ def test_compose_migrates_once_before_it_serves(services: dict[str, Any]):
 def test_compose_gives_both_the_same_image_and_database(services: dict[str, Any]):
     app_service, migrate = services["app"], services["migrate"]
 
-    for member in ("build", "image", "env_file", "environment"):
+    for member in ("build", "image", "env_file"):
         assert app_service[member] == migrate[member]
     assert app_service["env_file"] == ".env"
-    assert "@postgres:5432/boxoffice" in app_service["environment"]["DATABASE_URL"]
+    owner = migrate["environment"].pop("BOXOFFICE_DATABASE_OWNER_URL")
+    assert app_service["environment"] == migrate["environment"]
+    served = app_service["environment"]["DATABASE_URL"]
+    assert owner == served.replace("boxoffice_app:", "boxoffice:").replace("_APP_PASSWORD", "_PASSWORD")
+    # What .env says of the owner does not reach the process that serves.
+    assert app_service["environment"]["POSTGRES_PASSWORD"] == ""
     database = services["postgres"]["environment"]
     assert (database["POSTGRES_USER"], database["POSTGRES_DB"]) == ("boxoffice", "boxoffice")
 
@@ -133,10 +138,10 @@ def test_compose_keeps_the_data_and_shows_the_port_to_this_machine_only(services
 
 def test_compose_settings_are_accepted(services: dict[str, Any]):
     environment = {
-        name: re.sub(r"\$\{POSTGRES_PASSWORD[^}]*\}", "letters", value)
+        name: re.sub(r"\$\{POSTGRES_APP_PASSWORD[^}]*\}", "letters", value)
         for name, value in services["app"]["environment"].items()
     }
 
     settings = load_settings(environment)
     assert settings.host == "0.0.0.0"  # noqa: S104  everywhere inside the container
-    assert settings.database_url == "postgresql://boxoffice:letters@postgres:5432/boxoffice"
+    assert settings.database_url == "postgresql://boxoffice_app:letters@postgres:5432/boxoffice"

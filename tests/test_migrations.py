@@ -20,20 +20,22 @@ def test_the_last_file_is_the_newest_version():
     assert ScriptDirectory.from_config(config).get_heads() == [latest_version()]
 
 
-async def test_two_processes_may_migrate_one_empty_database_at_once(postgres: EmbeddedPostgres, db: Database):
+async def test_two_processes_may_migrate_one_empty_database_at_once(
+    postgres: EmbeddedPostgres, owner_db: Database
+):
     # CREATE DATABASE runs in no transaction, so not through the facade's.
-    await db.find(str, "CREATE DATABASE migrated_twice")
+    await owner_db.find(str, "CREATE DATABASE migrated_twice")
     dsn = postgres.dsn.replace("/boxoffice?", "/migrated_twice?")
     assert await asyncio.to_thread(current_version, dsn) is None
 
     await asyncio.gather(*[asyncio.to_thread(migrate, dsn) for _ in range(2)])
 
     assert await asyncio.to_thread(current_version, dsn) == latest_version()
-    await db.find(str, "DROP DATABASE migrated_twice")
+    await owner_db.find(str, "DROP DATABASE migrated_twice")
 
 
-async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgres, db: Database):
-    await db.find(str, "CREATE DATABASE from_tomorrow")
+async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgres, owner_db: Database):
+    await owner_db.find(str, "CREATE DATABASE from_tomorrow")
     dsn = postgres.dsn.replace("/boxoffice?", "/from_tomorrow?")
     await asyncio.to_thread(migrate, dsn)
     future = Database(dsn, connections_max=1)
@@ -44,7 +46,7 @@ async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgr
 
     with pytest.raises(SetupError, match="9999"):
         await asyncio.to_thread(migrate, dsn)
-    await db.find(str, "DROP DATABASE from_tomorrow")
+    await owner_db.find(str, "DROP DATABASE from_tomorrow")
 
 
 def test_a_dba_can_read_all_of_it_beforehand():

@@ -21,7 +21,7 @@ DECISIONS = ROOT / "docs" / "decisions"
 LICENSE_SHA256 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 
 # Only compose.yaml knows these; the settings class does not.
-_OF_COMPOSE = {"POSTGRES_PASSWORD", "PUBLISHED_PORT"}
+_OF_COMPOSE = {"POSTGRES_APP_PASSWORD", "POSTGRES_PASSWORD", "PUBLISHED_PORT"}
 
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _TEST = re.compile(r"(tests/[\w/]+\.py)::(test_\w+)")

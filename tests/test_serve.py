@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from boxoffice.command.serve import YOUNG_SECONDS
+from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.metrics_folder import is_running
 from boxoffice.migrations.run import migrate
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
@@ -237,9 +238,11 @@ def test_ctrl_c_while_postgresql_is_starting_leaves_nothing():
         assert server.log() == "boxoffice: Stopped before it was done.\n"
 
 
-async def test_a_database_without_the_schema_is_refused_with_the_command_that_makes_it(dsn: str):
+async def test_a_database_without_the_schema_is_refused_with_the_command_that_makes_it(
+    postgres: EmbeddedPostgres,
+):
     settings = {
-        "DATABASE_URL": await _make_database(dsn, "without_a_schema"),
+        "DATABASE_URL": await _make_database(postgres.dsn, "without_a_schema"),
         "BOXOFFICE_PORT": str(free_port()),
     }
 
@@ -253,8 +256,8 @@ async def test_a_database_without_the_schema_is_refused_with_the_command_that_ma
     assert "It is the one this program needs." in examined.stdout
 
 
-async def test_a_schema_that_is_newer_than_the_program_is_refused(dsn: str):
-    newer = await _make_database(dsn, "from_the_future")
+async def test_a_schema_that_is_newer_than_the_program_is_refused(postgres: EmbeddedPostgres):
+    newer = await _make_database(postgres.dsn, "from_the_future")
     await asyncio.to_thread(migrate, newer)
     connection = await asyncpg.connect(newer)
     await connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -194,14 +194,20 @@ def migrate(
 ) -> None:
     """Bring the database's schema to the version this program needs; safe to run twice, or twice at once."""
     from boxoffice.command.which_postgres import postgres_to_migrate, schema_versions
+    from boxoffice.migrations import rights
     from boxoffice.migrations import run as migrations
 
+    settings = _settings()
     if sql:
         typer.echo(migrations.offline_sql())
+        if settings.database_url and settings.database_owner_url:
+            typer.echo(rights.rights_sql(rights.login_of(settings.database_url).role))
         return
-    with postgres_to_migrate(_settings()) as postgres:
-        before, latest = schema_versions(postgres.dsn)
-        migrations.migrate(postgres.dsn)
+    with postgres_to_migrate(settings) as postgres:
+        before, latest = schema_versions(postgres.owner_dsn)
+        migrations.migrate(postgres.owner_dsn)
+        if postgres.owner_dsn != postgres.dsn:
+            rights.grant_rights(postgres.owner_dsn, rights.login_of(postgres.dsn))
     typer.echo(f"The schema is at version {latest}" + (", as before." if before == latest else "."))
 
 

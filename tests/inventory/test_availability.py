@@ -144,6 +144,7 @@ async def _fall_behind(_db: Database, _event_id: int, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("spoil", [_lose, _garble, _fall_behind])
 async def test_an_inventory_that_cannot_follow_the_journal_is_loaded_anew(
     db: Database,
+    owner_db: Database,
     sales: GroupCommit,
     rival_sales: GroupCommit,
     monkeypatch: pytest.MonkeyPatch,
@@ -153,7 +154,7 @@ async def test_an_inventory_that_cannot_follow_the_journal_is_loaded_anew(
     await hold(sales, show.event_id, 1, seat_ids=[0])
     await hold(rival_sales, show.event_id, 1, seat_ids=[1])
     await hold(rival_sales, show.event_id, 1, seat_ids=[2])
-    await spoil(db, show.event_id, monkeypatch)
+    await spoil(owner_db, show.event_id, monkeypatch)
     loads = _loads()
 
     inventory = await sales.observe(show.event_id)

@@ -56,11 +56,13 @@ async def test_whatever_buyers_do_the_tables_are_as_the_journal_says_and_was_at_
 
 
 @pytest.mark.parametrize(("statement", "words"), TAMPERING.values(), ids=TAMPERING)
-async def test_what_was_tampered_with_is_named(db: Database, story: Story, statement: str, words: str):
+async def test_what_was_tampered_with_is_named(
+    db: Database, owner_db: Database, story: Story, statement: str, words: str
+):
     [payment_id] = await db.list(
         str, "SELECT id::text FROM payments WHERE event_id = $1", story.show.event_id
     )
-    await tamper(db, statement, story.show.event_id)
+    await tamper(owner_db, statement, story.show.event_id)
 
     found = await verify_event(db, story.show.event_id)
 
@@ -82,8 +84,10 @@ def _fits(words: str, expected: str) -> bool:
     return words.startswith(expected.partition("*")[0]) and (expected.endswith("*") or position == len(words))
 
 
-async def test_a_forger_who_mends_the_whole_chain_is_found_by_the_tables(db: Database, story: Story):
-    await forge(db, story.show.event_id, 5, '"seat_ids":[9]', '"seat_ids":[10]')
+async def test_a_forger_who_mends_the_whole_chain_is_found_by_the_tables(
+    db: Database, owner_db: Database, story: Story
+):
+    await forge(owner_db, story.show.event_id, 5, '"seat_ids":[9]', '"seat_ids":[10]')
 
     found = await verify_event(db, story.show.event_id)
 
@@ -100,9 +104,9 @@ async def test_a_forger_who_mends_the_whole_chain_is_found_by_the_tables(db: Dat
     ],
 )
 async def test_a_journal_that_cannot_have_happened_is_named(
-    db: Database, story: Story, old: str, new: str, expected: str
+    db: Database, owner_db: Database, story: Story, old: str, new: str, expected: str
 ):
-    await forge(db, story.show.event_id, 5, old, new)
+    await forge(owner_db, story.show.event_id, 5, old, new)
 
     found = await verify_event(db, story.show.event_id)
 
@@ -110,12 +114,12 @@ async def test_a_journal_that_cannot_have_happened_is_named(
     assert (found.where, found.expected) == ("journal row 5", expected.format(pending=story.pending.id))
 
 
-async def test_a_journal_whose_time_runs_backwards_is_named(db: Database, story: Story):
+async def test_a_journal_whose_time_runs_backwards_is_named(db: Database, owner_db: Database, story: Story):
     await tamper(
-        db, "UPDATE journal SET at = at - interval '1 day' WHERE event_id = $1 AND version = 4",
+        owner_db, "UPDATE journal SET at = at - interval '1 day' WHERE event_id = $1 AND version = 4",
         story.show.event_id,
     )  # fmt: skip
-    await forge(db, story.show.event_id, 0, "", "")
+    await forge(owner_db, story.show.event_id, 0, "", "")
 
     found = await verify_event(db, story.show.event_id)
 
@@ -148,7 +152,7 @@ async def test_a_sale_that_goes_on_does_not_disturb_and_is_not_disturbed(
 
 
 async def test_an_event_with_more_bookings_than_are_remembered_at_once_is_taken_in_parts(
-    db: Database, story: Story, monkeypatch: pytest.MonkeyPatch
+    db: Database, owner_db: Database, story: Story, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("BOOKINGS_AT_ONCE_MAX", "BOOKING_ROWS_MAX"):
         monkeypatch.setattr(verification, name, 1)
@@ -157,11 +161,11 @@ async def test_an_event_with_more_bookings_than_are_remembered_at_once_is_taken_
     assert await verify_event(db, event_id) == Verified(event_id, 5, 3, 3)
 
     for booking in (story.sold, story.cancelled, story.pending):
-        await tamper(db, "UPDATE bookings SET buyer_id = -buyer_id WHERE id = $1", booking.id)
+        await tamper(owner_db, "UPDATE bookings SET buyer_id = -buyer_id WHERE id = $1", booking.id)
         found = await verify_event(db, event_id)
         assert isinstance(found, Difference)
         assert found.where == f"booking {booking.id}"
-        await tamper(db, "UPDATE bookings SET buyer_id = -buyer_id WHERE id = $1", booking.id)
+        await tamper(owner_db, "UPDATE bookings SET buyer_id = -buyer_id WHERE id = $1", booking.id)
 
 
 async def test_an_event_that_never_sold_is_fine_and_one_that_is_not_there_is_not_found(db: Database):

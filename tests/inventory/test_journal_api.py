@@ -187,12 +187,12 @@ async def test_an_event_that_never_sold_has_an_empty_journal(db: Database, clien
 
 
 async def test_the_command_line_verifies_and_exits_with_1_at_a_difference(
-    db: Database, dsn: str, story: Story
+    db: Database, owner_db: Database, dsn: str, story: Story
 ):
     event_id = story.show.event_id
     environment = {"DATABASE_URL": dsn}
     fine = run("journal", "verify", "--event", str(event_id), environment=environment)
-    await tamper(db, "DELETE FROM claims WHERE event_id = $1 AND seat_id = 3", event_id)
+    await tamper(owner_db, "DELETE FROM claims WHERE event_id = $1 AND seat_id = 3", event_id)
     wrong = run("journal", "verify", environment=environment)
     unknown = run("journal", "verify", "--event", str(2**32), environment=environment)
 
@@ -229,10 +229,12 @@ async def test_the_command_line_shows_an_inventory_as_it_was(dsn: str, story: St
     assert "not both" in replay("--at", "2027-01-11T10:00:03Z", "--version", "1")[2]
 
 
-async def test_a_journal_that_cannot_be_replayed_says_so(db: Database, dsn: str, parts: Parts):
+async def test_a_journal_that_cannot_be_replayed_says_so(
+    db: Database, owner_db: Database, dsn: str, parts: Parts
+):
     show = await open_show(db)
     await hold(parts.sales, show.event_id, 1, seat_ids=[1])
-    await tamper(db, "UPDATE journal SET changes = '[1]' WHERE event_id = $1", show.event_id)
+    await tamper(owner_db, "UPDATE journal SET changes = '[1]' WHERE event_id = $1", show.event_id)
 
     done = run("journal", "replay", "--event", str(show.event_id), environment={"DATABASE_URL": dsn})
 

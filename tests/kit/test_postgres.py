@@ -53,12 +53,12 @@ async def test_transactions_do_not_nest_and_nothing_goes_around_them(db: Databas
     await outbound.close()
 
 
-async def test_an_exception_rolls_back(db: Database):
+async def test_an_exception_rolls_back(owner_db: Database):
     with pytest.raises(ZeroDivisionError):
-        async with db.transaction() as tx:
+        async with owner_db.transaction() as tx:
             await tx.execute("CREATE TABLE never_there (id int)")
             raise ZeroDivisionError
-    assert await db.find(str, "SELECT to_regclass('never_there')::text") is None
+    assert await owner_db.find(str, "SELECT to_regclass('never_there')::text") is None
 
 
 async def test_a_server_that_is_away_is_an_outage_and_not_a_bug():

@@ -27,8 +27,8 @@ def test_nothing_set_gives_the_defaults():
     assert load_settings({}) == Settings()
 
 
-def test_the_example_file_has_every_setting_in_order_and_no_other_but_composes_password():
-    assert [*example_values()] == [*VARIABLES, "POSTGRES_PASSWORD"]
+def test_the_example_file_has_every_setting_in_order_and_no_other_but_composes_passwords():
+    assert [*example_values()] == [*VARIABLES, "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"]
 
 
 def test_the_example_file_shows_the_defaults():

@@ -169,13 +169,13 @@ async def test_what_an_event_has_earned_is_due_some_days_after_it_began_and_once
     ],
 )
 async def test_an_entry_never_changes(
-    client: httpx.AsyncClient, db: Database, basket: Holder, statement: Any
+    client: httpx.AsyncClient, owner_db: Database, basket: Holder, statement: Any
 ):
     held = await basket()
     await tell(client, report(await start(client, held)))
 
     with pytest.raises(asyncpg.CheckViolationError, match="only ever added to"):
-        async with db.transaction() as tx:
+        async with owner_db.transaction() as tx:
             await tx.execute(statement, held.show.event_id)
 
 
@@ -247,13 +247,13 @@ TAMPERING = {
 
 @pytest.mark.parametrize("what", TAMPERING)
 async def test_whatever_is_tampered_with_is_found(
-    client: httpx.AsyncClient, organizer: Person, buyer: Person, db: Database, what: str
+    client: httpx.AsyncClient, organizer: Person, buyer: Person, db: Database, owner_db: Database, what: str
 ):
     event = await sell(client, organizer, buyer)
     assert (await verify_ledger(db, event["id"])).faults == []
     statement, named = TAMPERING[what]
 
-    async with db.transaction() as tx:
+    async with owner_db.transaction() as tx:
         await tx.execute("SET LOCAL session_replication_role = replica")
         await tx.execute(statement, event["id"])  # pyright: ignore[reportArgumentType]  one of ours
 

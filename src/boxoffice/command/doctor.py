@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from boxoffice.command.queries import list_server_settings
+from boxoffice.command.queries import Rights, get_rights, list_server_settings
 from boxoffice.command.serve import ANSWER_SECONDS_MAX, free_address, here_of
 from boxoffice.command.which_postgres import (
     MAJOR_MAX,
@@ -93,7 +93,7 @@ def masked(name: str, value: object) -> str:
         return "the development secret" if text == DEVELOPMENT_SECRET else f"({len(text)} characters)"
     if name in {"other_secrets", "stripe_secret_key", "stripe_webhook_secret", "smtp_url"} and text:
         return f"({len(text)} characters)"
-    if name == "database_url" and text:
+    if name in {"database_url", "database_owner_url"} and text:
         # The password ends at the last @ before the path, however it is spelt.
         text = re.sub(r"(?<=//)([^:@/]*):[^/?]*@", r"\1:***@", text)
         return re.sub(r"(?<=[?&]password=)[^&]*", "***", text)
@@ -222,7 +222,7 @@ def _examine_given(settings: Settings, dsn: str) -> list[Finding]:
         version = version_of(dsn)
     except SetupError as error:
         return [Finding("PostgreSQL", Verdict.WRONG, str(error))]
-    return _examine_running(settings, Postgres(dsn, "DATABASE_URL", version, is_own=False))
+    return _examine_running(settings, Postgres(dsn, dsn, "DATABASE_URL", version, is_own=False))
 
 
 def _examine_running(settings: Settings, postgres: Postgres) -> list[Finding]:
@@ -250,12 +250,17 @@ async def _examine_server(settings: Settings, dsn: str) -> list[Finding]:
     await db.open()
     try:
         rows = await list_server_settings(db, [*_DURABLE, "max_connections"])
+        rights = await get_rights(db)
     except Unavailable as error:
         return [Finding("Server settings", Verdict.WRONG, error.detail)]
     finally:
         await db.close()
     found = {row.name: row.setting for row in rows}
-    return [_examine_durability(found), _examine_connections(settings, int(found["max_connections"]))]
+    return [
+        _examine_durability(found),
+        _examine_connections(settings, int(found["max_connections"])),
+        _examine_rights(rights),
+    ]
 
 
 def _examine_durability(found: Mapping[str, str]) -> Finding:
@@ -274,6 +279,20 @@ def _examine_connections(settings: Settings, allowed: int) -> Finding:
         words += " Lower BOXOFFICE_DATABASE_CONNECTIONS or BOXOFFICE_WORKERS, or raise max_connections."
         return Finding("Connections", Verdict.WRONG, words)
     return Finding("Connections", Verdict.FINE, words)
+
+
+def _examine_rights(rights: Rights) -> Finding:
+    if rights.is_owner:
+        words = (
+            f"The role {rights.role} serves and owns the tables: it could change the audit log and the ledger. "
+            "Give BOXOFFICE_DATABASE_OWNER_URL to `boxoffice migrate`, and DATABASE_URL a role of its own."
+        )
+        return Finding("Rights", Verdict.NOTE, words)
+    if rights.changes_books:
+        words = f"The role {rights.role} may change the audit log or the ledger: run `boxoffice migrate`."
+        return Finding("Rights", Verdict.WRONG, words)
+    words = f"The role {rights.role} owns nothing, and can only add to the audit log and the ledger."
+    return Finding("Rights", Verdict.FINE, words)
 
 
 def _examine_schema(dsn: str) -> Finding:

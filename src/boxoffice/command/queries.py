@@ -20,6 +20,29 @@ async def list_server_settings(source: Source, names: Sequence[str]) -> list[Ser
     )
 
 
+class Rights(msgspec.Struct, frozen=True):
+    """What the role that we log in as could do besides serving."""
+
+    role: str
+    is_owner: bool
+    changes_books: bool
+
+
+async def get_rights(source: Source) -> Rights:
+    """What our role could do, and every role that it could become."""
+    return await source.get(
+        Rights,
+        """
+        SELECT current_user AS role,
+               coalesce(bool_or(pg_has_role(relowner, 'MEMBER')), false) AS is_owner,
+               coalesce(bool_or(has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')), false) AS changes_books
+          FROM pg_class
+         WHERE relnamespace = 'public'::regnamespace
+           AND relname IN ('audit_log', 'ledger_entries')
+        """,
+    )
+
+
 async def list_claimed_seats(source: Source, event_id: int) -> list[int]:
     """Seats that are sold or held; also those whose hold is over and not tidied up yet."""
     return await source.list(int, "SELECT seat_id FROM claims WHERE event_id = $1", event_id)

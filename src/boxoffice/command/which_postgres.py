@@ -10,7 +10,7 @@ import asyncpg
 
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError
-from boxoffice.kit.postgres_data import NAME, PORT, homes_of
+from boxoffice.kit.postgres_data import APP_NAME, NAME, dsn_of, homes_of
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
 
@@ -26,9 +26,13 @@ _SOCKET_LINE = 4
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """An address and where it comes from, in words. The schema of our own server is ours to migrate."""
+    """An address and where it comes from, in words. The schema of our own server is ours to migrate.
+
+    `dsn` is the application's, `owner_dsn` the one whose role owns the schema, if there are two.
+    """
 
     dsn: str
+    owner_dsn: str
     source: str
     version: str
     is_own: bool
@@ -63,7 +67,8 @@ def postgres_to_change(settings: Settings) -> Generator[Postgres]:
 def postgres_to_migrate(settings: Settings) -> Generator[Postgres]:
     """Like `postgres_to_change`, whatever the schema is."""
     if settings.database_url is not None:
-        yield Postgres(settings.database_url, "DATABASE_URL", "", is_own=False)
+        owner_dsn = settings.database_owner_url or settings.database_url
+        yield Postgres(settings.database_url, owner_dsn, "DATABASE_URL", "", is_own=False)
         return
     with postgres_to_change(settings) as postgres:
         yield postgres
@@ -74,16 +79,17 @@ def find_running(data_folder: Path) -> Postgres | None:
     noted = find_noted(data_folder)
     if noted is None:
         return None
-    home, dsn = noted
+    home, socket_folder = noted
+    dsn, owner_dsn = dsn_of(APP_NAME, socket_folder), dsn_of(NAME, socket_folder)
     try:
-        version = version_of(dsn)
+        version = version_of(owner_dsn)
     except SetupError:
         return None
-    return Postgres(dsn, f"the server that process {_owner_of(home)} runs", version, is_own=True)
+    return Postgres(dsn, owner_dsn, f"the server that process {_owner_of(home)} runs", version, is_own=True)
 
 
 def find_noted(data_folder: Path) -> tuple[Path, str] | None:
-    """Where a server that runs on this data folder has its files, and its DSN, as it noted them."""
+    """Where a server that runs on this data folder has its files, and its socket, as it noted them."""
     if not data_folder.is_dir():
         return None
     for home in homes_of(data_folder.resolve()):
@@ -92,7 +98,7 @@ def find_noted(data_folder: Path) -> tuple[Path, str] | None:
         except OSError:
             continue
         if len(lines) > _SOCKET_LINE:
-            return home, f"postgresql://{NAME}@/{NAME}?host={lines[_SOCKET_LINE]}&port={PORT}"
+            return home, lines[_SOCKET_LINE]
     return None
 
 
@@ -147,11 +153,12 @@ def _given(dsn: str) -> Postgres:
     version = version_of(dsn)
     refuse_version(version)
     refuse_schema(dsn)
-    return Postgres(dsn, "DATABASE_URL", version, is_own=False)
+    return Postgres(dsn, dsn, "DATABASE_URL", version, is_own=False)
 
 
 @contextmanager
 def _own(settings: Settings) -> Generator[Postgres]:
+    from boxoffice.migrations.rights import Login, grant_rights  # noqa: PLC0415  as above
     from boxoffice.migrations.run import migrate  # noqa: PLC0415  as above
 
     with EmbeddedPostgres(settings.data_folder, binaries=settings.postgres_binaries) as server:
@@ -159,7 +166,9 @@ def _own(settings: Settings) -> Generator[Postgres]:
         current, needed = schema_versions(server.dsn)
         if current != needed:
             migrate(server.dsn)
-        yield Postgres(server.dsn, f"embedded, from {server.binaries.source}", server.version, is_own=True)
+        grant_rights(server.dsn, Login(APP_NAME, None))
+        source = f"embedded, from {server.binaries.source}"
+        yield Postgres(server.app_dsn, server.dsn, source, server.version, is_own=True)
 
 
 def _owner_of(home: Path) -> str:

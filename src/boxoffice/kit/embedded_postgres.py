@@ -33,9 +33,11 @@ from boxoffice.kit.postgres_binaries import (
     server_user,
 )
 from boxoffice.kit.postgres_data import (
+    APP_NAME,
     NAME,
     PORT,
     FolderLock,
+    dsn_of,
     end_orphans,
     end_process,
     home_of,
@@ -140,8 +142,13 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """For asyncpg, and for SQLAlchemy after its own scheme. The same at every start, if it can be."""
-        return f"postgresql://{NAME}@/{NAME}?host={self.socket_folder}&port={PORT}"
+        """The owner's, for asyncpg and (after its own scheme) SQLAlchemy; the same at every start, if possible."""
+        return dsn_of(NAME, self.socket_folder)
+
+    @property
+    def app_dsn(self) -> str:
+        """The application's, once somebody has made its role."""
+        return dsn_of(APP_NAME, self.socket_folder)
 
     def __enter__(self) -> Self:
         self.start()

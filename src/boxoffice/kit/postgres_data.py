@@ -27,6 +27,7 @@ from boxoffice.kit.postgres_binaries import (
 )
 
 NAME = "boxoffice"  # of the superuser and of the database
+APP_NAME = "boxoffice_app"  # of the role that serves, which owns nothing
 PORT = 5432  # only a part of the socket's name: nothing listens on TCP
 
 # A fast shutdown writes a checkpoint; after this long we let the next start recover instead.
@@ -91,6 +92,11 @@ class FolderLock:
             os.ftruncate(self._descriptor, 0)
         _held_locks.discard(self._descriptor)
         os.close(self._descriptor)
+
+
+def dsn_of(role: str, socket_folder: Path | str | None) -> str:
+    """How a role logs in to a server of ours, which knows it by the rights to the socket's folder."""
+    return f"postgresql://{role}@/{NAME}?host={socket_folder}&port={PORT}"
 
 
 def make_folder(folder: Path) -> None:

@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One field per variable; `VARIABLES` names them and `.env.example` explains them."""
 
     database_url: str | None = None
+    database_owner_url: str | None = None
     mode: Mode = Mode.DEVELOPMENT
     secret: str = DEVELOPMENT_SECRET
     other_secrets: str | None = None
@@ -211,11 +212,14 @@ def _check_addresses(settings: Settings) -> None:
         raise SetupError(
             f"BOXOFFICE_TRUSTED_PROXIES: {error}; expected networks such as 10.0.0.0/8,fd00::/8."
         ) from None
-    url = settings.database_url
-    if url is not None and not re.match(r"postgres(ql)?://", url):
-        raise SetupError(
-            "DATABASE_URL must start with postgresql://, as in postgresql://user:password@host/name."
-        )
+    for name, url in (
+        ("DATABASE_URL", settings.database_url),
+        ("BOXOFFICE_DATABASE_OWNER_URL", settings.database_owner_url),
+    ):
+        if url is not None and not re.match(r"postgres(ql)?://", url):
+            raise SetupError(
+                f"{name} must start with postgresql://, as in postgresql://user:password@host/name."
+            )
 
 
 def _check_files_url(url: str) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from boxoffice.kit.errors import SetupError
 
 # One number for all our processes: whoever migrates first, the others wait and find nothing to do.
-_ADVISORY_LOCK = 6_288_001
+ADVISORY_LOCK = 6_288_001
 
 
 def _config(connection: Connection | None = None, output: io.StringIO | None = None) -> Config:
@@ -33,7 +33,7 @@ def migrate(dsn: str) -> None:
     """
 
     def upgrade(connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         command.upgrade(_config(connection), "head")
 
     _on_connection(dsn, upgrade)
