@@ -284,7 +284,7 @@ def _examine_connections(settings: Settings, allowed: int) -> Finding:
 def _examine_rights(rights: Rights) -> Finding:
     if rights.is_owner:
         words = (
-            f"The role {rights.role} serves and owns the tables: it could change the audit log and the ledger. "
+            f"The role {rights.role} serves and owns the tables: it could change audit log and ledger. "
             "Give BOXOFFICE_DATABASE_OWNER_URL to `boxoffice migrate`, and DATABASE_URL a role of its own."
         )
         return Finding("Rights", Verdict.NOTE, words)

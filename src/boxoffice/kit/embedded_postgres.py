@@ -142,7 +142,7 @@ class EmbeddedPostgres:
 
     @property
     def dsn(self) -> str:
-        """The owner's, for asyncpg and (after its own scheme) SQLAlchemy; the same at every start, if possible."""
+        """The owner's, for asyncpg and (in its own scheme) SQLAlchemy; the same at every start, if it can."""
         return dsn_of(NAME, self.socket_folder)
 
     @property
