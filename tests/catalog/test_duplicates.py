@@ -70,6 +70,35 @@ async def test_a_duplicate_has_everything_but_the_sales_by_the_clock_on_the_wall
     assert (await organizer.post(f"/events/{copy['id']}/publish")).status_code == 200
 
 
+async def test_a_duplicate_asks_the_same_and_has_the_codes_if_they_are_wanted(
+    organizer: Person, buyer: Person
+):
+    event = await has_original(organizer)
+    path, asked = f"/events/{event['id']}", {"questions": [{"name": "badge", "text": "Who?", "kind": "TEXT"}]}
+    assert (await organizer.put(f"{path}/questions", asked)).status_code == 200
+    terms = {"valid_from": "2028-03-10T08:00:00Z", "valid_until": "2028-03-20T19:00:00Z", "places_max": 1}
+    code = {"code": "EARLY", "amount": 500, "categories": ["Floor"], "opens": [], **terms}
+    assert (await organizer.post(f"{path}/promo-codes", code)).status_code == 201
+
+    without, with_them = [
+        (await duplicate(organizer, event, {"starts_at": NEW} | more)).json()
+        for more in ({}, {"with_promo_codes": True})
+    ]
+
+    assert (await organizer.get(f"/events/{without['id']}/promo-codes")).json() == []
+    [copied] = (await organizer.get(f"/events/{with_them['id']}/promo-codes")).json()
+    moved = {"valid_from": "2028-03-17T08:00:00Z", "valid_until": "2028-03-27T18:00:00Z"}
+    assert {name: copied[name] for name in code} == code | moved
+    assert (copied["places_used"], copied["discounted"]["amount"]) == (0, 0)
+    assert (await organizer.post(f"/events/{with_them['id']}/publish")).status_code == 200
+    questions = (await buyer.get(f"/events/{with_them['id']}/questions")).json()["questions"]
+    assert [each["name"] for each in questions] == ["badge"]
+    late = await duplicate(
+        organizer, event | {"starts_at": OLD}, {"starts_at": "2199-12-31T22:00:00Z", "with_promo_codes": True}
+    )
+    assert pointers(late)[0] == "/starts_at"
+
+
 async def test_a_duplicates_channels_have_keys_of_their_own(organizer: Person, db: Database):
     event = await has_original(organizer)
     copy = (await duplicate(organizer, event, {"starts_at": NEW, "title": "Again"})).json()

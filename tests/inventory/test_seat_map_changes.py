@@ -229,6 +229,32 @@ async def test_a_seat_that_was_removed_comes_back_with_its_id_and_the_journal_te
     await house.verify()
 
 
+async def test_a_duplicate_shares_the_map_until_one_of_the_two_gets_another(house: House, sales: GroupCommit):
+    wanted = hall(("A", NUMBERS[2:]), ("B", NUMBERS), areas={"Lawn": 5})
+    shared = (await house.change(wanted))["seat_map_id"]
+    made = await house.organizer.post(f"{house.path}/duplicate", {"starts_at": "2031-01-01T20:00:00Z"})
+    assert made.json()["seat_map_id"] == shared
+    draft = made.json()["id"]
+    assert (await house.organizer.patch(f"/events/{draft}", {"title": "Again"})).status_code == 200
+    copy = House(house.organizer, house.venue_id, made.json(), house.show.db)
+    assert (await house.organizer.post(f"{copy.path}/publish")).status_code == 200
+
+    await hold(sales, copy.id, 1, [2, 15])
+    with pytest.raises(SeatsBlocked):
+        await hold(sales, copy.id, 2, [0])
+    await house.change(hall(("A", NUMBERS), ("B", NUMBERS[:4])))
+    await hold(sales, copy.id, 2, [14])
+    assert (await house.organizer.get(copy.path)).json()["seat_map_id"] == shared
+    changed = await copy.change(hall(("A", NUMBERS), ("B", NUMBERS)))
+
+    await hold(sales, copy.id, 3, [0])
+    await hold(sales, house.id, 3, [0])
+    for seat_map_id in (shared, changed["seat_map_id"]):
+        assert (await house.organizer.get(f"{copy.path}/seat-maps/{seat_map_id}")).status_code == 200
+    for each in (house, copy):
+        await each.verify()
+
+
 async def test_best_available_and_the_orphan_rule_sit_in_the_new_map(house: House, sales: GroupCommit):
     await house.organizer.patch(house.path, {"orphan_rule": "ENFORCE"})
     await hold(sales, house.id, 1, [11, 12])

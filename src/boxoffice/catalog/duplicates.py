@@ -1,6 +1,6 @@
 """Duplicates: a draft with everything of another event but its sales, at another time.
 
-Its image has files of its own, and its promo codes were given to people for that evening: both are left out.
+Image and seat map are the same: the files of one never change, and another is made when the other changes.
 """
 
 from collections.abc import Iterator
@@ -12,41 +12,48 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries, queries
 from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.channels import new_key
-from boxoffice.catalog.event_changes import amounts_of, columns_of
+from boxoffice.catalog.event_changes import amounts_of, columns_of, lock_own_event
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.events import get_any_event, keep_policy, update_tariff
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.images.queries import insert_same_image
 from boxoffice.catalog.price_changes import PriceChange
 from boxoffice.catalog.rows import EventColumns
 from boxoffice.catalog.schemas import Event, EventChange, Moment, Title
 from boxoffice.catalog.wall_clock import local_of, moved
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
-from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
-from boxoffice.kit.idempotency import Once, do_once
-from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.kit.errors import FieldError, InvalidInput, invalid
+from boxoffice.kit.postgres import Transaction
 
 
 class Duplicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When the new event starts, and its title, if it has another one."""
+    """When the new event starts, and its title, if it has another one.
+
+    Its promo codes were given to people for that evening: `with_promo_codes` makes them anew, unused, for
+    this one too, their times moved along.
+    """
 
     starts_at: Moment
     title: Title | None = None
+    with_promo_codes: bool = False
 
 
-async def duplicate_event(
-    db: Database, user: Identity, event_id: int, wanted: Duplicate, once: Once | None = None
-) -> Event:
-    """Make a draft like the event. Raises `NotFound`, `InvalidInput`."""
+class Duplicated(msgspec.Struct, frozen=True):
+    """The new event, and by how much its times were moved, as the clock on the wall shows them."""
+
+    event: Event
+    by: timedelta
+
+    def moved(self, moment: datetime | None) -> datetime | None:
+        """What a time of the original is for the duplicate."""
+        return _moved(moment, self.by, self.event.time_zone)
+
+
+async def insert_duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Duplicate) -> Duplicated:
+    """Make a draft with all that the catalog has of the event. Raises `NotFound`, `InvalidInput`."""
     if not is_storable(wanted.starts_at):
         raise invalid("/starts_at", f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
-    async with db.transaction() as tx:
-        return await do_once(tx, once, Event, lambda: _duplicate(tx, user, event_id, wanted))
-
-
-async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Duplicate) -> Event:
+    now = (await lock_own_event(tx, user, event_id)).now
     event = await get_any_event(tx, event_id)
-    if not may_change(user, event.organizer_id):
-        raise NotFound
     by = local_of(wanted.starts_at, event.time_zone) - local_of(event.starts_at, event.time_zone)
     columns = _columns(event, wanted, by)
     changes = [
@@ -58,7 +65,7 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
         for channel in await channel_queries.list_channels(tx, event_id)
     ]
     if faults := [
-        *faults_of_start(columns.starts_at, await queries.get_now(tx)),
+        *faults_of_start(columns.starts_at, now),
         *_faults_of_what_moved(columns, changes, channels),
     ]:
         raise InvalidInput(errors=faults)
@@ -72,8 +79,9 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
         tax=event.tax,
     )
     await update_tariff(tx, new_id, offer)
+    await insert_same_image(tx, new_id, event_id)
     if event.cancellation_policy is not None:
-        await keep_policy(tx, {new_id: await queries.get_now(tx)}, event.cancellation_policy)
+        await keep_policy(tx, {new_id: now}, event.cancellation_policy)
     for channel in channels:
         await channel_queries.update_revision(tx, [new_id], channels_more=1)
         await channel_queries.insert_channel(
@@ -85,7 +93,7 @@ async def _duplicate(tx: Transaction, user: Identity, event_id: int, wanted: Dup
             channel.sale_ends_at,
             channel.prices,
         )
-    return await get_any_event(tx, new_id)
+    return Duplicated(await get_any_event(tx, new_id), by)
 
 
 def _columns(event: Event, wanted: Duplicate, by: timedelta) -> EventColumns:

@@ -4,23 +4,19 @@ from typing import Annotated
 
 from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
+from litestar.params import PathParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
-from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import event_tags
 from boxoffice.catalog.archive import EventIsNotOver, archive_event, unarchive_event
 from boxoffice.catalog.cancelling import EventWasNeverOnSale, cancel_event
-from boxoffice.catalog.duplicates import Duplicate, duplicate_event
 from boxoffice.catalog.schemas import Event
-from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.problems import documents
 
 _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
@@ -85,28 +81,4 @@ async def unarchive(
     return Response(event, status_code=200, headers=event_tags.headers_of(event))
 
 
-@post(
-    "/events/{event_id:int}/duplicate",
-    operation_id="DuplicateEvent",
-    summary="Make a draft like another event",
-    tags=["Catalog"],
-    security=[{"access_token": []}],
-    responses=documents(*BODY_REFUSALS, *_ORGANIZER, *idempotency.REFUSALS),
-    dependencies=ONCE,
-)
-async def duplicate(
-    event_id: _EventId,
-    data: JSONBody[Duplicate],
-    user: NamedDependency[Identity],
-    db: NamedDependency[Database],
-    once: NamedDependency[Once | None],
-) -> Response[Event]:
-    """Make a draft with everything of an event of yours but its sales, image and promo codes.
-
-    Its other times move along, by the clock on the wall of its time zone. Its channels get keys that nobody
-    knows: rotate them to get some.
-    """
-    return idempotency.respond(await duplicate_event(db, user, event_id, data, once), once)
-
-
-routes: list[ControllerRouterHandler] = [cancel, archive, unarchive, duplicate]
+routes: list[ControllerRouterHandler] = [cancel, archive, unarchive]

@@ -235,7 +235,7 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
                events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
                events.accessible_released_at, events.series_id, events.revision, events.created_at,
                events.published_at, events.cancelled_at, events.archived_at,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
                   FROM event_images WHERE event_id = events.id) AS image,
                (SELECT policy FROM cancellation_policies
                  WHERE event_id = events.id ORDER BY version DESC LIMIT 1) AS cancellation_policy
@@ -310,7 +310,7 @@ async def list_published_events(
                events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
                events.tax, now() AS now,
                events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
                   FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
@@ -351,7 +351,7 @@ async def list_own_events(
                events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
                events.tax, now() AS now,
                events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
                   FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id

@@ -120,7 +120,7 @@ async def list_events_of_series(source: Source, series_id: int) -> list[EventSum
                events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
                events.tax, now() AS now,
                events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes)
+               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
                   FROM event_images WHERE event_id = events.id) AS image
           FROM events
           JOIN seat_maps ON seat_maps.id = events.seat_map_id

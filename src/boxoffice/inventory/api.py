@@ -5,6 +5,7 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.inventory.answers import api as answers
 from boxoffice.inventory.availability import api as availability
 from boxoffice.inventory.blocks import api as blocks
+from boxoffice.inventory.duplicates import api as duplicates
 from boxoffice.inventory.journal import api as journal
 from boxoffice.inventory.policies import api as policies
 from boxoffice.inventory.promo_codes import api as promo_codes
@@ -15,6 +16,7 @@ routes: list[ControllerRouterHandler] = [
     *answers.routes,
     *availability.routes,
     *blocks.routes,
+    *duplicates.routes,
     *journal.routes,
     *policies.routes,
     *promo_codes.routes,

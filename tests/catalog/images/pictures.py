@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from PIL import Image, ImageDraw
 
-from catalog.stage import Person
+from catalog.stage import Person, soon
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 160, 60), (30, 60, 200)
 
@@ -64,6 +64,13 @@ async def has_image(person: Person, event_id: int, content: bytes | None = None)
     answer = await put(person, event_id, saved(halves(), "PNG") if content is None else content)
     assert answer.status_code == 200, answer.text
     return answer.json()["image"]
+
+
+async def has_duplicate(person: Person, event_id: int) -> dict[str, Any]:
+    """Put the event on again; the new draft."""
+    answer = await person.post(f"/events/{event_id}/duplicate", {"starts_at": soon(days=9)})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
 
 
 async def fetch(person: Person, url: str, headers: dict[str, str] | None = None) -> httpx.Response:

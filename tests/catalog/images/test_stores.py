@@ -34,6 +34,7 @@ from catalog.images.pictures import (
     fetch,
     files_of,
     halves,
+    has_duplicate,
     has_image,
     hash_of,
     png_of,
@@ -58,7 +59,7 @@ class _Queued(msgspec.Struct, frozen=True):
     delay: timedelta
 
 
-async def _queued(db: Database, image_hash: str) -> list[_Queued]:
+async def queued(db: Database, image_hash: str) -> list[_Queued]:
     """The removals of an image in the queue, the longest put off first."""
     return await db.list(
         _Queued,
@@ -81,7 +82,7 @@ async def test_files_of_a_replaced_image_are_kept_for_an_hour_and_of_a_deleted_o
     new = await has_image(organizer, event["id"], saved(halves((300, 300)), "PNG"))
 
     assert (await fetch(stranger, old["url"])).status_code == 200
-    assert [each.delay for each in await _queued(db, hash_of(old))] == [REPLACED_KEPT, UNUSED_KEPT]
+    assert [each.delay for each in await queued(db, hash_of(old))] == [REPLACED_KEPT, UNUSED_KEPT]
 
     assert (await organizer.delete(f"/events/{event['id']}/image")).status_code == 204
     deleted = await organizer.get(f"/events/{event['id']}")
@@ -89,10 +90,10 @@ async def test_files_of_a_replaced_image_are_kept_for_an_hour_and_of_a_deleted_o
 
     assert deleted.json()["image"] is None
     assert deleted.json()["revision"] == event["revision"] + 3
-    assert [each.delay for each in await _queued(db, hash_of(new))] == [UNUSED_KEPT, timedelta(0)]
+    assert [each.delay for each in await queued(db, hash_of(new))] == [UNUSED_KEPT, timedelta(0)]
     files = Files(folder.as_uri())
     for image in (old, new):
-        for job in await _queued(db, hash_of(image)):
+        for job in await queued(db, hash_of(image)):
             await carry_out_removal(db, files, job.payload)
         assert files_of(folder, hash_of(image)) == []
         assert (await fetch(stranger, image["url"])).status_code == 404
@@ -103,7 +104,7 @@ async def test_a_removal_that_comes_while_the_image_is_shown_leaves_it(
 ):
     event = await organizer.has_event()
     image = await has_image(organizer, event["id"])
-    [job] = await _queued(db, hash_of(image))
+    [job] = await queued(db, hash_of(image))
 
     await carry_out_removal(db, Files(folder.as_uri()), job.payload)
 
@@ -119,7 +120,7 @@ async def test_a_picture_that_comes_back_has_other_files_so_the_removal_of_the_f
     await has_image(organizer, event["id"], other)
     again = await has_image(organizer, event["id"], one)
 
-    for job in await _queued(db, hash_of(first)):
+    for job in await queued(db, hash_of(first)):
         await carry_out_removal(db, Files(folder.as_uri()), job.payload)
 
     assert files_of(folder, hash_of(first)) == []
@@ -171,7 +172,7 @@ async def test_a_crash_between_storing_and_committing_leaves_files_that_nobody_s
     assert len(left) == 4
     assert (await organizer.get(f"/events/{draft['id']}")).json() == draft
     image_hash = next(iter(left)).name.split("-")[1]
-    [job] = await _queued(db, image_hash)
+    [job] = await queued(db, image_hash)
     assert job.delay == UNUSED_KEPT
     await carry_out_removal(db, Files(folder.as_uri()), job.payload)
     assert everything_in(folder) == before
@@ -207,7 +208,7 @@ async def test_of_images_that_are_put_at_once_one_is_shown_and_all_others_go(
     assert seen["revision"] == event["revision"] + 4
     assert seen["image"] in [answer.json()["image"] for answer in answers]
     for answer in answers:
-        for job in await _queued(db, hash_of(answer.json()["image"])):
+        for job in await queued(db, hash_of(answer.json()["image"])):
             await carry_out_removal(db, Files(folder.as_uri()), job.payload)
     assert everything_in(folder) - before == set(files_of(folder, hash_of(seen["image"])))
 
@@ -301,7 +302,11 @@ async def test_a_bucket_keeps_what_a_folder_keeps(bucket: tuple[Litestar, Files,
     payload = msgspec.json.encode(Removal(event["id"], hash_of(image)))
     await carry_out_removal(db, files, payload)
     assert await files.find(stored) is not None
+    copy = await has_duplicate(organizer, event["id"])
     assert (await organizer.delete(f"/events/{event['id']}/image")).status_code == 204
+    await carry_out_removal(db, files, payload)
+    assert (await fetch(organizer, copy["image"]["url"])).status_code == 200
+    assert (await organizer.delete(f"/events/{copy['id']}/image")).status_code == 204
     for _ in range(2):
         await carry_out_removal(db, files, payload)
     assert await files.find(stored) is None

@@ -94,7 +94,7 @@ async def _change_image(
             raise Unavailable("Storing the image took too long. Send it again.")
         before = await queries.find_image(tx, event_id)
         if before is not None:
-            await remove_later(tx, event_id, before.hash, REPLACED_KEPT)
+            await remove_later(tx, before.files_of, before.hash, REPLACED_KEPT)
         sizes = msgspec.json.encode(encoded.sizes).decode()
         await queries.insert_image(tx, event_id, image_hash, fingerprint, sizes)
         await queries.update_revision(tx, event_id)
@@ -110,7 +110,7 @@ async def delete_image(db: Database, user: Identity, event_id: int) -> None:
             return
         await queries.delete_image(tx, event_id)
         await queries.update_revision(tx, event_id)
-        await remove_later(tx, event_id, image.hash)
+        await remove_later(tx, image.files_of, image.hash)
 
 
 async def get_file(files: Files, event_id: int, image_hash: str, file: str) -> ImageFile:

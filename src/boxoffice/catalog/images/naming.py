@@ -9,10 +9,11 @@ from boxoffice.catalog.schemas import EventImage, ImageSize
 
 
 class StoredImage(msgspec.Struct, frozen=True):
-    """An image as its event's row has it."""
+    """An image as its event's row has it; `files_of` is the event in the names of its files, if another."""
 
     hash: str
     sizes: list[StoredSize]
+    files_of: int | None
 
 
 # Every file an image may have, by the last part of its path.
@@ -34,7 +35,7 @@ def shown_image(event_id: int, row: str | None) -> EventImage | None:
     if row is None:
         return None
     image = msgspec.json.decode(row, type=StoredImage)
-    start = f"/api/v1/events/{event_id}/image/{image.hash}"
+    start = f"/api/v1/events/{image.files_of or event_id}/image/{image.hash}"
     sizes = [
         ImageSize(
             width=size.width,

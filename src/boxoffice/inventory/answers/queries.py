@@ -58,6 +58,20 @@ async def insert_question_sets(
     )
 
 
+async def insert_same_questions(tx: Transaction, event_id: int, other_id: int) -> None:
+    """Have a new event ask what the other one asks."""
+    await tx.execute(
+        """
+        INSERT INTO question_sets (event_id, questions, has_required)
+        SELECT $1, questions, has_required
+          FROM question_sets
+         WHERE event_id = $2
+        """,
+        event_id,
+        other_id,
+    )
+
+
 async def find_asked_booking(
     source: Source, event_id: int, booking_id: UUID, buyer_id: int
 ) -> AskedBooking | None:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from boxoffice.accounts.identity import Identity
+from boxoffice.catalog.duplicates import Duplicated
 from boxoffice.catalog.event_changes import lock_own_event, renew_terms
 from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.ownership import may_change
@@ -16,7 +17,7 @@ from boxoffice.catalog.terms import SaleTerms, find_event_owner, find_sale_terms
 from boxoffice.inventory.promo_codes import queries
 from boxoffice.inventory.promo_codes.queries import CodeUsed, PromoCodeColumns, PromoCodeRow
 from boxoffice.inventory.promo_codes.schemas import NewPromoCode, PromoCode, PromoCodeChange
-from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.money import Money
 from boxoffice.kit.postgres import Database, Source, Transaction
 
@@ -60,6 +61,20 @@ async def create_promo_code_of_series(
                 await _make(tx, await _get_terms(tx, night.id), new)
         await renew_terms(tx, *event_ids)
     return Nights(event_ids)
+
+
+async def copy_promo_codes(tx: Transaction, event_id: int, to: Duplicated) -> None:
+    """Make all codes of an event anew for its duplicate, nothing of them used. Raises `InvalidInput`."""
+    for row in await queries.list_promo_codes(tx, event_id):
+        columns = structs.replace(
+            _changed(row, PromoCodeChange()),
+            valid_from=to.moved(row.valid_from),
+            valid_until=to.moved(row.valid_until),
+        )
+        if any(_faults_of_times(columns)):
+            detail = f"Then the times of promo code {row.code!r} move to where they cannot be."
+            raise invalid("/starts_at", detail)
+        await queries.insert_promo_code(tx, to.event.id, row.code, columns)
 
 
 async def _make(tx: Transaction, terms: SaleTerms, new: NewPromoCode) -> PromoCodeRow:
@@ -154,6 +169,10 @@ def _faults(columns: PromoCodeColumns, known: set[str]) -> Iterator[FieldError]:
         for index, name in enumerate(getattr(columns, member)):
             if name not in known:
                 yield FieldError(pointer=f"/{member}/{index}", detail="The seat map has no such category.")
+    yield from _faults_of_times(columns)
+
+
+def _faults_of_times(columns: PromoCodeColumns) -> Iterator[FieldError]:
     out_of_range = [name for name in ("valid_from", "valid_until") if not is_storable(getattr(columns, name))]
     for name in out_of_range:
         yield FieldError(pointer=f"/{name}", detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}.")
