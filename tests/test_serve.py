@@ -184,6 +184,7 @@ def test_the_doctor_finds_a_running_server_in_good_health(server: Server, folder
     assert "A Boxoffice is serving there." in found.stdout
     assert "fsync, full_page_writes, synchronous_commit are on" in found.stdout
     assert "It is the one this program needs." in found.stdout
+    assert "Books of sandbox" in found.stdout
 
 
 def test_what_kill_9_left_is_cleaned_up_by_the_next_start_and_sigterm_leaves_nothing(

@@ -4,10 +4,10 @@ import asyncio
 import errno
 import os
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import asyncpg
 import typer
@@ -19,6 +19,9 @@ from boxoffice.inventory.journal.cli import journal_commands
 from boxoffice.kit.errors import InvalidInput, Refusal, SetupError, Unavailable
 from boxoffice.kit.settings import Settings, load_settings
 from boxoffice.payments.ledger_cli import ledger_commands
+
+if TYPE_CHECKING:
+    from boxoffice.payments.ledger_console import Tills
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 10
@@ -131,8 +134,21 @@ def _open_postgres() -> Generator[str]:
         yield postgres.dsn
 
 
+@asynccontextmanager
+async def _open_tills(dsn: str) -> AsyncGenerator["Tills"]:
+    """Give the parts that ask providers; what is logged goes to standard error, beside what is printed."""
+    from boxoffice.kit.logs import configure_logs
+    from boxoffice.parts import Parts
+
+    settings = _settings()
+    configure_logs(settings)
+    parts = Parts(settings, dsn)
+    async with parts.running():
+        yield parts
+
+
 app.add_typer(journal_commands(_open_postgres), name="journal")
-app.add_typer(ledger_commands(_open_postgres), name="ledger")
+app.add_typer(ledger_commands(_open_postgres, _open_tills), name="ledger")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  Typer calls it this way

@@ -60,14 +60,14 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
-        if parts.stripe is not None:
-            asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
-            group.create_task(_every(ASK_SECONDS, asking))
-            comparing = partial(reconcile, parts.desk, parts.sales, parts.stripe)
+        asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
+        group.create_task(_every(ASK_SECONDS, asking))
+        for provider in parts.providers:
+            comparing = partial(reconcile, parts.desk, parts.sales, provider)
             group.create_task(_every(RECONCILE_SECONDS, comparing))
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await work()

@@ -155,7 +155,8 @@ NOT_AUDITED = {
     "email_proofs": "what was mailed; what it opened is audited",
     "ticket_keys": "made by the program, published",
     **dict.fromkeys(
-        ("sandbox_checkouts", "sandbox_refunds"), "the other side of payments that take no money"
+        ("sandbox_checkouts", "sandbox_refunds", "sandbox_disputes"),
+        "the other side of payments that take no money",
     ),
     "answers": "a buyer's own words, which can be erased",
     "cancellations": "progress of what `events` says was decided",

@@ -189,7 +189,7 @@ def test_whatever_goes_back_can_be_moved(
                 share_of(whole, percent, step, fees_kept=fees_kept).amount,
                 share_loss(
                     data.draw(st.integers(1, captured)),
-                    Disputed(captured, captured - left, 0, 0, 0, None, None, None),
+                    Disputed(captured, captured - left, 0, 0, 0, None, None, None, has_bought=True),
                     step,
                 ).left,
             ])

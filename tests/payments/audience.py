@@ -56,8 +56,8 @@ async def pay_at_the_sandbox(db: Database, sold: list[Sold]) -> None:
     async with db.transaction() as tx:
         await tx.execute(
             """
-            INSERT INTO sandbox_checkouts (payment_id, amount, state, charge)
-            SELECT payment_id, amount, 'PAID', payment_id
+            INSERT INTO sandbox_checkouts (payment_id, amount, currency, state, charge)
+            SELECT payment_id, amount, 'EUR', 'PAID', payment_id
               FROM unnest($1::uuid[], $2::bigint[]) AS paid (payment_id, amount)
             """,
             [each.payment_id for each in sold],

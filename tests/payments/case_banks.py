@@ -87,10 +87,12 @@ class AtTheSandbox:
         async with self.shop.parts.db.transaction() as tx:
             await tx.execute(
                 """
-                INSERT INTO sandbox_checkouts (payment_id, amount, state, charge) VALUES ($1, $2, 'PAID', $1)
+                INSERT INTO sandbox_checkouts (payment_id, amount, currency, state, charge, paid_at)
+                VALUES ($1, $2, $3, 'PAID', $1, now())
                 """,
                 UUID(payment_id),
                 amount,
+                currency,
             )
         return _report(payment_id, amount, currency, kind)
 

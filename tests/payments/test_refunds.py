@@ -31,7 +31,10 @@ async def paid(client: httpx.AsyncClient, held: Basket, dsn: str) -> dict[str, A
     parts = Parts(Settings(), dsn)
     async with parts.running(), parts.db.transaction() as tx:
         await tx.execute(
-            "INSERT INTO sandbox_checkouts (payment_id, amount, state, charge) VALUES ($1, $2, 'PAID', $1)",
+            """
+            INSERT INTO sandbox_checkouts (payment_id, amount, currency, state, charge)
+            VALUES ($1, $2, 'EUR', 'PAID', $1)
+            """,
             payment["id"],
             payment["amount"]["amount"],
         )

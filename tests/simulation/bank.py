@@ -5,6 +5,7 @@ Two of its tills capture at once. At the third, cards are authorised, and captur
 
 import random
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,7 @@ from boxoffice.payments.provider import (
     DueRefund,
     Fact,
     FactKind,
+    Listed,
     NotCapturable,
     OpenCheckout,
 )
@@ -44,27 +46,17 @@ class Report(msgspec.Struct):
 
 
 class Till:
-    """One provider of the bank, as a shop sees it."""
+    """One provider of the bank, as a shop sees it. Its reports may be lost, so it can be asked."""
 
     def __init__(self, bank: "Bank", name: str) -> None:
         self.name = name
         self._bank = bank
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
-        return OpenCheckout(url=f"https://{self.name}.example/{charge.payment_id}")
+        return OpenCheckout(reference=f"{self.name}-{charge.payment_id}", client_secret="secret")
 
     def read_report(self, headers: object, body: bytes) -> Fact:
         raise NotImplementedError("The simulation hands its facts over without HTTP.")
-
-    async def give_back(self, refund: DueRefund) -> None:
-        self._bank.refund(refund.payment_id, refund.amount)
-
-
-class CardTill(Till):
-    """A provider that authorises first; its reports may be lost, so it can be asked."""
-
-    async def open_checkout(self, charge: Charge) -> OpenCheckout:
-        return OpenCheckout(reference=f"card-{charge.payment_id}", client_secret="secret")
 
     async def ask(self, payment: Asked) -> Fact | None:
         return self._bank.state_of(payment.payment_id)
@@ -79,14 +71,19 @@ class CardTill(Till):
             self._bank.void(refund.payment_id)
 
     async def close_checkout(self, payment: Asked) -> Fact | None:
-        raise NotImplementedError("No booking of the simulation is over for an hour.")
+        return self._bank.state_of(payment.payment_id)
+
+    async def list_money(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[Listed], str | None]:
+        raise NotImplementedError("The simulation asks instead.")
 
 
 class Bank:
     """Its books. Several tills, so that one booking can be paid twice."""
 
     def __init__(self, seed: int) -> None:
-        self.tills = (Till(self, "bank"), Till(self, "wallet"), CardTill(self, "card"))
+        self.tills = tuple(Till(self, name) for name in ("bank", "wallet", "card"))
         self.captured: dict[UUID, Fact] = {}
         # What was authorised, and of that what is void, and what the bank itself has taken back.
         self.authorised: dict[UUID, Fact] = {}
@@ -114,7 +111,7 @@ class Bank:
         fact_kind, books = (
             (FactKind.CAPTURED, self.captured) if at_once else (FactKind.AUTHORISED, self.authorised)
         )
-        if silent and not at_once:
+        if silent:
             times = 0
         books[payment.id] = self._report(payment, fact_kind, step + late, times, amount, currency, "a")
         if second_id and times:
@@ -146,8 +143,8 @@ class Bank:
         ]
 
     def state_of(self, payment_id: UUID) -> Fact | None:
-        """What has become of a card payment, as somebody who asks is told."""
-        fact = self.authorised.get(payment_id)
+        """What has become of a payment, as somebody who asks is told."""
+        fact = self.authorised.get(payment_id) or self.captured.get(payment_id)
         if fact is None:
             return None
         kind = FactKind.AUTHORISED

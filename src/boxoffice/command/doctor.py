@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +32,7 @@ from boxoffice.kit.postgres_binaries import Candidate, list_candidates
 from boxoffice.kit.postgres_data import homes_of, major_of
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
+from boxoffice.payments.reconciliation import Standing, get_standing
 
 # A new embedded server takes 40 MB, and its log of changes grows to 2 GB before it is recycled.
 DISK_BYTES_WANTED = 3_000_000_000
@@ -39,6 +41,10 @@ DISK_BYTES_MIN = 500_000_000
 
 # What an answered booking relies on: with one of these off, a power cut loses sold tickets.
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
+
+
+# The comparison is made every hour, and leaves the last ten minutes out; one may fail.
+COMPARED_AGO_MAX = timedelta(hours=3)
 
 
 class Verdict(StrEnum):
@@ -226,10 +232,12 @@ def _examine_given(settings: Settings, dsn: str) -> list[Finding]:
 
 
 def _examine_running(settings: Settings, postgres: Postgres) -> list[Finding]:
+    schema = _examine_schema(postgres.dsn)
     return [
         _examine_version(postgres),
         *asyncio.run(_examine_server(settings, postgres.dsn)),
-        _examine_schema(postgres.dsn),
+        schema,
+        *(asyncio.run(_examine_books(settings, postgres.dsn)) if schema.verdict is Verdict.FINE else []),
     ]
 
 
@@ -301,3 +309,36 @@ def _examine_schema(dsn: str) -> Finding:
     except SetupError as error:
         return Finding("Schema", Verdict.WRONG, str(error))
     return Finding("Schema", Verdict.FINE, "It is the one this program needs.")
+
+
+async def _examine_books(settings: Settings, dsn: str) -> list[Finding]:
+    """Whether each provider's books are compared with ours, and what a person has to look at."""
+    db = Database(dsn, connections_max=1)
+    await db.open()
+    try:
+        standing = await get_standing(db)
+    except Unavailable as error:
+        return [Finding("Providers' books", Verdict.WRONG, error.detail)]
+    finally:
+        await db.close()
+    wanted = {"stripe": settings.stripe_secret_key is not None, "sandbox": settings.sandbox_enabled}
+    names = [name for name, is_used in wanted.items() if is_used]
+    return [judge_books(name, standing, datetime.now(UTC)) for name in names]
+
+
+def judge_books(provider: str, standing: Standing, now: datetime) -> Finding:
+    """How long ago this provider's books were compared, and how many differences of it wait."""
+    subject = f"Books of {provider}"
+    waiting = standing.differences.get(provider, 0)
+    until = standing.compared_until.get(provider)
+    if until is None:
+        words = "Never compared with ours: a process with background jobs does it, every hour."
+        return Finding(subject, Verdict.NOTE, words)
+    words = f"Compared with ours up to {until:%Y-%m-%d %H:%M} UTC."
+    if now - until > COMPARED_AGO_MAX:
+        words += " That is too long ago: no process does background jobs, or the provider does not answer."
+        return Finding(subject, Verdict.WRONG, words)
+    if waiting:
+        words += f" {waiting:,} differences wait for a person: `boxoffice ledger differences` lists them."
+        return Finding(subject, Verdict.NOTE, words)
+    return Finding(subject, Verdict.FINE, f"{words} Nothing differs.")

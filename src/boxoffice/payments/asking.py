@@ -29,17 +29,21 @@ async def ask_providers(desk: Desk, sales: GroupCommit, providers: Providers) ->
     tomorrow.
     """
     async with desk.db.transaction() as tx:
-        due = await queries.claim_payments_to_ask_about(tx, QUESTIONS_MAX, AGAIN_SECONDS_MIN)
+        due = await queries.claim_payments_to_ask_about(tx, providers.names, QUESTIONS_MAX, AGAIN_SECONDS_MIN)
+    away: set[str] = set()
     for payment in due:
-        provider = providers.get_remote(payment.provider)
+        if payment.provider in away:
+            continue
+        provider = providers.get(payment.provider)
         try:
             fact = await provider.ask(payment)
             if fact is None and payment.is_abandoned:
                 fact = await provider.close_checkout(payment)
         except Unavailable as error:
-            # It comes again in a minute, and so do the others.
+            # It comes again in a minute, and so do its others.
             _log.warning("a provider could not be asked", provider=payment.provider, reason=error.detail)
-            return
+            away.add(payment.provider)
+            continue
         if fact is not None:
             metrics.FACTS_ASKED_FOR.labels(payment.provider, fact.kind).inc()
             await take_fact(desk, sales, payment.provider, fact)

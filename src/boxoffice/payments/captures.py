@@ -36,7 +36,7 @@ async def carry_out_capture(db: Database, sales: GroupCommit, providers: Provide
     payment = await queries.find_due_capture(db, event_id, payment_id)
     if payment is None:
         return
-    provider = providers.get_remote(payment.provider)
+    provider = providers.get(payment.provider)
     try:
         await provider.capture(payment)
     except NotCapturable:

@@ -88,7 +88,7 @@ async def start_payment(
         currency=booking.currency,
         checkout_url=opened.url,
         reference=opened.reference,
-        ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY if opened.reference else None,
+        ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY,
     )
     return _started(await desk.insert_payment(new), opened.client_secret)
 

@@ -78,7 +78,7 @@ async def take_dispute(
     if payment.captured == 0:
         # The dispute has overtaken the report of the money that it is about.
         asked = Asked(payment.id, provider, fact.payment_reference, payment.amount, payment.currency)
-        known = await providers.get_remote(provider).ask(asked)
+        known = await providers.get(provider).ask(asked)
         if known is not None:
             await take_fact(desk, sales, provider, known)
     async with desk.db.transaction() as tx:

@@ -1,13 +1,16 @@
-"""`boxoffice ledger`: prove that no money was lost, and see what differs elsewhere.
+"""`boxoffice ledger`: prove that no money was lost, compare it with the providers' books, see what differs.
 
 To the command line this is what `ledger_api.py` is to HTTP.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Annotated
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from boxoffice.payments.ledger_console import Tills
 
 # The commands import what they need when they are called: `boxoffice --help` answers at once.
 # ruff: noqa: PLC0415
@@ -16,8 +19,19 @@ import typer
 EVENT_NUMBER_MAX = 2**63 - 1
 
 
-def ledger_commands(open_postgres: Callable[[], AbstractContextManager[str]]) -> typer.Typer:
-    """Make the command; `open_postgres` gives the DSN of the database for as long as it is open."""
+# A provider's books are looked at as far back as a bank may still dispute a payment, and some more.
+COMPARED_DAYS_MAX = 400
+
+
+def ledger_commands(
+    open_postgres: Callable[[], AbstractContextManager[str]],
+    open_tills: Callable[[str], AbstractAsyncContextManager["Tills"]],
+) -> typer.Typer:
+    """Make the command.
+
+    `open_postgres` gives the DSN of the database for as long as it is open, and `open_tills` what it takes to
+    ask the providers and to write down what they say.
+    """
     app = typer.Typer(help="The ledger of all money.", no_args_is_help=True)
 
     def verify(
@@ -48,6 +62,24 @@ def ledger_commands(open_postgres: Callable[[], AbstractContextManager[str]]) ->
         if not is_fine:
             raise typer.Exit(1)
 
+    def reconcile(
+        days: Annotated[
+            int,
+            typer.Option(min=1, max=COMPARED_DAYS_MAX, help="How far back, at least."),
+        ] = 3,
+    ) -> None:
+        """Compare every provider's books with ours now, and say what was found; status 1 if anything differs.
+
+        What a job does every hour: what was missed is made up for, what differs changes nothing here.
+        """
+        from boxoffice.payments import ledger_console
+
+        with open_postgres() as dsn:
+            is_fine = ledger_console.reconcile(dsn, open_tills, days)
+        if not is_fine:
+            raise typer.Exit(1)
+
     app.command()(verify)
+    app.command()(reconcile)
     app.command()(differences)
     return app

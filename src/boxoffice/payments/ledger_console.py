@@ -2,14 +2,30 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
+from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.money import in_words
 from boxoffice.kit.postgres import Database
+from boxoffice.payments import reconciliation
+from boxoffice.payments.desk import Desk
 from boxoffice.payments.ledger_verification import Verified, verify_ledger
+from boxoffice.payments.provider import Providers
+from boxoffice.payments.reconciliation import Compared
 from boxoffice.payments.reconciliation_queries import DifferenceRow, list_differences
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 20
+
+
+class Tills(Protocol):
+    """Who asks the providers, and who writes down what they say."""
+
+    desk: Desk
+    sales: GroupCommit
+    providers: Providers
 
 
 def verify(dsn: str, event_id: int | None) -> bool:
@@ -29,6 +45,19 @@ def verify(dsn: str, event_id: int | None) -> bool:
     return True
 
 
+def reconcile(dsn: str, open_tills: Callable[[str], AbstractAsyncContextManager[Tills]], days: int) -> bool:
+    """Compare with every provider, print what was found and what waits for a person; whether nothing does.
+
+    Raises `SetupError`, and `Unavailable` when a provider is away.
+    """
+    for provider, found in asyncio.run(_reconcile(dsn, open_tills, days)):
+        sys.stdout.write(
+            f"{provider}: {found.listed:,} payments compared, {found.made_up_for:,} that were missed made up "
+            f"for, {found.differences:,} differences.\n"
+        )
+    return show_differences(dsn)
+
+
 def show_differences(dsn: str) -> bool:
     """Print what a provider's books say and ours do not; whether there is nothing. Raises `SetupError`."""
     found = asyncio.run(_list_differences(dsn))
@@ -44,6 +73,16 @@ def show_differences(dsn: str) -> bool:
     if not found:
         sys.stdout.write("Nothing differs from what the providers have listed.\n")
     return not found
+
+
+async def _reconcile(
+    dsn: str, open_tills: Callable[[str], AbstractAsyncContextManager[Tills]], days: int
+) -> list[tuple[str, Compared]]:
+    async with open_tills(dsn) as tills:
+        return [
+            (provider.name, await reconciliation.reconcile(tills.desk, tills.sales, provider, days))
+            for provider in tills.providers
+        ]
 
 
 async def _list_differences(dsn: str) -> list[DifferenceRow]:

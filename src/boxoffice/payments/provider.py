@@ -1,9 +1,9 @@
 """What a payment provider has to be able to do, and the words we share with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -94,12 +94,12 @@ class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
 class OpenCheckout(msgspec.Struct, frozen=True):
     """Where the buyer pays: an address of the provider, or a secret for its library in the shop's page.
 
-    `reference` is the provider's own id of it, where it has one.
+    `reference` is the provider's own id of it.
     """
 
+    reference: str
     url: str | None = None
     client_secret: str | None = None
-    reference: str | None = None
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -119,11 +119,19 @@ class DueRefund(Asked, frozen=True):
     captured: int
 
 
-class Provider(Protocol):
-    """A payment provider. Calls that leave the house are never made inside a transaction.
+class Listed(msgspec.Struct, frozen=True):
+    """A payment as the provider's books have it: what it says, and what went back of it, in minor units."""
 
-    Every call may be repeated, also after we died in the middle of it. One that leaves the house raises
-    `Unavailable` when there is no answer.
+    reference: str
+    report: Fact | ForeignMoney
+    refunded: int
+
+
+class Provider(Protocol):
+    """A payment provider: it may authorise first, its reports can be lost, it keeps books of its own.
+
+    Calls to it are never made inside a transaction. Every call may be repeated, also after we died in the
+    middle of it, and raises `Unavailable` when there is no answer.
     """
 
     name: str
@@ -139,15 +147,6 @@ class Provider(Protocol):
         """
         ...
 
-    async def give_back(self, refund: DueRefund) -> None:
-        """Void the authorisation, or give the amount back; the same refund once."""
-        ...
-
-
-@runtime_checkable
-class RemoteProvider(Provider, Protocol):
-    """A provider out of the house: its reports can be lost, so it is asked; it may authorise first."""
-
     async def ask(self, payment: Asked) -> Fact | None:
         """What has become of the payment; None while it is open."""
         ...
@@ -156,22 +155,13 @@ class RemoteProvider(Provider, Protocol):
         """Take the money that was authorised. Raises `NotCapturable`."""
         ...
 
+    async def give_back(self, refund: DueRefund) -> None:
+        """Void the authorisation, or give the amount back; the same refund once."""
+        ...
+
     async def close_checkout(self, payment: Asked) -> Fact | None:
         """See to it that nobody can pay there any more; the fact that this, or a buyer, has made."""
         ...
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """A payment as the provider's books have it: what it says, and what went back of it, in minor units."""
-
-    reference: str
-    report: Fact | ForeignMoney
-    refunded: int
-
-
-@runtime_checkable
-class ListingProvider(RemoteProvider, Protocol):
-    """A provider that lists what it has, so that its books can be compared with ours."""
 
     async def list_money(
         self, since: datetime, until: datetime, after: str | None
@@ -191,6 +181,10 @@ class Providers:
         """Their names, the house's first choice first."""
         return list(self._by_name)
 
+    def __iter__(self) -> Iterator[Provider]:
+        """Each of them."""
+        return iter(self._by_name.values())
+
     def find(self, name: str) -> Provider | None:
         """The provider of this name."""
         return self._by_name.get(name)
@@ -198,10 +192,3 @@ class Providers:
     def get(self, name: str) -> Provider:
         """The provider of this name; raises `LookupError` for one that was switched off."""
         return self._by_name[name]
-
-    def get_remote(self, name: str) -> RemoteProvider:
-        """The provider of this name, which must be out of the house; raises `LookupError`, `TypeError`."""
-        provider = self._by_name[name]
-        if not isinstance(provider, RemoteProvider):
-            raise TypeError(f"{name} is in the house: it reports until it is heard")
-        return provider

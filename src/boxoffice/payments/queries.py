@@ -308,9 +308,9 @@ async def update_gone(tx: Transaction, event_id: int, payment_id: UUID) -> None:
 
 
 async def claim_payments_to_ask_about(
-    tx: Transaction, payments_max: int, again_seconds_min: int
+    tx: Transaction, providers: Sequence[str], payments_max: int, again_seconds_min: int
 ) -> list[DueToAsk]:
-    """Open payments whose provider is to be asked now; they come again, ever more seldom, until settled.
+    """Open payments that one of these is to be asked about now; they come again, ever more seldom.
 
     Nobody waits here for a payment that is being written: a batch settles many in one transaction, in an
     order of its own, and would wait for those we have. What another process asks about is left to it as well.
@@ -319,12 +319,12 @@ async def claim_payments_to_ask_about(
         DueToAsk,
         """
         UPDATE payments AS payment
-           SET ask_at = now() + greatest($2 * interval '1 second', (now() - payment.created_at) / 2)
+           SET ask_at = now() + greatest($3 * interval '1 second', (now() - payment.created_at) / 2)
           FROM (SELECT event_id, id
                   FROM payments
-                 WHERE ask_at <= now()
+                 WHERE ask_at <= now() AND provider = ANY ($1::text[])
                  ORDER BY ask_at
-                 LIMIT $1
+                 LIMIT $2
                    FOR UPDATE SKIP LOCKED) AS due, bookings AS booking
          WHERE payment.event_id = due.event_id AND payment.id = due.id
            AND booking.event_id = payment.event_id AND booking.id = payment.booking_id
@@ -332,6 +332,7 @@ async def claim_payments_to_ask_about(
                   payment.currency, booking.state <> 'PENDING'
                       AND booking.changed_at < now() - interval '1 hour' AS is_abandoned
         """,
+        providers,
         payments_max,
         again_seconds_min,
     )

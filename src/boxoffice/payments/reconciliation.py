@@ -2,16 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import structlog
 
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres import Database, Source
 from boxoffice.payments import reconciliation_queries as queries
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.provider import Fact, FactKind, Listed, ListingProvider
+from boxoffice.payments.provider import Fact, FactKind, Listed, Provider
 from boxoffice.payments.reconciliation_queries import Known
 
 # What was paid is looked at so often; reports and questions are there for what is urgent.
@@ -29,7 +30,26 @@ _OPEN = ("PENDING", "DECLINED", "CANCELLED")
 _log = structlog.get_logger()
 
 
-async def reconcile(desk: Desk, sales: GroupCommit, provider: ListingProvider) -> None:
+class Compared(msgspec.Struct):
+    """What came of a comparison: payments that the provider listed, missed facts that were made up for, and
+    what a person has to look at.
+    """
+
+    listed: int = 0
+    made_up_for: int = 0
+    differences: int = 0
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Until when each provider's books were compared, and how many of its differences wait for a person."""
+
+    compared_until: dict[str, datetime]
+    differences: dict[str, int]
+
+
+async def reconcile(
+    desk: Desk, sales: GroupCommit, provider: Provider, days: int = LOOKED_AT_DAYS
+) -> Compared:
     """Look at what the provider has of the last days, and of all days since it was looked at last.
 
     It may die anywhere: only a round that came to its end is remembered, and what was made up for is not
@@ -37,38 +57,58 @@ async def reconcile(desk: Desk, sales: GroupCommit, provider: ListingProvider) -
     """
     until = datetime.now(UTC) - timedelta(seconds=SETTLED_SECONDS)
     last = await queries.find_reconciled_until(desk.db, provider.name)
-    await reconcile_window(desk, sales, provider, (last or until) - timedelta(days=LOOKED_AT_DAYS), until)
+    since = (last or until) - timedelta(days=LOOKED_AT_DAYS)
+    found = await reconcile_window(desk, sales, provider, min(since, until - timedelta(days=days)), until)
     async with desk.db.transaction() as tx:
         await queries.update_reconciled_until(tx, provider.name, until)
+    return found
 
 
 async def reconcile_window(
-    desk: Desk, sales: GroupCommit, provider: ListingProvider, since: datetime, until: datetime
-) -> None:
+    desk: Desk, sales: GroupCommit, provider: Provider, since: datetime, until: datetime
+) -> Compared:
     """Compare what was opened at the provider in this time. No transaction is open while it is asked."""
     after: str | None = None
+    found = Compared()
     while True:
         listed, after = await provider.list_money(since, until, after)
         references = [each.reference for each in listed]
         known = {row.reference: row for row in await queries.list_known(desk.db, provider.name, references)}
+        found.listed += len(listed)
         for each in listed:
-            await _compare(desk, sales, provider.name, each, known.get(each.reference))
+            await _compare(desk, sales, provider.name, each, known.get(each.reference), found)
         if after is None:
-            return
+            return found
 
 
-async def _compare(desk: Desk, sales: GroupCommit, provider: str, there: Listed, here: Known | None) -> None:
+async def get_standing(source: Source) -> Standing:
+    """How far the comparisons of all providers have come."""
+    compared = await queries.list_reconciliations(source)
+    counts = await queries.list_difference_counts(source)
+    return Standing(
+        {row.provider: row.reconciled_until for row in compared},
+        {row.provider: row.count for row in counts},
+    )
+
+
+async def _compare(
+    desk: Desk, sales: GroupCommit, provider: str, there: Listed, here: Known | None, found: Compared
+) -> None:
     report = there.report
     if not isinstance(report, Fact):
+        found.differences += 1
         await note_foreign(desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency)
         return
     if here is None or here.state in _OPEN or (here.captured == 0 and report.kind is FactKind.CAPTURED):
+        found.made_up_for += 1
         metrics.FACTS_ASKED_FOR.labels(provider, report.kind).inc()
         await take_fact(desk, sales, provider, report)
         return
     if report.kind is FactKind.CAPTURED and here.captured != report.amount:
+        found.differences += 1
         await _note(desk.db, provider, there.reference, "CAPTURED", here.captured, report)
     if there.refunded > here.refunded:
+        found.differences += 1
         await _note(desk.db, provider, there.reference, "REFUNDED", here.refunded, report, there.refunded)
 
 

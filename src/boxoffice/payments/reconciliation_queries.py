@@ -31,6 +31,20 @@ class DifferenceRow(msgspec.Struct, frozen=True):
     noted_at: datetime
 
 
+class ReconciliationRow(msgspec.Struct, frozen=True):
+    """Until when a provider's books were compared."""
+
+    provider: str
+    reconciled_until: datetime
+
+
+class CountRow(msgspec.Struct, frozen=True):
+    """How many differences there are with a provider."""
+
+    provider: str
+    count: int
+
+
 async def list_known(source: Source, provider: str, references: Sequence[str]) -> list[Known]:
     """Our payments with these ids of the provider's."""
     return await source.list(
@@ -53,6 +67,11 @@ async def find_reconciled_until(source: Source, provider: str) -> datetime | Non
     return await source.find(
         datetime, "SELECT reconciled_until FROM reconciliations WHERE provider = $1", provider
     )
+
+
+async def list_reconciliations(source: Source) -> list[ReconciliationRow]:
+    """Of all providers."""
+    return await source.list(ReconciliationRow, "SELECT provider, reconciled_until FROM reconciliations")
 
 
 async def update_reconciled_until(tx: Transaction, provider: str, until: datetime) -> None:
@@ -83,6 +102,18 @@ async def list_differences(source: Source, differences_max: int) -> list[Differe
          LIMIT $1
         """,
         differences_max,
+    )
+
+
+async def list_difference_counts(source: Source) -> list[CountRow]:
+    """How many `list_differences` has, for each provider that has any."""
+    return await source.list(
+        CountRow,
+        """
+        SELECT provider, count(*) AS count
+          FROM (SELECT provider FROM book_differences UNION ALL SELECT provider FROM foreign_money) AS found
+         GROUP BY provider
+        """,
     )
 
 

@@ -4,12 +4,7 @@ It keeps books of its own, shows a checkout page, and reports with signed webhoo
 and again until they are answered 2xx: everything between it and us is what a real provider does.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,38 +13,71 @@ from uuid import UUID
 import httpx
 import msgspec
 
-from boxoffice.kit.errors import NotFound, Unavailable, invalid
+from boxoffice.kit.errors import Unavailable, invalid
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
-from boxoffice.kit.keys import derive_key
 from boxoffice.kit.outbound import Outbound
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres import Database, Transaction, assert_no_transaction
 from boxoffice.kit.settings import Settings
 from boxoffice.payments import sandbox_queries as queries
-from boxoffice.payments.provider import Charge, DueRefund, Fact, FactKind, OpenCheckout, UnsignedReport
-from boxoffice.payments.sandbox_queries import CheckoutState
-
-SIGNATURE_HEADER = "boxoffice-sandbox-signature"
-
-# A report older than this may be a replay; clocks of two servers differ by less.
-SIGNATURE_SECONDS_MAX = 300
+from boxoffice.payments.provider import (
+    Asked,
+    Charge,
+    DisputeFact,
+    DisputeState,
+    DueRefund,
+    Fact,
+    FactKind,
+    Listed,
+    NotCapturable,
+    OpenCheckout,
+)
+from boxoffice.payments.sandbox_queries import CheckoutRow, CheckoutState, DisputeRow
+from boxoffice.payments.sandbox_seals import Seals
 
 # How long the webhook job leaves the first attempt, made at once, to succeed.
 FIRST_ATTEMPT = timedelta(seconds=15)
 
 WEBHOOK_JOB = "sandbox-webhook"
 
-# A checkout's address ends with so many bytes of HMAC-SHA256: nobody makes one up.
-_SEAL_BYTES = 16
+# As many as Stripe lists at once.
+LISTED_MAX = 100
+
+# What the bank of whoever disputes writes.
+_REASON = "fraudulent"
+
+_KIND_OF_STATE = {
+    CheckoutState.DECLINED: FactKind.DECLINED,
+    CheckoutState.AUTHORISED: FactKind.AUTHORISED,
+    CheckoutState.PAID: FactKind.CAPTURED,
+    CheckoutState.REFUNDED: FactKind.CAPTURED,
+    CheckoutState.CLOSED: FactKind.CANCELLED,
+}
 
 
 class Choice(StrEnum):
-    """The buttons of the checkout page."""
+    """The buttons of a checkout that waits for its buyer."""
 
     PAY = "pay"
+    AUTHORISE = "authorise"
     DECLINE = "decline"
     PAY_LATE = "pay-late"
     PAY_TWICE = "pay-twice"
+    PAY_UNREPORTED = "pay-unreported"
+    PAY_WRONG_AMOUNT = "pay-wrong-amount"
+    PAY_WRONG_CURRENCY = "pay-wrong-currency"
+
+
+class BankChoice(StrEnum):
+    """The buttons of a checkout that was paid: what the buyer's bank does."""
+
+    DISPUTE = "dispute"
+    DISPUTE_HALF = "dispute-half"
+    WIN = "win"
+    LOSE = "lose"
+
+
+_DECIDED = {BankChoice.WIN: DisputeState.WON, BankChoice.LOSE: DisputeState.LOST}
 
 
 class Checkout(msgspec.Struct, frozen=True):
@@ -60,6 +88,7 @@ class Checkout(msgspec.Struct, frozen=True):
     state: CheckoutState
     charge: UUID | None
     delivered_at: datetime | None
+    dispute: DisputeState | None = None
 
     @property
     def late_in(self) -> timedelta:
@@ -67,20 +96,24 @@ class Checkout(msgspec.Struct, frozen=True):
         return max(self.asked.hold_expires_at + timedelta(seconds=1) - datetime.now(UTC), timedelta(0))
 
 
-class Webhook(msgspec.Struct, frozen=True):
-    """The job's payload: which checkout has something to report."""
+class Webhook(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The job's payload: which checkout, or which dispute, has something to report."""
 
-    token: str
+    payment_id: UUID
+    dispute_id: UUID | None = None
 
 
-class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A webhook's body."""
+class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A webhook's body: how a payment stands, or how the dispute does that `id` names."""
 
     id: str
-    kind: FactKind
     payment_id: UUID
     amount: int
     currency: str
+    kind: FactKind | None = None
+    dispute: DisputeState | None = None
+    booking_id: UUID | None = None
+    reference: str | None = None
 
 
 class Sandbox:
@@ -92,124 +125,254 @@ class Sandbox:
         self._db = db
         self._outbound = outbound
         self._address = settings.public_url
-        self._key = derive_key(settings.secret, "sandbox webhook")
-        self._seal_key = derive_key(settings.secret, "sandbox checkout")
+        self._seals = Seals(settings.secret)
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
         """The address of a checkout carries what is asked for, sealed; the same charge has the same one."""
-        asked = msgspec.json.encode(charge)
-        token = base64.urlsafe_b64encode(self._seal(asked) + asked).decode().rstrip("=")
-        return OpenCheckout(url=f"{self._address}/sandbox/checkouts/{token}")
+        url = f"{self._address}/sandbox/checkouts/{self._seals.seal(charge)}"
+        return OpenCheckout(url=url, reference=reference_of(charge.payment_id))
 
-    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact:
-        """Verify the signature `t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">` and read the body."""
-        stamp, _, signature = headers.get(SIGNATURE_HEADER, "").removeprefix("t=").partition(",v1=")
-        if not stamp.isascii() or not stamp.isdigit() or not signature.isascii():
-            raise UnsignedReport
-        if not hmac.compare_digest(self._sign(stamp, body), signature):
-            raise UnsignedReport
-        if abs(time.time() - int(stamp)) > SIGNATURE_SECONDS_MAX:
-            raise UnsignedReport
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | DisputeFact:
+        """Verify the signature over the raw body, and read it."""
+        self._seals.check(headers, body)
         try:
             report = msgspec.json.decode(body, type=Report)
         except msgspec.DecodeError as error:
             raise invalid("", f"This is not a report of the sandbox: {error}") from None
-        return Fact(report.id, report.kind, report.payment_id, report.amount, report.currency)
+        if report.kind is not None:
+            return Fact(
+                report.id,
+                report.kind,
+                report.payment_id,
+                report.amount,
+                report.currency,
+                report.booking_id,
+                report.reference,
+            )
+        if report.dispute is None:
+            raise invalid("", "This is not a report of the sandbox: it is of no payment and of no dispute.")
+        reference = reference_of(report.payment_id)
+        return DisputeFact(report.id, reference, report.dispute, report.amount, report.currency, _REASON)
+
+    async def ask(self, payment: Asked) -> Fact | None:
+        """What has become of it; None while it waits for its buyer, or for one who pays late."""
+        assert_no_transaction("A call to the sandbox")
+        row = await queries.find_checkout(self._db, payment.payment_id)
+        if row is None or row.state in (CheckoutState.OPEN, CheckoutState.DECLINED):
+            return None
+        return _fact(row) if row.is_there or row.state is CheckoutState.CLOSED else None
+
+    async def capture(self, payment: Asked) -> None:
+        """Take what was authorised. Raises `NotCapturable` when it was let go."""
+        async with self._db.transaction() as tx:
+            row = await self._lock(tx, payment)
+            if row.state is CheckoutState.CLOSED:
+                raise NotCapturable
+            if row.state is CheckoutState.AUTHORISED:
+                await queries.update_state(tx, payment.payment_id, CheckoutState.PAID)
+
+    async def close_checkout(self, payment: Asked) -> Fact | None:
+        """Nobody can pay there any more; what was only authorised is let go."""
+        async with self._db.transaction() as tx:
+            # The books may not have begun: nobody has ever pressed a button.
+            await queries.insert_checkout(tx, payment.payment_id, None, payment.amount, payment.currency)
+            row = await self._lock(tx, payment)
+            if row.state not in (CheckoutState.PAID, CheckoutState.REFUNDED):
+                await queries.update_state(tx, payment.payment_id, CheckoutState.CLOSED)
+        return await self.ask(payment)
 
     async def give_back(self, refund: DueRefund) -> None:
-        """Give so much back, and never more than there is; the same refund again changes nothing."""
+        """Let go what was only authorised, or give so much back; the same refund again changes nothing.
+
+        Raises `LookupError` for more than there is: what a bank has, or has given away, is not there.
+        """
         payment_id = refund.payment_id
         async with self._db.transaction() as tx:
-            row = await queries.lock_checkout(tx, payment_id)
-            if row is None or row.charge is None:
-                raise LookupError(f"the sandbox has no charge for {payment_id}")
-            await queries.insert_refund(tx, refund.refund_id, payment_id, refund.amount)
+            row = await self._lock(tx, refund)
+            if row.state is CheckoutState.AUTHORISED:
+                await queries.update_state(tx, payment_id, CheckoutState.CLOSED)
+            if row.state in (CheckoutState.AUTHORISED, CheckoutState.CLOSED):
+                return
+            if await queries.insert_refund(tx, refund.refund_id, payment_id, refund.amount) is None:
+                return
             given_back = await queries.get_given_back(tx, payment_id)
-            if given_back > row.amount:
-                raise LookupError(f"the sandbox took {row.amount} for {payment_id}, not {given_back}")
+            if given_back + await queries.get_disputed(tx, payment_id) > row.amount:
+                raise LookupError(f"the sandbox has not so much of {payment_id}: {refund.amount}")
             if given_back == row.amount:
-                await queries.update_state(tx, payment_id, CheckoutState.REFUNDED, row.charge)
+                await queries.update_state(tx, payment_id, CheckoutState.REFUNDED)
+
+    async def list_money(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[Listed], str | None]:
+        """A page of checkouts that were first acted on then, and have money."""
+        assert_no_transaction("A call to the sandbox")
+        rows = await queries.list_taken(self._db, since, until, UUID(after) if after else None, LISTED_MAX)
+        listed = [Listed(reference_of(row.payment_id), _fact(row), row.given_back) for row in rows]
+        return listed, str(rows[-1].payment_id) if len(rows) == LISTED_MAX else None
 
     async def get_checkout(self, token: str) -> Checkout:
         """The checkout behind the address. Raises `NotFound` for an address that is not ours."""
-        asked = self._unseal(token)
+        asked = self._seals.unseal(token)
         row = await queries.find_checkout(self._db, asked.payment_id)
         if row is None:
             return Checkout(token, asked, CheckoutState.OPEN, None, None)
-        return Checkout(token, asked, row.state, row.charge, row.delivered_at)
+        return Checkout(token, asked, row.state, row.charge, row.delivered_at, row.dispute)
 
     async def choose(self, token: str, choice: Choice) -> Checkout:
-        """Do what the button says, and report it; a checkout that is paid stays paid."""
+        """Do what the button says, and report it; a checkout that is paid or closed stays as it is."""
         checkout = await self.get_checkout(token)
-        payment_id, late = checkout.asked.payment_id, choice is Choice.PAY_LATE
+        asked, late = checkout.asked, choice is Choice.PAY_LATE
         async with self._db.transaction() as tx:
-            await queries.insert_checkout(tx, payment_id, checkout.asked.amount)
-            row = await queries.lock_checkout(tx, payment_id)
-            if row is not None and row.charge is not None:
-                return Checkout(token, checkout.asked, row.state, row.charge, row.delivered_at)
+            await queries.insert_checkout(
+                tx, asked.payment_id, asked.booking_id, asked.amount, asked.currency
+            )
+            row = await queries.lock_checkout(tx, asked.payment_id)
+            if row is not None and row.state not in (CheckoutState.OPEN, CheckoutState.DECLINED):
+                return msgspec.structs.replace(checkout, state=row.state, charge=row.charge)
             if choice is Choice.DECLINE:
-                await queries.update_state(tx, payment_id, CheckoutState.DECLINED, None)
+                await queries.update_state(tx, asked.payment_id, CheckoutState.DECLINED)
             else:
-                await queries.update_state(tx, payment_id, CheckoutState.PAID, new_id(event_of(payment_id)))
-            delay = checkout.late_in if late else FIRST_ATTEMPT
-            await enqueue(tx, WEBHOOK_JOB, Webhook(token=token), delay=delay)
-        if not late:
-            await self._report_at_once(token, times=2 if choice is Choice.PAY_TWICE else 1)
+                await queries.update_paid(
+                    tx,
+                    asked.payment_id,
+                    CheckoutState.AUTHORISED if choice is Choice.AUTHORISE else CheckoutState.PAID,
+                    new_id(event_of(asked.payment_id)),
+                    *_paid_with(asked, choice),
+                    late=checkout.late_in if late else timedelta(0),
+                )
+            if choice is not Choice.PAY_UNREPORTED:
+                delay = checkout.late_in if late else FIRST_ATTEMPT
+                await enqueue(tx, WEBHOOK_JOB, Webhook(asked.payment_id), delay=delay)
+        if not late and choice is not Choice.PAY_UNREPORTED:
+            times = 2 if choice is Choice.PAY_TWICE else 1
+            await self._report_at_once(Webhook(asked.payment_id), times=times)
+        return await self.get_checkout(token)
+
+    async def choose_as_bank(self, token: str, choice: BankChoice) -> Checkout:
+        """Dispute what was paid, or decide the dispute, and report it; nothing, where there is none."""
+        checkout = await self.get_checkout(token)
+        payment_id = checkout.asked.payment_id
+        async with self._db.transaction() as tx:
+            row = await queries.lock_checkout(tx, payment_id)
+            if row is None or row.state not in (CheckoutState.PAID, CheckoutState.REFUNDED):
+                return checkout
+            decided = _DECIDED.get(choice)
+            if decided is not None:
+                dispute_id = await queries.update_dispute_closed(tx, payment_id, decided)
+            else:
+                dispute_id = await self._dispute(tx, row, choice)
+            if dispute_id is None:
+                return checkout
+            webhook = Webhook(payment_id, dispute_id)
+            await enqueue(tx, WEBHOOK_JOB, webhook, delay=FIRST_ATTEMPT)
+        await self._report_at_once(webhook, times=1)
         return await self.get_checkout(token)
 
     async def deliver(self, payload: bytes) -> None:
         """The webhook job: report until we are heard. Raises so that the job is repeated."""
-        checkout = await self.get_checkout(msgspec.json.decode(payload, type=Webhook).token)
-        if checkout.delivered_at is None:
-            await self._report(checkout)
+        webhook = msgspec.json.decode(payload, type=Webhook)
+        report, delivered_at = await self._read(webhook)
+        if delivered_at is None:
+            await self._send(webhook, report)
 
-    async def _report_at_once(self, token: str, *, times: int) -> None:
-        checkout = await self.get_checkout(token)
+    async def _dispute(self, tx: Transaction, row: CheckoutRow, choice: BankChoice) -> UUID | None:
+        """One at a time, of what no bank has taken before, whatever of it the sandbox has given back."""
+        if await queries.find_open_dispute(tx, row.payment_id) is not None:
+            return None
+        left = row.amount - await queries.get_disputed(tx, row.payment_id)
+        amount = left if choice is BankChoice.DISPUTE else left // 2
+        if amount == 0:
+            return None
+        dispute_id = new_id(event_of(row.payment_id))
+        await queries.insert_dispute(tx, dispute_id, row.payment_id, amount)
+        return dispute_id
+
+    async def _lock(self, tx: Transaction, payment: Asked) -> CheckoutRow:
+        row = await queries.lock_checkout(tx, payment.payment_id)
+        if row is None:
+            raise LookupError(f"the sandbox has no checkout for {payment.payment_id}")
+        return row
+
+    async def _report_at_once(self, webhook: Webhook, *, times: int) -> None:
+        report, _ = await self._read(webhook)
         for _ in range(times):
             try:
-                await self._report(checkout)
+                await self._send(webhook, report)
             except (httpx.HTTPError, Unavailable):
                 # The job in the outbox will report it.
                 return
 
-    async def _report(self, checkout: Checkout) -> None:
-        paid = checkout.charge is not None
-        asked = checkout.asked
-        body = msgspec.json.encode(
-            Report(
-                id=str(checkout.charge) if paid else f"declined-{secrets.token_hex(8)}",
-                kind=FactKind.CAPTURED if paid else FactKind.DECLINED,
-                payment_id=asked.payment_id,
-                amount=asked.amount,
-                currency=asked.currency,
-            )
-        )
-        stamp = str(int(time.time()))
+    async def _read(self, webhook: Webhook) -> tuple[Report, datetime | None]:
+        """What there is to report now, and when it was heard."""
+        if webhook.dispute_id is not None:
+            dispute = await queries.get_dispute(self._db, webhook.dispute_id)
+            return _report_of_dispute(dispute), dispute.delivered_at
+        row = await queries.find_checkout(self._db, webhook.payment_id)
+        if row is None:
+            raise LookupError(f"the sandbox has no checkout for {webhook.payment_id}")
+        return _report_of_checkout(row), row.delivered_at
+
+    async def _send(self, webhook: Webhook, report: Report) -> None:
+        body = msgspec.json.encode(report)
         status = await self._outbound.post(
             f"{self._address}/api/v1/payment-events/sandbox",
             body,
-            {
-                SIGNATURE_HEADER: f"t={stamp},v1={self._sign(stamp, body)}",
-                "content-type": "application/json",
-            },
+            {**self._seals.sign(body), "content-type": "application/json"},
         )
         if status >= 300:
             raise Unavailable(f"The webhook was answered {status}.")
         async with self._db.transaction() as tx:
-            await queries.update_delivered(tx, asked.payment_id)
+            if webhook.dispute_id is None or report.dispute is None:
+                await queries.update_delivered(tx, webhook.payment_id)
+            else:
+                await queries.update_dispute_delivered(tx, webhook.dispute_id, report.dispute)
 
-    def _sign(self, stamp: str, body: bytes) -> str:
-        return hmac.new(self._key, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
-    def _seal(self, asked: bytes) -> bytes:
-        return hmac.digest(self._seal_key, asked, "sha256")[:_SEAL_BYTES]
+def reference_of(payment_id: UUID) -> str:
+    """The sandbox's own name for a payment."""
+    return f"sandbox-{payment_id}"
 
-    def _unseal(self, token: str) -> Charge:
-        try:
-            text = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise NotFound from None
-        seal, asked = text[:_SEAL_BYTES], text[_SEAL_BYTES:]
-        if not hmac.compare_digest(seal, self._seal(asked)):
-            raise NotFound
-        return msgspec.json.decode(asked, type=Charge)
+
+def _paid_with(asked: Charge, choice: Choice) -> tuple[int, str]:
+    """What the buyer pays."""
+    if choice is Choice.PAY_WRONG_CURRENCY:
+        return asked.amount, "USD" if asked.currency == "EUR" else "EUR"
+    return asked.amount + (1 if choice is Choice.PAY_WRONG_AMOUNT else 0), asked.currency
+
+
+def _report_of_checkout(row: CheckoutRow) -> Report:
+    fact = _fact(row)
+    return Report(
+        id=fact.provider_event_id,
+        payment_id=fact.payment_id,
+        amount=fact.amount,
+        currency=fact.currency,
+        kind=fact.kind,
+        booking_id=fact.booking_id,
+        reference=fact.reference,
+    )
+
+
+def _report_of_dispute(row: DisputeRow) -> Report:
+    return Report(
+        id=str(row.id),
+        payment_id=row.payment_id,
+        amount=row.amount,
+        currency=row.currency,
+        dispute=row.state,
+    )
+
+
+def _fact(row: CheckoutRow) -> Fact:
+    """What the books say; what was captured has the same id, reported or asked for."""
+    kind = _KIND_OF_STATE[row.state]
+    report_id = str(row.charge) if kind is FactKind.CAPTURED else f"{kind.lower()}-{secrets.token_hex(8)}"
+    return Fact(
+        report_id,
+        kind,
+        row.payment_id,
+        row.amount,
+        row.currency,
+        row.booking_id,
+        reference_of(row.payment_id),
+    )

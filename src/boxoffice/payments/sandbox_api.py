@@ -1,4 +1,4 @@
-"""The sandbox's own web site, where a buyer pays."""
+"""The sandbox's own web site, where a buyer pays, and where the buyer's bank takes it back."""
 
 from typing import Any
 
@@ -9,23 +9,28 @@ from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.kit.errors import NotFound
-from boxoffice.payments.sandbox import Checkout, Choice, Sandbox
+from boxoffice.payments.provider import DisputeState
+from boxoffice.payments.sandbox import BankChoice, Checkout, Choice, Sandbox
 from boxoffice.payments.sandbox_page import POLICY, render_page
 from boxoffice.payments.sandbox_queries import CheckoutState
 
+_BUYERS_CHOICES, _BANKS_CHOICES = set(map(str, Choice)), set(map(str, BankChoice))
 
-class CheckoutView(msgspec.Struct, frozen=True):
-    """What a client that does not want HTML gets."""
+
+class CheckoutView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a client that does not want HTML gets; `dispute` once the buyer's bank has begun one."""
 
     state: CheckoutState
     shop_told: bool
+    dispute: DisputeState | None = None
 
 
 def _answer(request: Request[Any, Any, Any], checkout: Checkout) -> Response[Any]:
     if "text/html" in request.headers.get("accept", ""):
         headers = {"Content-Security-Policy": POLICY}
         return Response(render_page(checkout), media_type=MediaType.HTML, status_code=200, headers=headers)
-    view = CheckoutView(state=checkout.state, shop_told=checkout.delivered_at is not None)
+    told = checkout.delivered_at is not None
+    view = CheckoutView(state=checkout.state, shop_told=told, dispute=checkout.dispute)
     return Response(view, status_code=200)
 
 
@@ -44,12 +49,15 @@ async def choose(
     token: FromPath[str],
     choice: FromPath[str],
 ) -> Response[Any]:
-    """Press a button. Answers once the first webhook has been sent, so that a script can go on."""
-    try:
-        chosen = Choice(choice)
-    except ValueError:
-        raise NotFound from None
-    return _answer(request, await sandbox.choose(token, chosen))
+    """Press a button, as the buyer or as the buyer's bank.
+
+    Answers once the first webhook has been sent, so that a script can go on.
+    """
+    if choice in _BUYERS_CHOICES:
+        return _answer(request, await sandbox.choose(token, Choice(choice)))
+    if choice in _BANKS_CHOICES:
+        return _answer(request, await sandbox.choose_as_bank(token, BankChoice(choice)))
+    raise NotFound
 
 
 routes: list[ControllerRouterHandler] = [show_checkout, choose]

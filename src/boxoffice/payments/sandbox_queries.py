@@ -1,50 +1,95 @@
 """SQL of the sandbox provider's own books: what became of a checkout that somebody has acted on."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.payments.provider import DisputeState
 
 
 class CheckoutState(StrEnum):
-    """A declined checkout may be tried again."""
+    """A declined checkout may be tried again; at a closed one nobody can pay any more."""
 
     OPEN = "OPEN"
     DECLINED = "DECLINED"
+    AUTHORISED = "AUTHORISED"
     PAID = "PAID"
     REFUNDED = "REFUNDED"
+    CLOSED = "CLOSED"
 
 
 class CheckoutRow(msgspec.Struct, frozen=True):
-    """How far a checkout has come. `charge` is the sandbox's own id of the money it took."""
+    """How far a checkout has come. `charge` is the sandbox's own id of the money it took or has authorised.
 
+    `is_there` once the money is: somebody who pays late has not paid yet.
+    """
+
+    payment_id: UUID
+    booking_id: UUID | None
     amount: int
+    currency: str
     state: CheckoutState
     charge: UUID | None
+    is_there: bool
     delivered_at: datetime | None
 
 
-async def find_checkout(source: Source, payment_id: UUID) -> CheckoutRow | None:
-    """The checkout of a payment, once somebody has pressed a button."""
+class ShownRow(CheckoutRow, frozen=True):
+    """A checkout, and how the newest dispute of it stands."""
+
+    dispute: DisputeState | None
+
+
+class TakenRow(CheckoutRow, frozen=True):
+    """A checkout with money, and what went back of it."""
+
+    given_back: int
+
+
+class DisputeRow(msgspec.Struct, frozen=True):
+    """A dispute of what was paid."""
+
+    id: UUID
+    payment_id: UUID
+    amount: int
+    currency: str
+    state: DisputeState
+    delivered_at: datetime | None
+
+
+async def find_checkout(source: Source, payment_id: UUID) -> ShownRow | None:
+    """The checkout of a payment, once somebody has acted on it."""
     return await source.find(
-        CheckoutRow,
-        "SELECT amount, state, charge, delivered_at FROM sandbox_checkouts WHERE payment_id = $1",
+        ShownRow,
+        """
+        SELECT payment_id, booking_id, amount, currency, state, charge,
+               coalesce(paid_at <= now(), false) AS is_there, delivered_at,
+               (SELECT dispute.state FROM sandbox_disputes AS dispute
+                 WHERE dispute.payment_id = checkout.payment_id
+                 ORDER BY dispute.id DESC LIMIT 1) AS dispute
+          FROM sandbox_checkouts AS checkout
+         WHERE payment_id = $1
+        """,
         payment_id,
     )
 
 
-async def insert_checkout(tx: Transaction, payment_id: UUID, amount: int) -> None:
+async def insert_checkout(
+    tx: Transaction, payment_id: UUID, booking_id: UUID | None, amount: int, currency: str
+) -> None:
     """Begin the books of a checkout; nothing happens when they have begun."""
     await tx.execute(
         """
-        INSERT INTO sandbox_checkouts (payment_id, amount) VALUES ($1, $2)
+        INSERT INTO sandbox_checkouts (payment_id, booking_id, amount, currency) VALUES ($1, $2, $3, $4)
         ON CONFLICT (payment_id) DO NOTHING
         """,
         payment_id,
+        booking_id,
         amount,
+        currency,
     )
 
 
@@ -53,7 +98,8 @@ async def lock_checkout(tx: Transaction, payment_id: UUID) -> CheckoutRow | None
     return await tx.find(
         CheckoutRow,
         """
-        SELECT amount, state, charge, delivered_at
+        SELECT payment_id, booking_id, amount, currency, state, charge,
+               coalesce(paid_at <= now(), false) AS is_there, delivered_at
           FROM sandbox_checkouts
          WHERE payment_id = $1
            FOR UPDATE
@@ -62,14 +108,29 @@ async def lock_checkout(tx: Transaction, payment_id: UUID) -> CheckoutRow | None
     )
 
 
-async def update_state(tx: Transaction, payment_id: UUID, state: CheckoutState, charge: UUID | None) -> None:
-    """Move the checkout. What there is to report has not been delivered yet."""
+async def update_paid(
+    tx: Transaction, payment_id: UUID, state: CheckoutState, charge: UUID, amount: int, currency: str,
+    late: timedelta,
+) -> None:  # fmt: skip
+    """So much is there, or will be after a while. It has not been reported yet."""
     await tx.execute(
-        "UPDATE sandbox_checkouts SET state = $2, charge = $3, delivered_at = NULL WHERE payment_id = $1",
+        """
+        UPDATE sandbox_checkouts
+           SET state = $2, charge = $3, amount = $4, currency = $5, paid_at = now() + $6, delivered_at = NULL
+         WHERE payment_id = $1
+        """,
         payment_id,
         state,
         charge,
+        amount,
+        currency,
+        late,
     )
+
+
+async def update_state(tx: Transaction, payment_id: UUID, state: CheckoutState) -> None:
+    """Move the checkout on."""
+    await tx.execute("UPDATE sandbox_checkouts SET state = $2 WHERE payment_id = $1", payment_id, state)
 
 
 async def update_delivered(tx: Transaction, payment_id: UUID) -> None:
@@ -77,12 +138,14 @@ async def update_delivered(tx: Transaction, payment_id: UUID) -> None:
     await tx.execute("UPDATE sandbox_checkouts SET delivered_at = now() WHERE payment_id = $1", payment_id)
 
 
-async def insert_refund(tx: Transaction, refund_id: UUID, payment_id: UUID, amount: int) -> None:
-    """Give so much back; nothing happens when it was given back before. The checkout must be locked."""
-    await tx.execute(
+async def insert_refund(tx: Transaction, refund_id: UUID, payment_id: UUID, amount: int) -> UUID | None:
+    """Give so much back; None when it was given back before. The checkout must be locked."""
+    return await tx.find(
+        UUID,
         """
         INSERT INTO sandbox_refunds (refund_id, payment_id, amount) VALUES ($1, $2, $3)
         ON CONFLICT (refund_id) DO NOTHING
+        RETURNING refund_id
         """,
         refund_id,
         payment_id,
@@ -96,4 +159,94 @@ async def get_given_back(tx: Transaction, payment_id: UUID) -> int:
         int,
         "SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE payment_id = $1",
         payment_id,
+    )
+
+
+async def get_disputed(tx: Transaction, payment_id: UUID) -> int:
+    """How much of a payment the buyer's bank has, or has given to the buyer."""
+    return await tx.get(
+        int,
+        """
+        SELECT coalesce(sum(amount), 0)::bigint
+          FROM sandbox_disputes
+         WHERE payment_id = $1 AND state <> 'WON'
+        """,
+        payment_id,
+    )
+
+
+async def list_taken(
+    source: Source, since: datetime, until: datetime, after: UUID | None, rows_max: int
+) -> list[TakenRow]:
+    """Checkouts with money that were first acted on in this time, in the order of their payments."""
+    return await source.list(
+        TakenRow,
+        """
+        SELECT payment_id, booking_id, amount, currency, state, charge, true AS is_there, delivered_at,
+               (SELECT coalesce(sum(refund.amount), 0)::bigint FROM sandbox_refunds AS refund
+                 WHERE refund.payment_id = checkout.payment_id) AS given_back
+          FROM sandbox_checkouts AS checkout
+         WHERE opened_at >= $1 AND opened_at < $2 AND ($3::uuid IS NULL OR payment_id > $3)
+           AND state IN ('AUTHORISED', 'PAID', 'REFUNDED') AND paid_at <= now()
+         ORDER BY payment_id
+         LIMIT $4
+        """,
+        since,
+        until,
+        after,
+        rows_max,
+    )
+
+
+async def insert_dispute(tx: Transaction, dispute_id: UUID, payment_id: UUID, amount: int) -> None:
+    """The buyer's bank takes so much back. The checkout must be locked."""
+    await tx.execute(
+        "INSERT INTO sandbox_disputes (id, payment_id, amount) VALUES ($1, $2, $3)",
+        dispute_id,
+        payment_id,
+        amount,
+    )
+
+
+async def update_dispute_closed(tx: Transaction, payment_id: UUID, state: DisputeState) -> UUID | None:
+    """The bank has decided; which dispute, if one was open. It has not been reported yet."""
+    return await tx.find(
+        UUID,
+        """
+        UPDATE sandbox_disputes
+           SET state = $2, delivered_at = NULL
+         WHERE payment_id = $1 AND state = 'OPEN'
+        RETURNING id
+        """,
+        payment_id,
+        state,
+    )
+
+
+async def find_open_dispute(tx: Transaction, payment_id: UUID) -> UUID | None:
+    """The dispute that the bank has not decided."""
+    return await tx.find(
+        UUID, "SELECT id FROM sandbox_disputes WHERE payment_id = $1 AND state = 'OPEN'", payment_id
+    )
+
+
+async def get_dispute(source: Source, dispute_id: UUID) -> DisputeRow:
+    """The dispute, in the currency of what was paid."""
+    return await source.get(
+        DisputeRow,
+        """
+        SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,
+               dispute.delivered_at
+          FROM sandbox_disputes AS dispute
+          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = dispute.payment_id
+         WHERE dispute.id = $1
+        """,
+        dispute_id,
+    )
+
+
+async def update_dispute_delivered(tx: Transaction, dispute_id: UUID, state: DisputeState) -> None:
+    """The webhook that said so was answered 2xx; there may be news by now."""
+    await tx.execute(
+        "UPDATE sandbox_disputes SET delivered_at = now() WHERE id = $1 AND state = $2", dispute_id, state
     )

@@ -36,7 +36,7 @@ def upgrade() -> None:
     ) WITH (fillfactor = 85)
     """)
     op.execute("CREATE INDEX payments_of_a_booking ON payments (event_id, booking_id)")
-    # Those whose provider has to be asked: none of the sandbox's, which reports until it is heard.
+    # Those whose provider has to be asked: the open ones.
     op.execute("CREATE INDEX payments_to_ask_about ON payments (ask_at) WHERE ask_at IS NOT NULL")
     op.execute("""
     CREATE TABLE payment_events (
