@@ -6,6 +6,7 @@ from uuid import UUID
 import httpx
 import msgspec
 
+from boxoffice.accounts.identity import Role
 from boxoffice.kit.pace import Pace
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
@@ -66,9 +67,14 @@ class Shop:
         payload = msgspec.json.encode(CaptureDue(payment_id=UUID(payment_id)))
         await carry_out_capture(self.parts.db, self.parts.sales, self.parts.providers, payload)
 
-    async def give_back(self, payment_id: str) -> None:
-        """The job that gives back."""
-        payload = msgspec.json.encode(RefundDue(payment_id=UUID(payment_id)))
+    async def try_to_refund(self, held: Basket, **wanted: int) -> httpx.Response:
+        """The organizer wants to give so much back, or all of it."""
+        headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+        return await self.client.post(f"/bookings/{held.booking_id}/refunds", json=wanted, headers=headers)
+
+    async def give_back(self, payment_id: str, refund_id: UUID | None = None) -> None:
+        """The job that gives back: what came for nothing or is all that is left, or one refund of several."""
+        payload = msgspec.json.encode(RefundDue(UUID(payment_id), refund_id))
         await carry_out_refund(self.parts.db, self.parts.providers, Pace(1_000), payload)
 
     async def ask(self, payment_id: str) -> None:
