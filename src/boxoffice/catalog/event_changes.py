@@ -65,9 +65,14 @@ async def update_event(
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         event = await get_any_event(tx, event_id)
-        if if_match is not None and not event_tags.names(if_match, event.revision):
-            raise EventHasChanged(revision=event.revision)
+        refuse_stale(event, if_match)
         return await change_event(tx, event, change, locked.now)
+
+
+def refuse_stale(event: Event, if_match: str | None) -> None:
+    """Raise `EventHasChanged` unless the client has seen this revision, or does not say what it has seen."""
+    if if_match is not None and not event_tags.names(if_match, event.revision):
+        raise EventHasChanged(revision=event.revision)
 
 
 async def change_event(tx: Transaction, event: Event, change: EventChange, now: datetime) -> Event:

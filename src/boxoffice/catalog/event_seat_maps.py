@@ -7,7 +7,7 @@ inventory, under its lock; the plan is carried out in that transaction, or not a
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import event_tags, queries, seat_map_queries
+from boxoffice.catalog import queries, seat_map_queries
 from boxoffice.catalog.document import (
     AREAS_MAX,
     CATEGORIES_MAX,
@@ -16,7 +16,7 @@ from boxoffice.catalog.document import (
     SeatMapDocument,
     count_places,
 )
-from boxoffice.catalog.event_changes import EventHasChanged, EventIsCancelled, amounts_of
+from boxoffice.catalog.event_changes import EventIsCancelled, amounts_of, refuse_stale
 from boxoffice.catalog.event_rules import faults_of_offer
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
@@ -76,8 +76,7 @@ async def plan_seat_map(
     if not may_change(user, event.organizer_id):
         raise NotFound
     _refuse_state(event)
-    if if_match is not None and not event_tags.names(if_match, event.revision):
-        raise EventHasChanged(revision=event.revision)
+    refuse_stale(event, if_match)
     wanted = await seat_map_queries.find_origin(db, wanted_id)
     if wanted is None or wanted.venue_id != event.venue.id or wanted.event_id is not None:
         raise invalid("/seat_map_id", "The event's venue has no such seat map.")

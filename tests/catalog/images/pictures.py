@@ -51,11 +51,18 @@ def near(pixel: Any, wanted: tuple[int, int, int]) -> bool:
 
 
 async def put(
-    person: Person, event_id: int, content: bytes, name: str = "poster.png", kind: str = "image/png"
+    person: Person,
+    event_id: int,
+    content: bytes,
+    name: str = "poster.png",
+    kind: str = "image/png",
+    headers: dict[str, str] | None = None,
 ) -> httpx.Response:
     """Send it as a browser does."""
     return await person.client.put(
-        f"/events/{event_id}/image", files={"image": (name, content, kind)}, headers=person.headers
+        f"/events/{event_id}/image",
+        files={"image": (name, content, kind)},
+        headers=person.headers | (headers or {}),
     )
 
 

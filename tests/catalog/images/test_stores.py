@@ -213,6 +213,26 @@ async def test_of_images_that_are_put_at_once_one_is_shown_and_all_others_go(
     assert everything_in(folder) - before == set(files_of(folder, hash_of(seen["image"])))
 
 
+async def test_of_images_that_are_put_with_one_etag_one_is_taken_and_nobodys_is_lost(organizer: Person):
+    """Seen to fail when the ETag is compared before the event is locked only."""
+    draft = await organizer.has_draft()
+    seen = {"If-Match": (await organizer.get(f"/events/{draft['id']}")).headers["etag"]}
+    path = f"/events/{draft['id']}/image"
+    sent = [saved(halves((100 + number, 50)), "PNG") for number in range(3)]
+
+    answers = await asyncio.gather(*(put(organizer, draft["id"], each, headers=seen) for each in sent))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
+    lost = next(answer for answer in answers if answer.status_code == 412)
+    assert (lost.json()["type"], lost.json()["revision"]) == ("/problems/event-has-changed", 2)
+    [taken] = [answer for answer in answers if answer.status_code == 200]
+    stale = await organizer.client.delete(path, headers=organizer.headers | seen)
+    assert stale.status_code == 412
+    assert (await organizer.get(f"/events/{draft['id']}")).json()["image"] == taken.json()["image"]
+    now = {"If-Match": taken.headers["etag"]}
+    assert (await organizer.client.delete(path, headers=organizer.headers | now)).status_code == 204
+
+
 async def test_no_file_is_asked_for_inside_a_transaction(db: Database, folder: Path):
     files = Files(folder.as_uri())
     async with db.transaction():

@@ -14,7 +14,8 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import event_tags
-from boxoffice.catalog.event_changes import EventIsCancelled
+from boxoffice.catalog.event_changes import EventHasChanged, EventIsCancelled
+from boxoffice.catalog.event_tags import IfMatch
 from boxoffice.catalog.images import event_image
 from boxoffice.catalog.images.encoder import Encoder, NotAnImage
 from boxoffice.catalog.images.sizes import ImageFormat
@@ -73,7 +74,9 @@ class _ShowsTwoFormats(Operation):
     summary="Give an event an image",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER, *UPLOAD_REFUSALS, NotAnImage, InvalidInput, EventIsCancelled),
+    responses=documents(
+        *_ORGANIZER, *UPLOAD_REFUSALS, NotAnImage, InvalidInput, EventIsCancelled, EventHasChanged
+    ),
 )
 async def put_image(
     request: Request[Any, Any, Any],
@@ -82,8 +85,9 @@ async def put_image(
     db: NamedDependency[Database],
     files: NamedDependency[Files],
     encoder: NamedDependency[Encoder],
+    if_match: IfMatch = None,
 ) -> Response[Event]:
-    """Give an event of yours this image, instead of the one it may have.
+    """Give an event of yours this image, instead of the one it may have. With `If-Match`, nobody's is lost.
 
     It is made anew from its pixels, upright and in sRGB, in a few sizes as WebP and JPEG: what else was
     in the file, such as where it was taken, is not kept. The files of an image never change and are
@@ -92,7 +96,7 @@ async def put_image(
     await event_image.refuse_foreign(db, user, event_id)
     with encoder.place():
         upload = await read_upload(request)
-        event = await event_image.put_image(db, files, encoder, user, event_id, upload)
+        event = await event_image.put_image(db, files, encoder, user, event_id, upload, if_match)
     return Response(event, headers=event_tags.headers_of(event))
 
 
@@ -102,13 +106,16 @@ async def put_image(
     summary="Take an event's image away",
     tags=["Catalog"],
     security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER),
+    responses=documents(*_ORGANIZER, EventHasChanged),
 )
 async def delete_image(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: _EventId,
+    user: NamedDependency[Identity],
+    db: NamedDependency[Database],
+    if_match: IfMatch = None,
 ) -> None:
     """Have an event of yours without an image. Its files are removed at once; caches may still have them."""
-    await event_image.delete_image(db, user, event_id)
+    await event_image.delete_image(db, user, event_id, if_match)
 
 
 @get(

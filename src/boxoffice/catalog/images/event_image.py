@@ -7,12 +7,12 @@ between leaves is a file that nobody can find; the job that was written beforeha
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.event_changes import EventIsCancelled, lock_own_event
+from boxoffice.catalog.event_changes import EventIsCancelled, lock_own_event, refuse_stale
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.images import queries
 from boxoffice.catalog.images.encoder import Encoder
@@ -55,13 +55,21 @@ async def refuse_foreign(db: Database, user: Identity, event_id: int) -> None:
 
 
 async def put_image(
-    db: Database, files: Files, encoder: Encoder, user: Identity, event_id: int, upload: bytes
+    db: Database,
+    files: Files,
+    encoder: Encoder,
+    user: Identity,
+    event_id: int,
+    upload: bytes,
+    if_match: str | None = None,
 ) -> Event:
     """Give the event this image instead of the one it may have; the same upload again changes nothing.
 
-    Raises `NotFound`, `EventIsCancelled`, `NotAnImage`, `InvalidInput`.
+    Raises `NotFound`, `EventIsCancelled`, `EventHasChanged`, `NotAnImage`, `InvalidInput`.
     """
     await refuse_foreign(db, user, event_id)
+    # Before the work is done; what counts is asked again under the lock.
+    refuse_stale(await get_any_event(db, event_id), if_match)
     fingerprint = _fingerprint_of(upload)
     image = await queries.find_image(db, event_id)
     if image is not None and image.fingerprint == fingerprint:
@@ -74,24 +82,13 @@ async def put_image(
     await files.put_all(
         {stored_name(event_id, image_hash, file): content for file, content in encoded.files.items()}
     )
-    return await _change_image(db, user, event_id, image_hash, fingerprint, encoded, stored_at)
-
-
-async def _change_image(
-    db: Database,
-    user: Identity,
-    event_id: int,
-    image_hash: str,
-    fingerprint: bytes,
-    encoded: Encoded,
-    stored_at: datetime,
-) -> Event:
     async with db.transaction() as tx:
         locked = await lock_own_event(tx, user, event_id)
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         if locked.now - stored_at > COMMIT_WITHIN:
             raise Unavailable("Storing the image took too long. Send it again.")
+        refuse_stale(await get_any_event(tx, event_id), if_match)
         before = await queries.find_image(tx, event_id)
         if before is not None:
             await remove_later(tx, before.files_of, before.hash, REPLACED_KEPT)
@@ -101,10 +98,14 @@ async def _change_image(
         return await get_any_event(tx, event_id)
 
 
-async def delete_image(db: Database, user: Identity, event_id: int) -> None:
-    """Have the event without an image, in whatever state it is; its files go at once. Raises `NotFound`."""
+async def delete_image(db: Database, user: Identity, event_id: int, if_match: str | None = None) -> None:
+    """Have the event without an image, in whatever state it is; its files go at once.
+
+    Raises `NotFound`, `EventHasChanged`.
+    """
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
+        refuse_stale(await get_any_event(tx, event_id), if_match)
         image = await queries.find_image(tx, event_id)
         if image is None:
             return
