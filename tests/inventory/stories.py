@@ -158,6 +158,7 @@ async def facts_of(show: Show) -> Facts:
 async def tamper(db: Database, statement: str, *arguments: object) -> None:
     """Change what nobody may change."""
     async with db.transaction() as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
         await tx.execute(statement, *arguments)  # pyright: ignore[reportArgumentType]
 
 

@@ -22,6 +22,7 @@ from boxoffice.inventory.type_queries import get_taken_of_types
 from boxoffice.kit import metrics
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
+from boxoffice.payments.queries import NewPaymentRow, insert_payments
 from inventory.selling import answer
 from shows import open_show
 
@@ -165,3 +166,36 @@ async def test_postgresql_itself_refuses_one_place_too_many_and_a_second_claim(d
     with pytest.raises(asyncpg.UniqueViolationError, match="a_seat_has_at_most_one_live_claim"):
         async with db.transaction() as tx:
             await tx.execute("INSERT INTO claims VALUES ($1, 7, $2)", show.event_id, new_id(show.event_id))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM bookings WHERE event_id = $1",
+        "UPDATE bookings SET event_id = event_id + 1 WHERE event_id = $1",
+        "UPDATE bookings SET id = gen_random_uuid() WHERE event_id = $1",
+    ],
+)
+async def test_a_booking_stays_under_its_id_for_what_belongs_to_it(db: Database, statement: str):
+    """Foreign keys would see to it at the price of a lock for each ticket and each payment."""
+    show = await open_show(db)
+
+    with pytest.raises(asyncpg.CheckViolationError, match="bookings stay"):
+        async with db.transaction() as tx:
+            await tx.execute(statement, show.event_id)  # pyright: ignore[reportArgumentType]  one of ours
+
+
+async def test_a_payment_of_no_booking_is_refused_among_those_that_have_one(db: Database, sales: GroupCommit):
+    show = await open_show(db)
+    booking_id = new_id(show.event_id)
+    await sales.submit(show.event_id, Hold(booking_id, 1, seat_ids=(1,)))
+    payments = [
+        NewPaymentRow(
+            show.event_id, new_id(show.event_id), booking, "sandbox", 100, "EUR", "/pay", None, None
+        )
+        for booking in (booking_id, new_id(show.event_id))
+    ]
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError, match="a_payment_is_for_a_booking"):
+        await insert_payments(db, payments)
+    assert await insert_payments(db, payments[:1])
