@@ -130,7 +130,9 @@ def _is_explained(lines: list[str], index: int) -> bool:
 
 
 def misnamed_queries(file: SourceFile) -> Iterator[str]:
-    """`find_` may be None, `get_` and `list_` never are; what writes or locks runs in a transaction."""
+    """`find_` may be None, `get_` and `list_` never are; what locks runs in a transaction, and what writes
+    runs in one or, as a single statement given a database, is one.
+    """
     if not file.is_queries:
         return
     for function in file.functions():
@@ -141,7 +143,7 @@ def misnamed_queries(file: SourceFile) -> Iterator[str]:
         returned = ast.unparse(function.returns) if function.returns else ""
         if not prefix:
             yield f"{file.at(function)} {function.name}: a query is called {_PREFIX.pattern}"
-        elif prefix not in _READS and source != "tx":
+        elif prefix not in _READS and (source == "source" or (prefix == "lock" and source == "db")):
             yield f"{file.at(function)} {function.name} writes or locks: it takes tx first"
         elif (prefix == "find" and not returned.endswith("| None")) or (
             prefix == "get" and returned.endswith("None")

@@ -44,23 +44,18 @@ def paid(booking: Booking, payment_id: UUID, *, amount: int | None = None, curre
 async def new_payment(db: Database, booking: Booking) -> UUID:
     """A payment that was asked for: whatever is reported of it, late or not, has a row to be written to."""
     payment_id = new_id(booking.event_id)
-    async with db.transaction() as tx:
-        await insert_payments(
-            tx,
-            [
-                NewPaymentRow(
-                    event_id=booking.event_id,
-                    id=payment_id,
-                    booking_id=booking.id,
-                    provider="sandbox",
-                    amount=booking.total,
-                    currency=booking.currency,
-                    checkout_url="http://localhost/pay",
-                    reference=None,
-                    ask_at=None,
-                )
-            ],
-        )
+    payment = NewPaymentRow(
+        event_id=booking.event_id,
+        id=payment_id,
+        booking_id=booking.id,
+        provider="sandbox",
+        amount=booking.total,
+        currency=booking.currency,
+        checkout_url="http://localhost/pay",
+        reference=None,
+        ask_at=None,
+    )
+    await insert_payments(db, [payment])
     return payment_id
 
 

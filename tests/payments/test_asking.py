@@ -34,8 +34,7 @@ async def _open_payment(db: Database, held: Basket) -> UUID:
         reference="pi_1",
         ask_at=datetime.now(UTC) - timedelta(seconds=1),
     )
-    async with db.transaction() as tx:
-        await queries.insert_payments(tx, [payment])
+    await queries.insert_payments(db, [payment])
     return payment.id
 
 

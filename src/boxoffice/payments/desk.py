@@ -49,6 +49,5 @@ class Desk:
         return [found.get(payment_id) for payment_id in asked]
 
     async def _insert(self, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
-        async with self.db.transaction() as tx:
-            written = {row.id: row for row in await queries.insert_payments(tx, payments)}
+        written = {row.id: row for row in await queries.insert_payments(self.db, payments)}
         return [written[payment.id] for payment in payments]

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.kit.postgres import Database, Source, Transaction
 from boxoffice.payments.provider import Asked
 from boxoffice.payments.schemas import PaymentState
 
@@ -178,9 +178,12 @@ async def find_payment_of(
     )
 
 
-async def insert_payments(tx: Transaction, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
-    """Ask for money; where it is paid is known by then."""
-    return await tx.list(
+async def insert_payments(db: Database, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
+    """Ask for money; where it is paid is known by then. Durable when it returns.
+
+    One statement is a transaction without being told so: BEGIN and COMMIT would be two more round trips.
+    """
+    return await db.list(
         PaymentRow,
         """
         INSERT INTO payments (event_id, id, booking_id, provider, amount, currency, checkout_url, reference,

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import hmac
 import time
 from collections.abc import Mapping
@@ -61,7 +60,7 @@ class Seals:
             raise UnsignedReport
 
     def _signature_of(self, stamp: str, body: bytes) -> str:
-        return hmac.new(self._webhook_key, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return hmac.digest(self._webhook_key, stamp.encode() + b"." + body, "sha256").hex()
 
     def _seal_of(self, asked: bytes) -> bytes:
         return hmac.digest(self._checkout_key, asked, "sha256")[:_SEAL_BYTES]
