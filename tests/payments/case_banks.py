@@ -1,11 +1,17 @@
 """The two banks of the cases, Stripe's peer and the sandbox: what happens there, and what their books say."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import msgspec
 
-from boxoffice.payments.provider import FactKind
+from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.postgres import Transaction
+from boxoffice.payments import sandbox_queries as queries
+from boxoffice.payments.provider import DisputeState, FactKind, Provider
+from boxoffice.payments.sandbox import Report, reference_of
+from boxoffice.payments.sandbox_queries import CheckoutState
 from payments.stripe_shop import Shop
 from payments.test_payments import tell
 
@@ -23,16 +29,28 @@ class Books(msgspec.Struct, frozen=True):
 
 
 class Bank(Protocol):
-    """Where a buyer pays. What happens there is news until it is told."""
+    """Where a buyer pays. Whatever happens there is news, until it is told."""
 
-    name: str
+    provider: Provider
 
     async def pay(self, payment_id: str, amount: int, currency: str, kind: FactKind) -> Any:
-        """The buyer pays; the news of it."""
+        """The buyer pays."""
         ...
 
     async def decline(self, payment_id: str) -> Any:
-        """The buyer cannot pay like this; the news of it."""
+        """The buyer cannot pay like this."""
+        ...
+
+    async def let_go(self, payment_id: str) -> Any:
+        """What was authorised is gone."""
+        ...
+
+    async def dispute(self, payment_id: str, state: DisputeState, amount: int | None) -> Any:
+        """The buyer's bank disputes all, or so much, or has decided."""
+        ...
+
+    def about_nothing(self, news: Any, payment_id: str, booking_id: str) -> Any:
+        """The same news, of a payment and a booking that are not ours."""
         ...
 
     async def tell(self, news: Any) -> int:
@@ -43,14 +61,21 @@ class Bank(Protocol):
         """What became of the money, by the bank's own books."""
         ...
 
+    async def opened_at(self, payment_id: str) -> datetime:
+        """When the bank first knew of the payment."""
+        ...
+
+    def reference(self, payment_id: str) -> str:
+        """The bank's own name for it."""
+        ...
+
 
 class AtStripe:
-    """Stripe's peer: a card is authorised first, all else is captured at once."""
-
-    name = "stripe"
+    """Stripe's peer."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
+        self.provider = shop.parts.providers.get("stripe")
 
     async def pay(self, payment_id: str, amount: int, currency: str, kind: FactKind) -> Any:
         method = "card" if kind is FactKind.AUTHORISED else "customer_balance"
@@ -58,6 +83,18 @@ class AtStripe:
 
     async def decline(self, payment_id: str) -> Any:
         return self.shop.peer.decline(payment_id)
+
+    async def let_go(self, payment_id: str) -> Any:
+        return self.shop.peer.expire_authorisation(payment_id)
+
+    async def dispute(self, payment_id: str, state: DisputeState, amount: int | None) -> Any:
+        status = "needs_response" if state is DisputeState.OPEN else state.lower()
+        return self.shop.peer.dispute(payment_id, status, amount=amount)
+
+    def about_nothing(self, news: Any, payment_id: str, booking_id: str) -> Any:
+        # As the event tells it; the peer's books keep what they were opened with.
+        metadata = {"boxoffice_payment_id": payment_id, "boxoffice_booking_id": booking_id}
+        return {**news, "data": {"object": {**news["data"]["object"], "metadata": metadata}}}
 
     async def tell(self, news: Any) -> int:
         return await self.shop.tell(news)
@@ -74,30 +111,51 @@ class AtStripe:
             intent["amount_capturable"],
         )
 
+    async def opened_at(self, payment_id: str) -> datetime:
+        return datetime.fromtimestamp(self.shop.peer.intent_of(payment_id)["created"], UTC)
+
+    def reference(self, payment_id: str) -> str:
+        return self.shop.peer.intent_of(payment_id)["id"]
+
 
 class AtTheSandbox:
-    """The sandbox, which captures at once. Its reports come through us, at the moment that the case wants."""
-
-    name = "sandbox"
+    """The sandbox's books. Its reports come through us, at the moment that the case wants."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
+        self.provider = shop.parts.providers.get("sandbox")
 
     async def pay(self, payment_id: str, amount: int, currency: str, kind: FactKind) -> Any:
+        id_ = UUID(payment_id)
+        state = CheckoutState.AUTHORISED if kind is FactKind.AUTHORISED else CheckoutState.PAID
+        booking_id = await self._booking_of(id_)
         async with self.shop.parts.db.transaction() as tx:
-            await tx.execute(
-                """
-                INSERT INTO sandbox_checkouts (payment_id, amount, currency, state, charge, paid_at)
-                VALUES ($1, $2, $3, 'PAID', $1, now())
-                """,
-                UUID(payment_id),
-                amount,
-                currency,
-            )
-        return _report(payment_id, amount, currency, kind)
+            await queries.insert_checkout(tx, id_, booking_id, amount, currency)
+            await queries.update_paid(tx, id_, state, uuid4(), amount, currency, timedelta(0))
+        return _report(id_, amount, currency, kind, booking_id)
 
     async def decline(self, payment_id: str) -> Any:
-        return _report(payment_id, 0, "EUR", FactKind.DECLINED)
+        return _report(UUID(payment_id), 0, "EUR", FactKind.DECLINED)
+
+    async def let_go(self, payment_id: str) -> Any:
+        id_ = UUID(payment_id)
+        async with self.shop.parts.db.transaction() as tx:
+            await queries.update_state(tx, id_, CheckoutState.CLOSED)
+        return _report(id_, 0, "EUR", FactKind.CANCELLED)
+
+    async def dispute(self, payment_id: str, state: DisputeState, amount: int | None) -> Any:
+        id_ = UUID(payment_id)
+        async with self.shop.parts.db.transaction() as tx:
+            dispute_id = await queries.find_open_dispute(tx, id_) or await self._open(tx, id_, amount)
+            if state is not DisputeState.OPEN:
+                await queries.update_dispute_closed(tx, id_, state)
+            row = await queries.get_dispute(tx, dispute_id)
+        return msgspec.json.encode(Report(str(row.id), id_, row.amount, row.currency, dispute=state))
+
+    def about_nothing(self, news: Any, payment_id: str, booking_id: str) -> Any:
+        report = msgspec.json.decode(news, type=Report)
+        changes = {"payment_id": UUID(payment_id), "booking_id": UUID(booking_id)}
+        return msgspec.json.encode(msgspec.structs.replace(report, **changes))
 
     async def tell(self, news: Any) -> int:
         return (await tell(self.shop.client, news)).status_code
@@ -106,10 +164,14 @@ class AtTheSandbox:
         found = await self.shop.parts.db.find(
             Books,
             """
-            SELECT amount AS received,
+            SELECT CASE WHEN state IN ('PAID', 'REFUNDED') THEN amount ELSE 0 END AS received,
+                   CASE WHEN state = 'AUTHORISED' THEN amount ELSE 0 END AS waits,
                    (SELECT coalesce(sum(refund.amount), 0)::bigint
                       FROM sandbox_refunds AS refund
-                     WHERE refund.payment_id = checkout.payment_id) AS back
+                     WHERE refund.payment_id = checkout.payment_id) AS back,
+                   (SELECT coalesce(sum(dispute.amount), 0)::bigint
+                      FROM sandbox_disputes AS dispute
+                     WHERE dispute.payment_id = checkout.payment_id AND dispute.state <> 'WON') AS taken
               FROM sandbox_checkouts AS checkout
              WHERE payment_id = $1
             """,
@@ -117,13 +179,31 @@ class AtTheSandbox:
         )
         return found or Books()
 
+    async def opened_at(self, payment_id: str) -> datetime:
+        opened = "SELECT opened_at FROM sandbox_checkouts WHERE payment_id = $1"
+        return await self.shop.parts.db.get(datetime, opened, UUID(payment_id))
 
-def _report(payment_id: str, amount: int, currency: str, kind: FactKind) -> bytes:
-    news = {
-        "id": str(uuid4()),
-        "kind": kind,
-        "payment_id": payment_id,
-        "amount": amount,
-        "currency": currency,
-    }
-    return msgspec.json.encode(news)
+    def reference(self, payment_id: str) -> str:
+        return reference_of(UUID(payment_id))
+
+    async def _booking_of(self, payment_id: UUID) -> UUID:
+        """The first of its event: a checkout carries it, also where we have forgotten the payment."""
+        first = "SELECT id FROM bookings WHERE event_id = $1 ORDER BY created_at LIMIT 1"
+        return await self.shop.parts.db.get(UUID, first, event_of(payment_id))
+
+    async def _open(self, tx: Transaction, payment_id: UUID, amount: int | None) -> UUID:
+        row = await queries.lock_checkout(tx, payment_id)
+        assert row is not None
+        dispute_id = new_id(event_of(payment_id))
+        await queries.insert_dispute(tx, dispute_id, payment_id, row.amount if amount is None else amount)
+        return dispute_id
+
+
+def _report(
+    payment_id: UUID, amount: int, currency: str, kind: FactKind, booking_id: UUID | None = None
+) -> bytes:
+    reference = reference_of(payment_id)
+    report = Report(
+        str(uuid4()), payment_id, amount, currency, kind, booking_id=booking_id, reference=reference
+    )
+    return msgspec.json.encode(report)

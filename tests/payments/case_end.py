@@ -78,11 +78,7 @@ async def judge(story: "Story", price: int, *expected: End) -> None:
 
 async def _end(story: "Story", books: Books, price: int) -> End:
     db, event_id = story.shop.parts.db, story.held.show.event_id
-    references = [
-        story.shop.peer.intent_of(payment_id)["id"]
-        for bank, payment_id in story.payments
-        if bank.name == "stripe"
-    ]
+    references = [bank.reference(payment_id) for bank, payment_id in story.payments]
     foreign = await db.get(
         int,
         "SELECT coalesce(sum(amount), 0)::bigint FROM foreign_money WHERE reference = ANY ($1::text[])",

@@ -6,7 +6,7 @@ status of the answer.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
-from boxoffice.payments.provider import FactKind
+from boxoffice.payments.provider import DisputeState, FactKind
 from boxoffice.payments.reconciliation import reconcile_window
 from payments.baskets import Basket, headers_of
 from payments.case_banks import AtStripe, AtTheSandbox, Bank
@@ -84,7 +84,7 @@ async def starts_twice_at_once(story: Story) -> None:
 
 
 async def _start(story: Story, bank: Bank) -> int:
-    path, body = f"/bookings/{story.held.booking_id}/payments", {"provider": bank.name}
+    path, body = f"/bookings/{story.held.booking_id}/payments", {"provider": bank.provider.name}
     answer = await story.shop.client.post(path, json=body, headers=story.held.headers)
     if answer.is_success and (bank, answer.json()["id"]) not in story.payments:
         story.payments.append((bank, answer.json()["id"]))
@@ -238,17 +238,53 @@ def sees(state: str, payment: str) -> Step:
     return look
 
 
+async def authorisation_ends(story: Story) -> None:
+    """The bank lets the authorised money go."""
+    bank, payment_id = story.payments[-1]
+    story.news.append((bank, await bank.let_go(payment_id)))
+
+
+async def is_asked(story: Story) -> None:
+    """We ask the bank what became of the payment."""
+    await story.shop.ask(story.payment_id)
+
+
+async def books_are_compared(story: Story) -> None:
+    """We compare the bank's books with ours, twice."""
+    bank, payment_id = story.payments[-1]
+    since, parts = await bank.opened_at(payment_id), story.shop.parts
+    for _ in range(2):
+        await reconcile_window(parts.desk, parts.sales, bank.provider, since, since + timedelta(seconds=1))
+
+
+async def is_forgotten(story: Story) -> None:
+    """We have died before the payment was written down."""
+    await story.change("DELETE FROM payments WHERE id = $1", UUID(story.payment_id))
+
+
+async def is_of_an_unknown_booking(story: Story) -> None:
+    """What was paid carries a payment and a booking that there are not."""
+    bank, news = story.news[-1]
+    event_id = story.held.show.event_id
+    story.news[-1] = (bank, bank.about_nothing(news, str(new_id(event_id)), str(new_id(event_id))))
+
+
+def is_disputed(state: DisputeState = DisputeState.OPEN, amount: int | None = None) -> Step:
+    """The buyer's bank disputes what was paid, or has decided."""
+
+    async def dispute(story: Story) -> None:
+        bank, payment_id = story.payments[-1]
+        story.news.append((bank, await bank.dispute(payment_id, state, amount)))
+
+    return dispute
+
+
 # What happens at Stripe only.
 
 
 async def funds_in_part(story: Story) -> None:
     """A part of a bank transfer has come, and Stripe keeps it for the buyer."""
     story.news.append((story.bank, story.shop.peer.fund_in_part(story.payment_id)))
-
-
-async def authorisation_ends(story: Story) -> None:
-    """The bank lets the authorised money go."""
-    story.news.append((story.bank, story.shop.peer.expire_authorisation(story.payment_id)))
 
 
 async def card_fails_at_last(story: Story) -> None:
@@ -272,54 +308,10 @@ def is_captured_by_hand(amount: int) -> Step:
     return take
 
 
-async def is_asked(story: Story) -> None:
-    """We ask Stripe what became of the payment."""
-    await story.shop.ask(story.payment_id)
-
-
-async def books_are_compared(story: Story) -> None:
-    """We compare Stripe's books with ours, twice."""
-    assert story.shop.parts.stripe is not None
-    since = datetime.fromtimestamp(story.shop.peer.intent_of(story.payment_id)["created"], UTC)
-    for _ in range(2):
-        await reconcile_window(
-            story.shop.parts.desk,
-            story.shop.parts.sales,
-            story.shop.parts.stripe,
-            since,
-            since + timedelta(seconds=1),
-        )
-
-
-async def is_forgotten(story: Story) -> None:
-    """We have died before the payment was written down."""
-    await story.change("DELETE FROM payments WHERE id = $1", UUID(story.payment_id))
-
-
-def carries(payment: str | None, booking: str | None) -> Step:
-    """The money carries ids of `nothing` that we know, ids of ours, or none at all."""
-    names = {"boxoffice_payment_id": payment, "boxoffice_booking_id": booking}
-
-    async def rename(story: Story) -> None:
-        intent = story.shop.peer.intent_of(story.payment_id)
-        unknown = str(new_id(story.held.show.event_id))
-        found = {name: unknown if value == "unknown" else value for name, value in names.items()}
-        # As the event tells it; the peer's books keep what they were opened with.
-        event = {**story.news[-1][1]}
-        metadata = {name: value for name, value in found.items() if value is not None}
-        event["data"] = {"object": {**intent, "metadata": metadata}}
-        story.news[-1] = (story.news[-1][0], event)
-
-    return rename
-
-
-def is_disputed(status: str = "needs_response", amount: int | None = None) -> Step:
-    """The buyer's bank disputes what was paid, or has decided."""
-
-    async def dispute(story: Story) -> None:
-        story.news.append((story.bank, story.shop.peer.dispute(story.payment_id, status, amount=amount)))
-
-    return dispute
+async def carries_nothing(story: Story) -> None:
+    """What was paid carries no id at all: it is another shop's."""
+    bank, event = story.news[-1]
+    story.news[-1] = (bank, {**event, "data": {"object": {**event["data"]["object"], "metadata": {}}}})
 
 
 async def next_answer_is_lost(story: Story) -> None:
