@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from boxoffice.catalog.images.encoder import Encoder
+from boxoffice.inventory.answers.keeping import keep_answers
 from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import count_called_off
@@ -37,7 +38,7 @@ class Parts:
         self.post = open_post(settings)
         self.sales = GroupCommit(
             self.db,
-            [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off],
+            [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off, keep_answers],
             Premises(know_tickets, know_payments),
         )
         self.files = Files(settings.files_address)

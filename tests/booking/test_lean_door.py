@@ -68,6 +68,8 @@ def without_what_differs(answer: httpx.Response) -> tuple[int, Any, list[str]]:
         ({"seat_ids": [4000]}, 422),
         ({"seat_ids": ["1"]}, 422),
         ({"seat_ids": [1], "unknown": 1}, 422),
+        ({"seat_ids": [1], "answers": []}, 201),
+        ({"seat_ids": [1], "answers": [{"question": "name", "value": "Ada"}]}, 422),
         ({}, 422),
         ({"event_id": 4_000_000_000, "seat_ids": [1]}, 404),
         ({"event_id": -1, "seat_ids": [1]}, 422),

@@ -75,6 +75,56 @@ async def test_who_has_not_answered_cannot_pay_yet(organizer: Person, buyer: Per
     assert listed.json()["items"] == [answered.json()]
 
 
+async def test_who_answers_with_the_hold_pays_at_once_and_no_journal_has_it(
+    organizer: Person, buyer: Person, db: Database
+):
+    event = await asking(organizer)
+
+    booking = await hold(buyer, event, seat_ids=[0, 1], answers=GOOD)
+    best = await hold(buyer, event, best_available={"quantity": 2}, answers=GOOD)
+
+    for each in (booking, best):
+        kept = (await buyer.get(f"/bookings/{each['id']}/answers")).json()
+        assert (kept["answers"], (await pay(buyer, each)).status_code) == (GOOD, 201)
+    later = await hold(buyer, event, areas=[{"area_id": 0, "quantity": 1}])
+    assert (await pay(buyer, later)).status_code == 409
+    assert await db.get(
+        int, "SELECT count(*) FROM journal WHERE event_id = $1 AND changes::text LIKE '%Ada%'", event["id"]
+    ) == 0  # fmt: skip
+
+
+async def test_answers_that_do_not_fit_hold_nothing(organizer: Person, buyer: Person):
+    event = await asking(organizer)
+    body = {"event_id": event["id"], "seat_ids": [0, 1]}
+
+    for answers, pointer in ((GOOD[1:], "/answers"), (changed(2, value="Fish"), "/answers/2/value")):
+        refused = await buyer.post("/bookings", body | {"answers": answers})
+        assert refused.status_code == 422, refused.text
+        assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
+    draft = await organizer.has_draft()
+    unknown = await buyer.post("/bookings", body | {"event_id": draft["id"], "answers": GOOD})
+
+    assert unknown.status_code == 404
+    assert (await buyer.get("/bookings")).json()["items"] == []
+
+
+async def test_a_hold_with_answers_is_made_once_whatever_is_asked_by_then(organizer: Person, buyer: Person):
+    event = await asking(organizer)
+    body = {"event_id": event["id"], "seat_ids": [0, 1], "answers": GOOD}
+
+    async def ask(key: str) -> httpx.Response:
+        return await buyer.client.post(
+            "/bookings", json=body, headers=buyer.headers | {"Idempotency-Key": key}
+        )
+
+    first = await ask("badges")
+    await put(organizer, f"/events/{event['id']}/questions", {"questions": [MEAL]})
+    again, other = await ask("badges"), await ask("others")
+
+    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
+    assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+
+
 async def test_an_exchange_and_other_questions_are_answered_anew(organizer: Person, buyer: Person):
     event = await asking(organizer)
     booking = await hold(buyer, event, seat_ids=[0, 1])
@@ -94,11 +144,15 @@ async def test_an_exchange_and_other_questions_are_answered_anew(organizer: Pers
 
 async def test_a_free_booking_is_confirmed_and_asked_afterwards(organizer: Person, buyer: Person):
     event = await asking(organizer, TERMS, prices={"Stalls": 0, "Floor": 0})
+    agreed = [{"question": "terms", "value": True}]
     booking = await hold(buyer, event, seat_ids=[0])
+    at_once = await hold(buyer, event, seat_ids=[1], answers=agreed)
 
-    answered = await answer(buyer, booking, [{"question": "terms", "value": True}])
+    answered = await answer(buyer, booking, agreed)
 
-    assert (booking["state"], answered.status_code) == ("CONFIRMED", 200)
+    assert (booking["state"], answered.status_code, at_once["state"]) == ("CONFIRMED", 200, "CONFIRMED")
+    listed = (await organizer.get(f"/events/{event['id']}/answers")).json()["items"]
+    assert {each["booking_id"] for each in listed} == {booking["id"], at_once["id"]}
 
 
 async def test_answers_are_for_those_they_concern_and_nobody_else(

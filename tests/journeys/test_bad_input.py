@@ -101,7 +101,7 @@ class House:
             },
             "UpdateSeries": {"prices": {"Stalls": 1, "Floor": 2}},
             "UpdateEvent": {"seat_map_id": self.ids["seat_map_id"], "prices": {"Stalls": 1, "Floor": 2}},
-            "HoldPlaces": {"event_id": self.event["id"], "seat_ids": [1, 2]},
+            "HoldPlaces": {"event_id": self.event["id"], "seat_ids": [1, 2], "answers": []},
         }
         return [body | fitting.get(operation.spec["operationId"], {}) for body in bodies]
 

@@ -13,7 +13,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.booking import queries
 from boxoffice.booking.cancelling import cancel_booking
-from boxoffice.booking.holds import exchange_places, hold_places, renew_hold
+from boxoffice.booking.holds import answers_of, exchange_places, hold_places, renew_hold
 from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
 from boxoffice.booking.views import view_of_booking, view_of_row
 from boxoffice.inventory.group_commit import GroupCommit
@@ -94,9 +94,10 @@ async def create(
 ) -> Response[BookingView]:
     """Hold the places for the buyer until `expires_at`: every one or none. 409 names those that are gone.
 
-    What costs nothing is CONFIRMED at once.
+    What costs nothing is CONFIRMED at once. What the event asks can be answered along with it.
     """
-    held = await hold_places(sales, buyer_id=user.user_id, wanted=data, once=once)
+    answers = await answers_of(db, data, once)
+    held = await hold_places(sales, buyer_id=user.user_id, wanted=data, once=once, answers=answers)
     return idempotency.respond(await view_of_booking(db, sales, held.booking, held.explanation), once)
 
 

@@ -7,24 +7,36 @@ from boxoffice.booking.schemas import (
     PLACES_PER_BOOKING_MAX,
     NewBooking,
     NewExchange,
+    NewHold,
     SomePlaces,
     WantedArea,
     WantedBest,
 )
 from boxoffice.catalog.channels import hash_key
 from boxoffice.catalog.ticket_types import TypesOfPlaces
+from boxoffice.inventory.answers.asking import check_answers
+from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.commands import BestAvailable, Booking, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.promo import hash_code
-from boxoffice.kit.errors import FieldError, InvalidInput, invalid
-from boxoffice.kit.idempotency import Once
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
+from boxoffice.kit.idempotency import Once, look_up
 from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.postgres import Database
 
 
 async def hold_places(
-    sales: GroupCommit, *, buyer_id: int, wanted: NewBooking, once: Once | None = None
+    sales: GroupCommit,
+    *,
+    buyer_id: int,
+    wanted: NewHold,
+    once: Once | None = None,
+    answers: GivenAnswers | None = None,
 ) -> Held:
-    """Hold every place or none. Raises the refusals of `inventory.rules.decide_hold`, or `InvalidInput`."""
+    """Hold every place or none, and keep the answers with it.
+
+    Raises the refusals of `inventory.rules.decide_hold`, or `InvalidInput`.
+    """
     best = wanted.best_available
     if best is not None and wanted.seat_ids:
         raise invalid("/best_available", "Name seats or have them chosen, not both.")
@@ -41,12 +53,35 @@ async def hold_places(
             None if wanted.channel_key is None else hash_key(wanted.channel_key),
             None if wanted.promo_code is None else hash_code(wanted.promo_code),
             _types(wanted.seat_ticket_types, best.quantity if best else len(wanted.seat_ids), wanted.areas),
+            answers,
         ),
         once,
     )
     if not isinstance(outcome, Held):
         raise TypeError(f"a hold was expected, not {outcome!r}")
     return outcome
+
+
+async def answers_of(db: Database, wanted: NewBooking, once: Once | None) -> GivenAnswers | None:
+    """The answers that are given with a hold, if any; what does not fit is refused before anything is held.
+
+    Not when it was asked for before: then the answer of that time is given again, whatever the event asks
+    now. Raises `NotFound`, `InvalidInput`.
+    """
+    if not wanted.answers:
+        return None
+    places = len(wanted.seat_ids) + sum(area.quantity for area in wanted.areas)
+    if wanted.best_available is not None:
+        places += wanted.best_available.quantity
+    try:
+        return await check_answers(db, wanted.event_id, wanted.answers, places)
+    except (NotFound, InvalidInput):
+        if once is not None:
+            async with db.transaction() as tx:
+                [before] = await look_up(tx, [once])
+            if before is not None:
+                return None
+        raise
 
 
 async def renew_hold(sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> Booking:

@@ -3,7 +3,7 @@
 import re
 
 from boxoffice.booking.holds import hold_places
-from boxoffice.booking.schemas import BookingView, NewBooking
+from boxoffice.booking.schemas import BookingView, NewHold
 from boxoffice.booking.views import view_of_booking
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.lean_door import LeanRequest, LeanRoute
@@ -16,7 +16,7 @@ _EVENT_ID = re.compile(rb'"event_id"\s*:\s*(\d{1,10})(?!\d)')
 
 
 def lean_hold(db: Database, sales: GroupCommit) -> LeanRoute:
-    """As `booking.api.create`."""
+    """As `booking.api.create`; a hold with answers has a member too many, and goes on to there."""
 
     async def answer(request: LeanRequest) -> BookingView:
         held = await hold_places(sales, buyer_id=request.identity.user_id, wanted=request.body)
@@ -26,4 +26,4 @@ def lean_hold(db: Database, sales: GroupCommit) -> LeanRoute:
         named = _EVENT_ID.search(body)
         return named is not None and sales.is_swamped(int(named[1]))
 
-    return LeanRoute(PATH, PATH, None, str, NewBooking, 201, answer, is_hopeless)
+    return LeanRoute(PATH, PATH, None, str, NewHold, 201, answer, is_hopeless)

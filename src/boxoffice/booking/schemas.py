@@ -13,6 +13,7 @@ from boxoffice.booking.queries import TicketRecord
 from boxoffice.catalog.cancellation_policy import FeesOnCancelling
 from boxoffice.catalog.tariff import FeeMode, TaxMode
 from boxoffice.catalog.team.schemas import ApiKey, Membership
+from boxoffice.inventory.answers.schemas import AnswerList
 from boxoffice.inventory.commands import Adjacent, BookingState
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
@@ -72,13 +73,8 @@ class WantedBest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accessible: bool = False
 
 
-class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
-
-    `accessible` says that the seats named are for people who need accessible ones, and their companions.
-    `channel_key` is that of the sales channel you buy through, `promo_code` what you have to pay less.
-    `seat_ticket_types` has one for each seat, in the order in which they are named or, chosen, answered.
-    """
+class NewHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the lean door knows of a `NewBooking`; whatever has more is for the framework."""
 
     event_id: Annotated[int, Meta(ge=1, le=EVENT_ID_MAX, examples=[1])]
     seat_ids: Seats = []
@@ -101,6 +97,18 @@ class NewBooking(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1, max_length=PROMO_CODE_CHARACTERS_MAX, examples=["EARLYBIRD"])]
         | None
     ) = None
+
+
+class NewBooking(NewHold, frozen=True, forbid_unknown_fields=True):
+    """The places to hold: seats by id or `best_available`, admissions to areas, or both; all or none.
+
+    `accessible` says that the seats named are for people who need accessible ones, and their companions.
+    `channel_key` is that of the sales channel you buy through, `promo_code` what you have to pay less.
+    `seat_ticket_types` has one for each seat, in the order in which they are named or, chosen, answered.
+    `answers` are to all that the event asks, or are left out and given before a payment starts.
+    """
+
+    answers: AnswerList = []
 
 
 class SomePlaces(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from boxoffice.catalog.cancellation_policy import Deadline
 from boxoffice.catalog.ticket_types import TypesOfPlaces
+from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.changes import BlockKind, SeatMapChanged
 from boxoffice.inventory.parting import Part
 
@@ -72,7 +73,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
 
     With `best`, the seats are chosen under the lock. `channel_key_hash` is that of the key of the sales
     channel it comes through, `promo_code_hash` that of the promo code the buyer has typed in. `ticket_types`
-    has one for each place, the seats first, or is empty.
+    has one for each place, the seats first, or is empty. `answers` are written along and are in no journal.
     """
 
     booking_id: UUID
@@ -84,6 +85,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     channel_key_hash: str | None = None
     promo_code_hash: str | None = None
     ticket_types: TypesOfPlaces = ()
+    answers: GivenAnswers | None = None
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ from boxoffice.inventory.answers.schemas import (
     Answer,
     AnsweredBooking,
     Answers,
+    GivenAnswers,
     Question,
     QuestionKind,
     QuestionPer,
@@ -65,9 +66,7 @@ async def _ask(tx: Transaction, event_ids: Sequence[int], asked: Questions) -> N
 
 async def get_questions(source: Source, event_id: int) -> Questions:
     """What an event asks. Raises `NotFound`, for a draft too."""
-    terms = await find_sale_terms(source, event_id)
-    if terms is None or terms.state is EventState.DRAFT:
-        raise NotFound
+    await _refuse_draft(source, event_id)
     row = await queries.find_question_set(source, event_id)
     return Questions([] if row is None else _questions(row))
 
@@ -84,22 +83,31 @@ async def put_answers(db: Database, buyer_id: int, booking_id: UUID, given: Answ
             raise NotFound
         if booking.state not in (BookingState.PENDING, BookingState.CONFIRMED):
             raise BookingIsOver(state=BookingState(booking.state))
-        row = await queries.find_question_set(tx, event_id)
-        questions = [] if row is None else _questions(row)
-        places = len(booking.seat_ids) + len(booking.area_ids)
-        if faults := list(_faults_of_answers(given.answers, questions, places)):
-            raise InvalidInput(errors=faults)
-        of_tickets = any(question.per is QuestionPer.TICKET for question in questions)
-        await queries.insert_answers(
-            tx,
-            event_id,
-            booking_id,
-            0 if row is None else row.revision,
-            msgspec.json.encode(given.answers).decode(),
-            booking.seat_ids if of_tickets else None,
-            booking.area_ids if of_tickets else None,
-        )
+        checked = await _checked(tx, event_id, given.answers, booking.places)
+        await queries.insert_answers(tx, event_id, [(booking_id, checked)])
         return await get_answers(tx, buyer_id, booking_id)
+
+
+async def check_answers(
+    source: Source, event_id: int, answers: Sequence[Answer], places: int
+) -> GivenAnswers:
+    """Answers for a booking of so many places that is yet to be made. Questions that change meanwhile are
+    answered anew, before a payment starts. Raises `NotFound`, `InvalidInput`.
+    """
+    await _refuse_draft(source, event_id)
+    return await _checked(source, event_id, answers, places)
+
+
+async def _checked(source: Source, event_id: int, answers: Sequence[Answer], places: int) -> GivenAnswers:
+    row = await queries.find_question_set(source, event_id)
+    questions = [] if row is None else _questions(row)
+    if faults := list(_faults_of_answers(answers, questions, places)):
+        raise InvalidInput(errors=faults)
+    return GivenAnswers(
+        revision=0 if row is None else row.revision,
+        answers=msgspec.json.encode(answers).decode(),
+        of_tickets=any(question.per is QuestionPer.TICKET for question in questions),
+    )
 
 
 async def get_answers(source: Source, buyer_id: int, booking_id: UUID) -> AnsweredBooking:
@@ -125,6 +133,12 @@ async def list_answers(
 async def erase_answers(tx: Transaction, buyer_id: int) -> None:
     """Forget everything that a buyer has answered."""
     await queries.delete_answers_of_buyer(tx, buyer_id)
+
+
+async def _refuse_draft(source: Source, event_id: int) -> None:
+    terms = await find_sale_terms(source, event_id)
+    if terms is None or terms.state is EventState.DRAFT:
+        raise NotFound
 
 
 def _questions(row: queries.QuestionSetRow) -> list[Question]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.kit.postgres import Source, Transaction
 
 
@@ -17,11 +18,10 @@ class QuestionSetRow(msgspec.Struct, frozen=True):
 
 
 class AskedBooking(msgspec.Struct, frozen=True):
-    """A booking that may answer, and the state it is in now."""
+    """A booking that may answer: the state it is in now, and of how many places it is."""
 
     state: str
-    seat_ids: list[int]
-    area_ids: list[int]
+    places: int
 
 
 class AnswersRow(msgspec.Struct, frozen=True):
@@ -80,7 +80,7 @@ async def find_asked_booking(
         AskedBooking,
         """
         SELECT CASE WHEN state = 'PENDING' AND expires_at <= now() THEN 'EXPIRED' ELSE state END AS state,
-               seat_ids, area_ids
+               cardinality(amounts) AS places
           FROM bookings
          WHERE event_id = $1 AND id = $2 AND buyer_id = $3
         """,
@@ -90,30 +90,26 @@ async def find_asked_booking(
     )
 
 
-async def insert_answers(
-    tx: Transaction,
-    event_id: int,
-    booking_id: UUID,
-    revision: int,
-    answers: str,
-    seat_ids: list[int] | None,
-    area_ids: list[int] | None,
-) -> None:
-    """Have these be the booking's answers, whatever it had before."""
+async def insert_answers(tx: Transaction, event_id: int, given: Sequence[tuple[UUID, GivenAnswers]]) -> None:
+    """Have these be the answers of bookings that are there, whatever they had before, for their places."""
     await tx.execute(
         """
         INSERT INTO answers (event_id, booking_id, revision, answers, seat_ids, area_ids)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        SELECT $1, given.booking_id, given.revision, given.answers::json,
+               CASE WHEN given.of_tickets THEN bookings.seat_ids END,
+               CASE WHEN given.of_tickets THEN bookings.area_ids END
+          FROM unnest($2::uuid[], $3::integer[], $4::text[], $5::boolean[])
+            AS given (booking_id, revision, answers, of_tickets)
+          JOIN bookings ON bookings.event_id = $1 AND bookings.id = given.booking_id
         ON CONFLICT (event_id, booking_id) DO UPDATE
            SET revision = excluded.revision, answers = excluded.answers, seat_ids = excluded.seat_ids,
                area_ids = excluded.area_ids, answered_at = now()
         """,
         event_id,
-        booking_id,
-        revision,
-        answers,
-        seat_ids,
-        area_ids,
+        [booking_id for booking_id, _ in given],
+        [each.revision for _, each in given],
+        [each.answers for _, each in given],
+        [each.of_tickets for _, each in given],
     )
 
 

@@ -66,12 +66,23 @@ class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     place: Annotated[int, Meta(ge=0, le=99, examples=[0])] | None = None
 
 
+AnswerList = Annotated[
+    list[Answer], Meta(max_length=ANSWERS_MAX, examples=[[{"question": "name", "value": "Ada"}]])
+]
+
+
 class Answers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All answers of a booking at once; those that were there before are replaced."""
 
-    answers: Annotated[
-        list[Answer], Meta(max_length=ANSWERS_MAX, examples=[[{"question": "name", "value": "Ada"}]])
-    ]
+    answers: AnswerList
+
+
+class GivenAnswers(msgspec.Struct, frozen=True, gc=False):
+    """Answers, as JSON, that fit what an event asked at this revision; `of_tickets`: some are for places."""
+
+    revision: int
+    answers: str
+    of_tickets: bool
 
 
 class AnsweredBooking(msgspec.Struct, frozen=True):
