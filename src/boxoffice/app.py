@@ -116,7 +116,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:
-        async with parts.running(), traffic.running():
+        ended_sessions = of_accounts["tokens"].ended
+        async with parts.running(), traffic.running(), ended_sessions.followed(parts.db):
             background = asyncio.create_task(run_background(parts)) if settings.jobs_inside else None
             try:
                 yield

@@ -267,7 +267,7 @@ def promote(
 
     with postgres_to_change(_settings()) as postgres:
         asyncio.run(run(postgres.dsn))
-    typer.echo(f"{email} is {role} now; a token that was given out before says so once it is renewed.")
+    typer.echo(f"{email} is {role} now: more rights come with the next access token, fewer end all sessions.")
 
 
 @app.command()

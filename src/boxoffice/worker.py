@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from boxoffice.accounts.ended_sessions import forget_ended_sessions
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs import Proofs
@@ -60,6 +61,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
+        group.create_task(_every(FORGET_SECONDS, partial(forget_ended_sessions, parts.db)))
         asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
         group.create_task(_every(ASK_SECONDS, asking))
         for provider in parts.providers:

@@ -153,6 +153,7 @@ NOT_AUDITED = {
     "alembic_version": "the schema's own",
     "audit_log": "the log itself",
     "email_proofs": "what was mailed; what it opened is audited",
+    "ended_sessions": "follow from sessions, and are forgotten after minutes",
     "ticket_keys": "made by the program, published",
     **dict.fromkeys(
         ("sandbox_checkouts", "sandbox_refunds", "sandbox_disputes"),

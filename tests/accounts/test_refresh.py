@@ -109,6 +109,7 @@ async def test_revoking_one_family_leaves_the_others(ada: Browser):
 async def test_the_grace_ends_at_its_edge():
     def step(ago: timedelta, *, presented: bytes = b"previous") -> Step:
         session = LockedSession(
+            id=1,
             user_id=1,
             secret_hash=b"current",
             previous_hash=b"previous",

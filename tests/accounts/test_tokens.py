@@ -90,7 +90,7 @@ def test_a_token_says_who_it_was_given_to():
         audience="boxoffice",
         issuer="boxoffice",
     )
-    assert set(decoded) == {"sub", "role", "iat", "exp", "iss", "aud"}
+    assert set(decoded) == {"sub", "role", "sid", "iat", "exp", "iss", "aud"}
     assert decoded["exp"] - decoded["iat"] == 900
 
 

@@ -3,12 +3,13 @@
 from boxoffice.accounts import queries
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.passwords import Passwords
+from boxoffice.accounts.people import give_role
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 
 
 async def promote(db: Database, email: str, role: Role) -> None:
-    """Give the account this role; it takes effect when its access token is renewed.
+    """Give the account this role: more rights come with its next access token, fewer end its sessions.
 
     Raises `SetupError` when there is no such account.
     """
@@ -16,7 +17,8 @@ async def promote(db: Database, email: str, role: Role) -> None:
     if user_id is None:
         raise SetupError(f"There is no account for {email}: register it first, or check the spelling.")
     async with db.transaction() as tx:
-        await queries.update_role(tx, user_id, role)
+        await queries.lock_user(tx, user_id)
+        await give_role(tx, user_id, role)
 
 
 async def create_user(

@@ -120,7 +120,7 @@ async def log_out(
 ) -> Response[None]:
     """End the cookie's session and clear the cookie; without one there is nothing to do.
 
-    An access token that was given out before works until it expires, at most 15 minutes.
+    Its access tokens end with it.
     """
     refuse_other_origin(settings, request)
     await sessions.log_out(db, find_cookie(settings, request))
@@ -167,7 +167,7 @@ def _answer(settings: Settings, tokens: Tokens, session: Session) -> Response[Si
     held_back = settings.second_factor_required and not user.second_factor
     return Response(
         SignedIn(
-            access_token=tokens.issue(user.id, Role.USER if held_back else user.role),
+            access_token=tokens.issue(user.id, Role.USER if held_back else user.role, session.id),
             expires_in=tokens.seconds,
             user=user,
         ),

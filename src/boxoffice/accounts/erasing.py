@@ -15,7 +15,7 @@ async def lock_account(tx: Transaction, user_id: int) -> None:
 async def erase_account(tx: Transaction, user_id: int) -> None:
     """Take name, address, password, sessions and second factor away; a last letter goes to the address.
 
-    The lock of the user must be held. Access tokens work until they expire, 15 minutes at most.
+    The lock of the user must be held.
     """
     user = await queries.get_user(tx, user_id)
     await enqueue_letter(tx, LetterKind.ERASED, user.email)

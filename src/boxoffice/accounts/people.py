@@ -3,12 +3,15 @@
 from msgspec import UNSET
 
 from boxoffice.accounts import queries, session_queries
-from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.schemas import User, UserChange
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.paging import Page, decode_cursor, page_of
-from boxoffice.kit.postgres import Database
+from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.kit.text import pattern_of
+
+# Each may do what those before it may, and more.
+RANKS = (Role.USER, Role.ORGANIZER, Role.ADMIN)
 
 
 class NotYourself(Refusal, status=409):
@@ -30,6 +33,17 @@ async def get_user(db: Database, user_id: int) -> User:
     return user
 
 
+async def give_role(tx: Transaction, user_id: int, role: Role) -> None:
+    """Give the account another role. Who loses rights is logged out, so that no token has them any more.
+
+    The lock of the user must be held.
+    """
+    before = (await queries.get_user(tx, user_id)).role
+    await queries.update_role(tx, user_id, role)
+    if RANKS.index(role) < RANKS.index(before):
+        await session_queries.delete_sessions(tx, user_id)
+
+
 async def change_user(db: Database, admin: Identity, user_id: int, change: UserChange) -> User:
     """Change the account's role, suspend it or let it in again. Raises `NotFound` or `NotYourself`."""
     if admin.user_id == user_id:
@@ -38,7 +52,7 @@ async def change_user(db: Database, admin: Identity, user_id: int, change: UserC
         if await queries.lock_user(tx, user_id) is None:
             raise NotFound
         if change.role is not UNSET:
-            await queries.update_role(tx, user_id, change.role)
+            await give_role(tx, user_id, change.role)
         if change.suspended is not UNSET:
             await queries.update_suspended(tx, user_id, suspended=change.suspended)
             if change.suspended:

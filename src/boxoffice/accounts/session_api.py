@@ -52,7 +52,7 @@ async def list_sessions(
 async def end_session(
     session_id: _SessionId, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> None:
-    """End a session of yours; its access token works for 15 more minutes at most."""
+    """End a session of yours, and its access tokens with it."""
     await sessions.end_session(db, user.user_id, session_id)
 
 
@@ -65,7 +65,7 @@ async def end_session(
     responses=documents(NotSignedIn),
 )
 async def end_all_sessions(user: NamedDependency[Identity], db: NamedDependency[Database]) -> None:
-    """End every session of yours, this one too; their access tokens work for 15 more minutes at most."""
+    """End every session of yours, this one too, and their access tokens."""
     await sessions.end_all_sessions(db, user.user_id)
 
 

@@ -11,6 +11,7 @@ from boxoffice.kit.postgres import Source, Transaction
 class LockedSession(msgspec.Struct, frozen=True):
     """A session while we have its lock. `rotated_ago` is None before the first rotation."""
 
+    id: int
     user_id: int
     secret_hash: bytes
     previous_hash: bytes | None
@@ -27,11 +28,14 @@ async def insert_session(
     lifetime: timedelta,
     user_agent: str,
     address: str,
-) -> None:
-    await tx.execute(
+) -> int:
+    """Begin the session; its number, which its access tokens carry."""
+    return await tx.get(
+        int,
         """
         INSERT INTO sessions (family_hash, secret_hash, user_id, expires_at, user_agent, address)
         VALUES ($1, $2, $3, now() + $4::interval, $5, $6)
+        RETURNING id
         """,
         family_hash,
         secret_hash,
@@ -51,7 +55,8 @@ async def lock_session(tx: Transaction, family_hash: bytes) -> LockedSession | N
     return await tx.find(
         LockedSession,
         """
-        SELECT user_id,
+        SELECT id,
+               user_id,
                secret_hash,
                previous_hash,
                now() - rotated_at AS rotated_ago,
@@ -131,3 +136,21 @@ async def delete_sessions(tx: Transaction, user_id: int, *, keep: bytes | None =
     return await tx.execute(
         "DELETE FROM sessions WHERE user_id = $1 AND family_hash IS DISTINCT FROM $2", user_id, keep
     )
+
+
+async def list_ended(source: Source, remembered: timedelta) -> list[int]:
+    """Numbers of the sessions that ended in this time, oldest first."""
+    return await source.list(
+        int,
+        """
+        SELECT session_id
+          FROM ended_sessions
+         WHERE ended_at > now() - $1::interval
+         ORDER BY ended_at
+        """,
+        remembered,
+    )
+
+
+async def delete_ended(tx: Transaction, remembered: timedelta) -> int:
+    return await tx.execute("DELETE FROM ended_sessions WHERE ended_at <= now() - $1::interval", remembered)

@@ -48,6 +48,7 @@ class Device(msgspec.Struct, frozen=True):
 class Session(msgspec.Struct, frozen=True):
     """A session as its owner holds it: the next refresh token, good for `seconds`."""
 
+    id: int
     user: User
     token: RefreshToken
     seconds: int
@@ -92,7 +93,7 @@ async def log_in(
     new_hash = None
     if hasher.is_outdated(stored.password_hash):
         new_hash = await hasher.hash(credentials.password)
-    token = refresh_tokens.new()
+    token, session_id = refresh_tokens.new(), 0
     async with db.transaction() as tx:
         # Read again under the lock: a password that was reset meanwhile lets nobody in any more.
         if await queries.lock_user(tx, stored.user_id) != stored.password_hash:
@@ -104,18 +105,18 @@ async def log_in(
         if refusal is None:
             if new_hash is not None:
                 await queries.update_password_hash(tx, user.id, new_hash)
-            await _begin(tx, user.id, token, refresh_tokens, device)
+            session_id = await _begin(tx, user.id, token, refresh_tokens, device)
     # Refused only here, after the commit: raised inside, it would take the count of failures back.
     if refusal is not None:
         raise refusal
-    return Session(user, token, int(refresh_tokens.lifetime.total_seconds()))
+    return Session(session_id, user, token, int(refresh_tokens.lifetime.total_seconds()))
 
 
 async def _begin(
     tx: Transaction, user_id: int, token: RefreshToken, refresh_tokens: RefreshTokens, device: Device
-) -> None:
+) -> int:
     await session_queries.delete_surplus_sessions(tx, user_id, keep=SESSIONS_PER_USER_MAX - 1)
-    await session_queries.insert_session(
+    return await session_queries.insert_session(
         tx,
         family_hash=token.family_hash,
         secret_hash=token.secret_hash,
@@ -149,7 +150,7 @@ async def refresh(db: Database, refresh_tokens: RefreshTokens, presented: bytes 
                 successor = refresh_tokens.find_successor(token, session.secret_hash)
             user = await queries.get_user(tx, session.user_id)
             if successor is not None and not user.suspended:
-                return Session(user, successor, int(session.remaining.total_seconds()))
+                return Session(session.id, user, successor, int(session.remaining.total_seconds()))
         await session_queries.delete_session(tx, token.family_hash)
     # Refused only here, after the commit: raised inside, it would take the revocation back.
     if session is not None and step is Step.REUSED:

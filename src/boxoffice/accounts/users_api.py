@@ -79,8 +79,7 @@ async def change_user(
 ) -> User:
     """Change what an account may do; what is left out stays. For admins, but not for their own account.
 
-    Suspending ends every session. What access tokens say stays until they expire, 15 minutes at most, but
-    for the routes of admins, which look anew each time.
+    Suspending ends every session, and so does a role with fewer rights; access tokens end with them.
     """
     return await people.change_user(db, user, user_id, data)
 

@@ -280,8 +280,8 @@ def _examine_durability(found: Mapping[str, str]) -> Finding:
 
 
 def _examine_connections(settings: Settings, allowed: int) -> Finding:
-    # Each worker has its pool and one more connection that waits for jobs.
-    needed = settings.workers * (settings.database_connections + 1)
+    # Each worker has its pool, a connection that waits for jobs, and one that hears of sessions that end.
+    needed = settings.workers * (settings.database_connections + 2)
     words = f"{settings.workers} workers use up to {needed} of {allowed}."
     if needed > allowed:
         words += " Lower BOXOFFICE_DATABASE_CONNECTIONS or BOXOFFICE_WORKERS, or raise max_connections."
