@@ -50,6 +50,7 @@ from boxoffice.kit.lean_door import LeanDoor
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.rate_limits import RateLimits
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.slow_lane import SlowLane
 from boxoffice.kit.traffic import Traffic
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
@@ -105,6 +106,9 @@ _FOR_EVERYBODY = [
 # Orchestrators, Prometheus and payment providers come from few addresses, and as often as they have to. What
 # they may say is signed, or is nothing that strangers are let in for.
 _UNCOUNTED = ("/health/", "/metrics", "/api/v1/payment-events/")
+
+# Each hashes a password, which takes a tenth of a second and more: nobody notices what they wait before.
+_UNHURRIED = frozenset({f"{API_PATH}/auth/{name}" for name in ("login", "register", "reset-password")})
 
 
 def create_app(settings: Settings, dsn: str) -> Litestar:
@@ -164,7 +168,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
         identity_of,
     )
-    app.asgi_handler = EveryRequest(door, settings, traffic, same_origin=(COOKIE_PATH,))
+    app.asgi_handler = EveryRequest(SlowLane(door, _UNHURRIED), settings, traffic, same_origin=(COOKIE_PATH,))
     return app
 
 

@@ -18,6 +18,7 @@ class Browser:
         self.cookie = cookie
         self.access_token = ""
         self.name = "Ada"
+        self.address = "127.0.0.1"
 
     def copy(self, app: Litestar | None = None) -> Self:
         """Another one with the same cookie, perhaps at another process of the service."""
@@ -25,7 +26,8 @@ class Browser:
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send it as it is, without cookies of its own accord."""
-        transport = httpx.ASGITransport(self.app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
+        client = (self.address, 4711)
+        transport = httpx.ASGITransport(self.app, client=client)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client:
             return await client.request(method, path, **request)
 

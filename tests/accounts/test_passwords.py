@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from litestar import Litestar
 
 from accounts.browser import Browser
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
-from boxoffice.accounts.limits import LOGIN_TO_ACCOUNT
+from boxoffice.accounts.limits import LOGIN, LOGIN_TO_ACCOUNT
 from boxoffice.accounts.passwords import (
     NICENESS,
     RETRY_AFTER_SECONDS,
@@ -24,6 +25,7 @@ from boxoffice.accounts.passwords import (
     Passwords,
     is_common,
 )
+from boxoffice.kit.client_address import network_of
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.rate_limits import RateLimits
@@ -132,17 +134,21 @@ async def test_a_log_in_that_waits_or_is_turned_away_has_asked_the_database_noth
     limits: RateLimits = quick_app.state.rate_limits
     hashing = asyncio.create_task(new_browser().register())
     browsers = [new_browser() for _ in range(WAITING_PER_THREAD_MAX + 1)]
+    for browser in browsers:
+        # From all over the world: each has turns of its own.
+        browser.address = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
     asking = [asyncio.create_task(browser.log_in()) for browser in browsers]
     done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
 
     assert [task.result().status_code for task in done] == [503]
-    places = [limits.place_of(LOGIN_TO_ACCOUNT, browser.email) for browser in browsers]
+    places = [limits.place_of(LOGIN, f"{network_of(browser.address)} ") for browser in browsers]
+    places += [limits.place_of(LOGIN_TO_ACCOUNT, browser.email) for browser in browsers]
     turns = "SELECT key FROM rate_limits WHERE key = ANY($1)"
     assert await db.list(bytes, turns, places) == []
     gate.set()
     answers = Counter([answer.status_code for answer in await asyncio.gather(*asking)])
     assert answers == {401: WAITING_PER_THREAD_MAX, 503: 1}
-    assert len(await db.list(bytes, turns, places)) == WAITING_PER_THREAD_MAX
+    assert len(await db.list(bytes, turns, places)) == 2 * WAITING_PER_THREAD_MAX
     await hashing
 
 

@@ -12,7 +12,7 @@ from boxoffice.accounts import queries, sessions
 from boxoffice.accounts.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity, Role
-from boxoffice.accounts.limits import LOGIN, REGISTER, count_login, forgive_logins
+from boxoffice.accounts.limits import REGISTER, count_login, forgive_logins
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.refresh_tokens import RefreshTokens
 from boxoffice.accounts.register import register as make_account
@@ -51,7 +51,6 @@ async def register(
 
 @post(
     "/auth/login",
-    guards=[limited(LOGIN)],
     status_code=200,
     operation_id="LogIn",
     summary="Log in",

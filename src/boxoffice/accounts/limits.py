@@ -35,10 +35,13 @@ PROOF = RateLimit("mailed-token", turns=30, seconds=900)
 async def count_login(request: Request[Any, Any, Any], email: str) -> None:
     """Take the turns a try at this address costs, whether it has an account or not.
 
-    Raises `TooManyRequests`. Whoever has no turn of their own takes none of the account's.
+    Raises `TooManyRequests`. Whoever has no turn of their own takes none of the account's. It is called by
+    whoever has a hasher's turn: in a rush of strangers only those who can be served cost the database
+    anything, and one who fills the line with tries beyond the limit is out of it in milliseconds.
     """
     limits: RateLimits = request.app.state.rate_limits
     account = email.lower()
+    await limits.take_for_address(request.scope, LOGIN)
     await limits.take_for_address(request.scope, LOGIN_TO_ACCOUNT_FROM_ADDRESS, account)
     await limits.take(request.scope, LOGIN_TO_ACCOUNT, account)
 

@@ -1,6 +1,6 @@
 """Strict limits: so many turns for each address, or for each of anything, exact across processes.
 
-A route declares one with `guards=[limited(LOGIN)]`; a use case that knows of whom it is asked takes a turn
+A route declares one with `guards=[limited(REGISTER)]`; a use case that knows of whom it is asked takes a turn
 itself. A turn is one statement on a row of PostgreSQL, committed before the work that it allows (a password
 to hash) begins. Turns come back one by one, evenly (GCRA), so nobody is locked out for longer than one takes
 to come back. The headers are those of draft-ietf-httpapi-ratelimit-headers-10. See decision 0025.
