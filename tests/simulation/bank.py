@@ -1,6 +1,7 @@
 """The payment provider of the simulation: it takes money and reports it late, twice, or out of order.
 
-Two of its tills capture at once. At the third, cards are authorised, and captured when we say so.
+Two of its tills capture at once. At the third, cards are authorised, and captured when we say so. Of what it
+has kept it takes some back for buyers who dispute it, until it has decided.
 """
 
 import random
@@ -10,9 +11,12 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.kit.ids import event_of
 from boxoffice.payments.provider import (
     Asked,
     Charge,
+    DisputeFact,
+    DisputeState,
     DueRefund,
     Fact,
     FactKind,
@@ -32,17 +36,30 @@ _SILENT = 0.1
 # Steps between the buyer's click and a report: at once, soon, or after most holds are over.
 _LATE_STEPS_MAX = 350
 
+# So few at once that there are pages.
+_LISTED_MAX = 30
+
 
 class Report(msgspec.Struct):
     """A fact on its way to us: the bank repeats it until it is heard, and sometimes after that."""
 
-    fact: Fact
+    fact: Fact | DisputeFact
+    event_id: int
     provider: str
     due_step: int
     times: int
     heard: int = 0
     tried: int = 0
     in_flight: bool = False
+
+
+class Dispute(msgspec.Struct):
+    """What the bank has taken back for a buyer, of what it had for us then."""
+
+    reference: str
+    payment_id: UUID
+    amount: int
+    state: DisputeState = DisputeState.OPEN
 
 
 class Till:
@@ -53,7 +70,7 @@ class Till:
         self._bank = bank
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
-        return OpenCheckout(reference=f"{self.name}-{charge.payment_id}", client_secret="secret")
+        return OpenCheckout(reference=reference_of(self.name, charge.payment_id), client_secret="secret")
 
     def read_report(self, headers: object, body: bytes) -> Fact:
         raise NotImplementedError("The simulation hands its facts over without HTTP.")
@@ -66,7 +83,7 @@ class Till:
 
     async def give_back(self, refund: DueRefund) -> None:
         if refund.payment_id in self._bank.captured:
-            self._bank.refund(refund.payment_id, refund.amount)
+            self._bank.refund(refund.payment_id, refund.refund_id, refund.amount)
         else:
             self._bank.void(refund.payment_id)
 
@@ -76,7 +93,7 @@ class Till:
     async def list_money(
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[Listed], str | None]:
-        raise NotImplementedError("The simulation asks instead.")
+        return self._bank.list_money(self.name, after)
 
 
 class Bank:
@@ -89,7 +106,11 @@ class Bank:
         self.authorised: dict[UUID, Fact] = {}
         self.void_ids: set[UUID] = set()
         self.gone: set[UUID] = set()
-        self.refunded: dict[UUID, int] = {}
+        # By the id of the refund: of which payment, and how much.
+        self.refunds: dict[UUID, tuple[UUID, int]] = {}
+        self.disputes: list[Dispute] = []
+        # Who was at the bank: for which booking, at which till.
+        self.visits: dict[UUID, PaymentRow] = {}
         self.reports: list[Report] = []
         self._asked: set[tuple[str, UUID]] = set()
         self._chance = random.Random(f"{seed}:bank")
@@ -103,6 +124,7 @@ class Bank:
         silent, gone = chance.random() < _SILENT, chance.random() < _GONE
         if kind == "never" or payment.id in self.captured or payment.id in self.authorised:
             return
+        self.visits[payment.id] = payment
         if kind == "declined":
             self._report(payment, FactKind.DECLINED, step, 1, payment.amount, payment.currency, "d")
         amount = payment.amount + (1 if kind == "wrong" else 0)
@@ -131,8 +153,73 @@ class Bank:
         mark: str,
     ) -> Fact:
         fact = Fact(f"{mark}-{payment.id}", kind, payment.id, amount, currency)
-        self.reports.append(Report(fact, payment.provider, step, times))
+        self.reports.append(Report(fact, payment.event_id, payment.provider, step, times))
         return fact
+
+    def kept(self, payment_id: UUID) -> int:
+        """What it has for us of a payment: what came, less what went back or is disputed."""
+        fact = self.captured.get(payment_id)
+        return (fact.amount if fact else 0) - self.given_back(payment_id) - self.disputed(payment_id)
+
+    def disputed(self, payment_id: UUID) -> int:
+        """What of a payment is in the hands of the buyer's bank, or stays with the buyer."""
+        return sum(
+            each.amount
+            for each in self.disputes
+            if each.payment_id == payment_id and each.state is not DisputeState.WON
+        )
+
+    def list_money(self, till: str, after: str | None) -> tuple[list[Listed], str | None]:
+        """What it has captured at a till, whenever that was, some at a time."""
+        paid = [id_ for id_ in sorted(self.captured) if self.visits[id_].provider == till]
+        page = [id_ for id_ in paid if after is None or str(id_) > after][:_LISTED_MAX]
+        listed = [Listed(reference_of(till, id_), self.captured[id_], self.given_back(id_)) for id_ in page]
+        return listed, str(page[-1]) if len(page) == _LISTED_MAX else None
+
+    def given_back(self, payment_id: UUID) -> int:
+        """What it has given back of a payment."""
+        return sum(amount for paid, amount in self.refunds.values() if paid == payment_id)
+
+    def dispute(self, event_id: int, step: int, chance: random.Random) -> Dispute | None:
+        """A buyer disputes what was paid, all of it or a part."""
+        found = [id_ for id_ in self.captured if event_of(id_) == event_id and self.kept(id_) > 0]
+        if not found:
+            return None
+        payment_id = chance.choice(found)
+        kept = self.kept(payment_id)
+        amount = kept if chance.random() < 0.6 else chance.randrange(1, kept + 1)
+        made = Dispute(f"dispute-{len(self.disputes)}-{payment_id}", payment_id, amount)
+        self.disputes.append(made)
+        self._report_dispute(made, step, chance)
+        return made
+
+    def decide(self, event_id: int | None, step: int, chance: random.Random) -> Dispute | None:
+        """The buyer's bank decides one of the disputes that are open, of this event or of any."""
+        found = [
+            each
+            for each in self.disputes
+            if each.state is DisputeState.OPEN and event_id in (None, event_of(each.payment_id))
+        ]
+        if not found:
+            return None
+        decided = chance.choice(found)
+        decided.state = chance.choice((DisputeState.WON, DisputeState.LOST))
+        self._report_dispute(decided, step, chance)
+        return decided
+
+    def _report_dispute(self, dispute: Dispute, step: int, chance: random.Random) -> None:
+        payment = self.visits[dispute.payment_id]
+        fact = DisputeFact(
+            dispute.reference,
+            reference_of(payment.provider, payment.id),
+            dispute.state,
+            dispute.amount,
+            self.captured[payment.id].currency,
+            "fraudulent",
+        )
+        # Of two reports of one dispute either may come first.
+        late, times = chance.choice((0, 0, 10, 80)), chance.choice((1, 1, 2))
+        self.reports.append(Report(fact, payment.event_id, payment.provider, step + late, times))
 
     def due(self, step: int) -> list[Report]:
         """What has to be reported now; `times` that were heard are enough."""
@@ -165,18 +252,25 @@ class Bank:
         """Let go what was authorised; a repetition changes nothing."""
         self._call("void", payment_id, lambda: self.void_ids.add(payment_id))
 
-    def refund(self, payment_id: UUID, amount: int) -> None:
-        """Give money back; a repetition changes nothing."""
-        self._call("refund", payment_id, lambda: self.refunded.setdefault(payment_id, amount))
-        if self.refunded[payment_id] != amount:
-            raise LookupError(f"the bank gave {self.refunded[payment_id]} back, not {amount}")
+    def refund(self, payment_id: UUID, refund_id: UUID, amount: int) -> None:
+        """Give money back; a repetition changes nothing. Raises `LookupError` for more than it has."""
+        if refund_id not in self.refunds and amount > self.kept(payment_id):
+            raise LookupError(f"the bank has {self.kept(payment_id)} of {payment_id}, not {amount}")
+        self._call("refund", refund_id, lambda: self.refunds.setdefault(refund_id, (payment_id, amount)))
+        if self.refunds[refund_id] != (payment_id, amount):
+            raise LookupError(f"the bank gave {self.refunds[refund_id]} back, not {amount}")
 
-    def _call(self, what: str, payment_id: UUID, act: Callable[[], object]) -> None:
+    def _call(self, what: str, about: UUID, act: Callable[[], object]) -> None:
         """Do it; the first call fails now and then, before it was done or after, as over a network."""
-        first = (what, payment_id) not in self._asked
-        self._asked.add((what, payment_id))
+        first = (what, about) not in self._asked
+        self._asked.add((what, about))
         fails = first and self._chance.random() < _CALL_FAILS
         if not (fails and self._chance.random() < 0.5):
             act()
         if fails:
             raise ConnectionError("The bank did not answer.")
+
+
+def reference_of(till: str, payment_id: UUID) -> str:
+    """The till's own name for a payment."""
+    return f"{till}-{payment_id}"

@@ -75,8 +75,10 @@ class Past:
         self.blocks: dict[UUID, PlacesBlocked] = {}
         self.block_of: dict[int, UUID] = {}
         self.changes: list[Change] = []
-        # Paid bookings that were cancelled although their event was not: their money must have been gone.
+        # Paid bookings that were cancelled although their event was not: see `money_checks`.
         self.withdrawn: set[UUID] = set()
+        # The prices of the places that were taken back, and how many these are, by the id of the refund.
+        self.reduced: dict[UUID, tuple[int, int]] = {}
         self._capacities = capacities
         self._doomed = doomed
         self._limit = places_per_buyer_max
@@ -123,8 +125,7 @@ class Past:
                 then.amounts = change.amounts
                 self._take(change.booking_id, change.taken_seat_ids, change.taken_area_ids)
             case BookingReduced():
-                then = self._must_be(change, "CONFIRMED")
-                then.seat_ids, then.area_ids, then.amounts = change.seat_ids, change.area_ids, change.amounts
+                self._reduce(change)
                 self._free(change.booking_id, change.freed_seat_ids, change.freed_area_ids)
             case BookingConfirmed():
                 self._sell(change)
@@ -139,6 +140,16 @@ class Past:
             case SeatMapChanged():
                 if taken := self.owner_of.keys() & set(change.withdrawn_seat_ids):
                     self._broken("P3", f"seats {sorted(taken)} were taken out of the map and somebody's")
+
+    def _reduce(self, change: BookingReduced) -> None:
+        then = self._must_be(change, "CONFIRMED")
+        freed = len(change.freed_seat_ids) + len(change.freed_area_ids)
+        if freed + len(change.amounts) != then.places:
+            self._broken("P3", "more or less was taken back than is missing", change.booking_id)
+        if change.refund_id is None or change.refund_id in self.reduced:
+            self._broken("P5", "places were taken back, and no money goes back for them", change.booking_id)
+        self.reduced[change.refund_id] = (sum(then.amounts) - sum(change.amounts), freed)
+        then.seat_ids, then.area_ids, then.amounts = change.seat_ids, change.area_ids, change.amounts
 
     def _begin(self, change: BookingHeld) -> None:
         booking_id = change.booking_id

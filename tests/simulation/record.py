@@ -66,11 +66,21 @@ class Ask(msgspec.Struct):
         return isinstance(self.answer, Refusal) or (self.poisoned and not self.is_unknown)
 
 
+class AmountBack(msgspec.Struct):
+    """An amount that an organizer has given back; without the refund's id, nobody knows whether it was."""
+
+    booking_id: UUID
+    amount: int
+    refund_id: UUID | None = None
+    is_refused: bool = False
+
+
 class Record:
     """All that happened, in the order of asking."""
 
     def __init__(self) -> None:
         self.asks: list[Ask] = []
+        self.amounts_back: list[AmountBack] = []
         self.notes: list[tuple[int, int, str]] = []
 
     def note(self, step: int, event_id: int, words: str) -> None:

@@ -16,19 +16,14 @@ from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire, Held, Hold
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.idempotency import Once
-from boxoffice.kit.ids import event_of, new_id
-from boxoffice.payments.asking import ask_providers
-from boxoffice.payments.checkout import start_payment
-from boxoffice.payments.facts import take_fact
-from simulation import checks
-from simulation.bank import Report
+from boxoffice.kit.ids import new_id
+from simulation import checks, money_checks, teller
 from simulation.process import Process
 from simulation.record import Ask, Broken, Unknown
 from simulation.stage import (
     Sale,
     cancel_event,
     delete_claims_by_hand,
-    make_payments_due_to_ask,
     open_sales,
     wait_for_blocks_to_end,
 )
@@ -47,9 +42,6 @@ _PROBE_BUYER = 1_000
 # Holds that last longer than this are not waited for.
 _WAIT_SECONDS_MAX = 2
 
-# How often a bank reports again, and how often we look whether a refund is done, before it is a fault.
-_TRIES_MAX = 400
-
 
 class Season:
     """One season's driver."""
@@ -64,7 +56,7 @@ class Season:
         chance = random.Random(f"{world.plan.seed}:season {number}")
         self.faults = frozenset(name for name in FAULTS if chance.random() < 0.6)
         self.counts: Counter[str] = Counter()
-        self._step = first_step
+        self.step = first_step
         self._tasks: set[asyncio.Task[Any]] = set()
         self._chance = chance
 
@@ -73,13 +65,13 @@ class Season:
         self.sales = await open_sales(self.world.db)
         before = repairs()
         for number in self.step_numbers:
-            self._step = number
-            step = choose_step(self.world.plan.seed, self._step, self.sales, self.faults)
+            self.step = number
+            step = choose_step(self.world.plan.seed, self.step, self.sales, self.faults)
             await do_step(self, step)
-            for report in self.world.bank.due(self._step):
-                self._deliver(report, self.world.any_process(step.chance))
+            for report in self.world.bank.due(self.step):
+                teller.deliver(self, report, self.world.any_process(step.chance))
             await asyncio.sleep(step.chance.choice((0, 0, 0.001, 0.004, 0.012)))
-            await self._make_room(_CLIENTS_MAX)
+            await self.make_room(_CLIENTS_MAX)
             await self.world.bury_the_dead()
         await self._finish()
         self._check_repairs(before)
@@ -87,7 +79,7 @@ class Season:
     def pick_process(self, chance: random.Random) -> Process:
         """One that lives and takes commands now; those that lag behind come back later."""
         processes = self.world.processes
-        awake = [process for process in processes if self.lagging.get(process.name, 0) <= self._step]
+        awake = [process for process in processes if self.lagging.get(process.name, 0) <= self.step]
         return chance.choice(awake or processes)
 
     def pick_booking(self, step: Step) -> Booking | None:
@@ -113,6 +105,10 @@ class Season:
         self.counts[step.kind] += 1
         self.world.record.note(step.number, 0 if everywhere else step.sale.event_id, words)
 
+    def note_report(self, event_id: int, words: str) -> None:
+        """Keep what somebody was told."""
+        self.world.record.note(self.step, event_id, words)
+
     def pick_repeated(self, step: Step) -> tuple[str, Hold] | None:
         """Now and then a hold that was asked for under a key before, and that key."""
         asked = [
@@ -135,7 +131,7 @@ class Season:
         ask = Ask(step.number, process.name, step.sale.event_id, command, poisoned, key=key)
         self.world.record.asks.append(ask)
         task = process.call(self._answer(process, ask))
-        self._track(task)
+        self.track(task)
         if step.kind == "hang up":
             asyncio.get_running_loop().call_later(step.chance.random() * 0.01, task.cancel)
 
@@ -155,24 +151,6 @@ class Season:
         ask.answer = Unknown("its process was gone") if process.dead else answer
         self.counts[type(ask.answer).__name__] += 1
 
-    def begin_payment(self, step: Step, process: Process, booking: Booking) -> None:
-        """Have a buyer start a payment and go to the bank."""
-
-        async def pay() -> None:
-            provider = step.chance.choice(process.providers.names)
-            try:
-                payment = await start_payment(
-                    process.desk, process.providers,
-                    booking_id=booking.id, buyer_id=booking.buyer_id, provider=provider,
-                )  # fmt: skip
-            except (Refusal, Unavailable):
-                return
-            if not process.dead:
-                self.note(step, f"payment {payment.id} of booking {booking.id} is begun")
-                self.world.bank.pay(payment, step.number, step.chance)
-
-        self._track(process.call(pay()))
-
     def observe(self, step: Step, process: Process) -> None:
         """Have somebody look at what is left, beside those who buy."""
 
@@ -182,17 +160,7 @@ class Season:
             except Unavailable:
                 return
 
-        self._track(process.call(look()))
-
-    async def ask_the_bank(self, process: Process) -> None:
-        """Have a process ask what became of the payments that nothing was heard of."""
-        await make_payments_due_to_ask(self.world.db)
-
-        async def ask() -> None:
-            with contextlib.suppress(Unavailable):
-                await ask_providers(process.desk, process.sales, process.providers)
-
-        self._track(process.call(ask()))
+        self.track(process.call(look()))
 
     async def call_off(self, step: Step, process: Process) -> None:
         """Cancel the doomed event, and do a part of the job that follows, as long as the process lives."""
@@ -204,7 +172,7 @@ class Season:
             with contextlib.suppress(Unavailable):
                 await call_off(process.db, process.sales, msgspec.json.encode(CancelledEvent(event_id)))
 
-        self._track(process.call(work()))
+        self.track(process.call(work()))
 
     async def _call_off_at_last(self, process: Process) -> None:
         for sale in self.sales:
@@ -221,37 +189,13 @@ class Season:
 
     def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Do it while the steps go on, in no context of whoever is being watched."""
-        self._track(asyncio.create_task(work, context=Context()))
+        self.track(asyncio.create_task(work, context=Context()))
 
-    def _track(self, task: asyncio.Task[Any]) -> None:
+    def track(self, task: asyncio.Task[Any]) -> None:
+        """Let the season not end before this has."""
         self._tasks.add(task)
 
-    def _deliver(self, report: Report, process: Process) -> None:
-        report.in_flight = True
-        event_id = event_of(report.fact.payment_id)
-
-        async def deliver() -> None:
-            try:
-                await take_fact(process.desk, process.sales, report.provider, report.fact)
-            except Unavailable:
-                return
-            except Exception as error:
-                if process.dead:
-                    return
-                raise Broken("P5", f"{report.fact} was answered with {error!r}", event_id) from error
-            if not process.dead:
-                report.heard += 1
-                self.counts["reports"] += 1
-                words = f"{process.name} has heard of {report.fact.kind} {report.fact.payment_id}"
-                self.world.record.note(self._step, event_id, words)
-
-        task = process.call(deliver())
-        task.add_done_callback(lambda _: setattr(report, "in_flight", False))
-        report.tried += 1
-        report.due_step = self._step + min(report.tried, 20)
-        self._track(task)
-
-    async def _make_room(self, clients_max: int) -> None:
+    async def make_room(self, clients_max: int) -> None:
         """Wait until no more than so many clients wait; say it when one of them has failed."""
         while True:
             done = {task for task in self._tasks if task.done()}
@@ -271,7 +215,7 @@ class Season:
         """Let the season end: late money comes, holds run out, free places are tried, all is checked."""
         for process in self.world.processes:
             process.spare()
-        await self._make_room(0)
+        await self.make_room(0)
         await self.world.bury_the_dead()
         for sale in self.sales:
             await delete_claims_by_hand(self.world.db, sale.event_id)
@@ -280,7 +224,7 @@ class Season:
         try:
             await self._call_off_at_last(fresh)
             late = [report for report in self.world.bank.due(10**9) if self._chance.random() < 0.5]
-            await self._deliver_all(fresh, late)
+            await teller.deliver_all(self, fresh, late)
             for sale in self.sales:
                 if sale.hall.hold_seconds <= _WAIT_SECONDS_MAX:
                     await sale.show.wait_for_holds_to_end()
@@ -290,9 +234,14 @@ class Season:
             for sale in self.sales:
                 if not sale.hall.doomed:
                     await self._probe(sale, fresh)
-            await self._deliver_all(fresh, self.world.bank.due(10**9))
-            await self._ask_at_last(fresh)
-            await self._wait_for_money()
+            # Reports of what was disputed, and then of what was decided; the last of it is given back.
+            await teller.deliver_all(self, fresh, self.world.bank.due(10**9))
+            while self.world.bank.decide(None, self.step, self._chance):
+                pass
+            await teller.deliver_all(self, fresh, self.world.bank.due(10**9))
+            await teller.ask_at_last(self, fresh)
+            await teller.wait_for_money(self)
+            await teller.compare(self, fresh)
             for sale in self.sales:
                 await self._check(sale)
         finally:
@@ -300,16 +249,6 @@ class Season:
             await fresh.stop()
             for process in [process for process in self.world.processes if process.corrupted]:
                 await self.restart(process)
-
-    async def _deliver_all(self, process: Process, reports: list[Report]) -> None:
-        for _ in range(_TRIES_MAX):
-            unheard = [report for report in reports if report.heard < report.times]
-            if not unheard:
-                return
-            for report in unheard:
-                self._deliver(report, process)
-            await self._make_room(0)
-        raise Broken("P5", f"reports are not heard: {reports}", self.sales[0].event_id)
 
     async def _probe(self, sale: Sale, fresh: Process) -> None:
         """P7: without any background job, every place that nobody has bought or holds can be had."""
@@ -328,7 +267,7 @@ class Season:
         # One party for the hall with the rule against single seats: the whole rest strands nobody.
         parties = [free] if sale.hall.orphan_rule == "ENFORCE" else [[seat_id] for seat_id in free]
         asks = [
-            Ask(self._step, process.name, sale.event_id,
+            Ask(self.step, process.name, sale.event_id,
                 Hold(new_id(sale.event_id), _PROBE_BUYER + index, tuple(party)))
             for index, party in enumerate(parties) if party
         ]  # fmt: skip
@@ -340,38 +279,13 @@ class Season:
                 hold_id = getattr(ask.command, "booking_id", None)
                 raise Broken("P7", f"{words} [{sale.hall.name}]", sale.event_id, hold_id)
 
-    async def _ask_at_last(self, process: Process) -> None:
-        """Until every payment that is open has been asked about."""
-        await self.ask_the_bank(process)
-        for _ in range(_TRIES_MAX):
-            await self._make_room(0)
-            if not await self.world.db.get(int, "SELECT count(*) FROM payments WHERE ask_at <= now()"):
-                return
-            self._track(process.call(ask_providers(process.desk, process.sales, process.providers)))
-        raise Broken("P5", "payments that are open are never asked about", self.sales[0].event_id)
-
-    async def _wait_for_money(self) -> None:
-        """Until what is due is captured or given back."""
-        for _ in range(_TRIES_MAX):
-            if not await self.world.db.get(
-                int,
-                """
-                SELECT (SELECT count(*) FROM refunds WHERE state = 'DUE')
-                       + (SELECT count(*) FROM payments WHERE state = 'CAPTURE_DUE')
-                """,
-            ):
-                return
-            await asyncio.sleep(0.05)
-        raise Broken("P5", "a capture or refund that is due is never carried out", self.sales[0].event_id)
-
     async def _check(self, sale: Sale) -> None:
         db, record = self.world.db, self.world.record
         past = await checks.read_past(db, sale)
         checks.check_answers(record, sale, past)
         checks.check_repeats(record, sale, past)
         checks.check_called_off(sale, past)
-        checks.check_withdrawn(self.world.bank, sale, past)
-        await checks.check_payments(db, self.world.bank, sale, past)
+        await money_checks.check_money(db, self.world.bank, record, sale, past)
         await checks.check_tables(db, sale, past)
         await checks.check_journal(db, sale)
         await checks.check_memory(db, sale, "the tables", await checks.load_inventory(db, sale))

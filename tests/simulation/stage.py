@@ -13,7 +13,7 @@ CHANNEL_KEYS = ("fans", "agency")
 class Hall(msgspec.Struct, frozen=True):
     """What is put on sale. `tampered`: somebody writes claims into its tables by hand.
 
-    `doomed`: it is cancelled during its sale, or at the end of the season.
+    `doomed`: it is cancelled during its sale, or at the end of the season. `fee`: added to each price.
     """
 
     name: str
@@ -25,12 +25,13 @@ class Hall(msgspec.Struct, frozen=True):
     orphan_rule: str = "OFF"
     tampered: bool = False
     doomed: bool = False
+    fee: int = 0
 
 
 HALLS = (
-    Hall("crowd", 10, (4,), 1, 3),
-    Hall("hall", 60, (20, 3), 1, 6),
-    Hall("orphans", 40, (), 600, 100, orphan_rule="ENFORCE"),
+    Hall("crowd", 10, (4,), 1, 3, fee=90),
+    Hall("hall", 60, (20, 3), 1, 6, fee=150),
+    Hall("orphans", 40, (), 600, 100, orphan_rule="ENFORCE", fee=150),
     Hall("free", 20, (5,), 2, 4, price=0),
     Hall("tampered", 20, (6,), 1, 8, tampered=True),
     Hall("doomed", 30, (6,), 600, 8, doomed=True),
@@ -65,6 +66,18 @@ async def _open(db: Database, hall: Hall) -> Sale:
     )
     async with db.transaction() as tx:
         await tx.execute("UPDATE events SET orphan_rule = $2 WHERE id = $1", show.event_id, hall.orphan_rule)
+        if hall.fee:
+            await tx.execute(
+                """
+                UPDATE events
+                   SET fees = json_build_array(json_build_object(
+                                  'name', 'Service', 'per', 'TICKET', 'mode', 'ADDED', 'amount', $2::bigint)),
+                       tax = '{"name": "VAT", "mode": "INCLUDED", "basis_points": 700}'
+                 WHERE id = $1
+                """,
+                show.event_id,
+                hall.fee,
+            )
         for number, key in enumerate(CHANNEL_KEYS, start=1):
             await tx.execute(
                 "INSERT INTO channels (event_id, id, name, key_hash) VALUES ($1, $2, $3, decode($4, 'hex'))",
@@ -143,6 +156,12 @@ async def make_payments_due_to_ask(db: Database) -> None:
              WHERE payment.event_id = due.event_id AND payment.id = due.id
             """
         )
+
+
+async def make_jobs_due(db: Database) -> None:
+    """As if the time had come for every job that is to be tried again."""
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE pgqueuer SET execute_after = now() WHERE execute_after > now()")
 
 
 async def cut_backend(db: Database, pid: int) -> None:

@@ -28,6 +28,7 @@ from boxoffice.inventory.commands import (
     Renew,
 )
 from boxoffice.kit.ids import new_id
+from simulation import teller
 from simulation.process import Process
 from simulation.stage import CHANNEL_KEYS, Sale, change_prices, cut_backend, insert_claim_by_hand
 
@@ -73,6 +74,12 @@ _BUYING = {
     "exchange": 9.0,
     "cancel": 8.0,
     "pay": 20.0,
+    "amount back": 4.0,
+    "places back": 4.0,
+    "take back": 1.0,
+    "give up": 2.5,
+    "dispute": 3.0,
+    "decide": 2.0,
     "expire": 2.0,
     "block": 1.5,
     "change block": 0.7,
@@ -110,7 +117,9 @@ def choose_step(seed: int, number: int, sales: list[Sale], faults: frozenset[str
     return Step(number, kind, chance, chance.choice(sales))
 
 
-async def do_step(season: "Season", step: Step) -> None:
+async def do_step(  # noqa: C901  one for each kind
+    season: "Season", step: Step
+) -> None:
     """Begin it; clients are answered while later steps begin."""
     process = season.pick_process(step.chance)
     match step.kind:
@@ -128,7 +137,9 @@ async def do_step(season: "Season", step: Step) -> None:
             _repeat(season, step)
         case "pay":
             if booking := season.pick_booking(step):
-                season.begin_payment(step, process, booking)
+                teller.begin_payment(season, step, process, booking)
+        case _ if step.kind in teller.TAKES_BACK:
+            teller.take_back(season, step, process)
         case "observe":
             season.observe(step, process)
         case _:
@@ -152,7 +163,7 @@ async def _trouble(season: "Season", step: Step, process: Process) -> None:
     if step.kind == "lag":
         season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
     elif step.kind == "ask":
-        await season.ask_the_bank(process)
+        await teller.ask_the_bank(season, process)
     elif step.kind == "call off":
         await season.call_off(step, process)
     elif step.kind == "restart":

@@ -88,17 +88,18 @@ async def test_a_key_that_is_forgotten_is_found(own_dsn: str, monkeypatch: pytes
     assert _promise(verdict) == "P10"
 
 
-async def test_a_cancelled_event_that_keeps_the_money_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
+async def test_money_that_does_not_go_back_is_found(own_dsn: str, monkeypatch: pytest.MonkeyPatch):
     async def keep(_tx: object, _event_id: int, _refunds: object) -> None:
         pass
 
     monkeypatch.setattr(refund_queries, "insert_refunds", keep)
 
-    # Where it is cancelled before anybody has paid, nothing is wrong.
-    for seed in range(3, 13):
+    # Where nobody has paid before it is to go back nothing is wrong: these seeds mostly find it.
+    for seed in (12, 16, 17, *range(3, 10)):
         verdict = await run_plan(own_dsn, Plan(seed, _STEPS_MAX, processes=1), lambda _: None)
         if verdict.broken is not None:
-            assert _promise(verdict) == "P5"
+            # Nothing is kept for the bank, or somebody was told of what does not go back.
+            assert _promise(verdict) in ("P4", "P5")
             return
     pytest.fail("nothing was found")
 

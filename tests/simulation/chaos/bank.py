@@ -93,6 +93,29 @@ class Bank(StripePeer):
         """What the bank has taken from the buyer, in cents."""
         return intent["amount_received"]
 
+    def kept(self, intent: dict[str, Any]) -> int:
+        """What it has for us of an intent, in cents."""
+        dispute = self.disputes.get(intent["id"])
+        is_disputed = dispute is not None and dispute["status"] != "won"
+        taken = dispute["amount"] if dispute is not None and is_disputed else 0
+        return self.charged(intent) - self.given_back().get(intent["id"], 0) - taken
+
+    def dispute_whole(self, payment_id: str) -> bool:
+        """The buyer's bank takes all of it; False where there is nothing, or not all any more."""
+        with self._lock:
+            intent = self.intent_of(payment_id)
+            if not intent["amount_received"] or self.kept(intent) != intent["amount_received"]:
+                return False
+            self.dispute(payment_id, "needs_response")
+            self.counts["disputes"] += 1
+            return True
+
+    def decide(self, payment_id: str, *, is_lost: bool) -> None:
+        """The bank decides, for the buyer or for us."""
+        with self._lock:
+            self.dispute(payment_id, "lost" if is_lost else "won")
+            self.counts["disputes lost"] += is_lost
+
     def given_back(self) -> dict[str, int]:
         """What has gone back, by intent."""
         given: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Those who buy, and the organizer, who gives some of it back."""
+"""Those who buy, and who takes some of it back: the organizer, buyers, their banks."""
 
 import asyncio
 import heapq
@@ -14,10 +14,13 @@ from boxoffice.accounts.identity import Role
 from shows import Show
 from simulation.chaos.bank import Bank
 from simulation.chaos.front import Front
-from simulation.chaos.plan import AMOUNT_BACK, Habits, Plan, habits_of
+from simulation.chaos.plan import AMOUNT_BACK, LOST, SHARE_PERCENT, Afterwards, Habits, Plan, habits_of
 
 # Whoever loses the places again and again, to other buyers or to servers that are down, gives up.
 _TRIES_MAX = 30
+
+# A bank has decided after so long.
+_UNDECIDED_SECONDS_MAX = 4.0
 
 # Late buyers come so long after their hold is over.
 _DAWDLING_SECONDS_MAX = 3.0
@@ -51,9 +54,31 @@ class Told(msgspec.Struct):
     total: int
     # Every payment of this booking at which its buyer has really paid.
     paid: list[str]
-    # What the organizer was told goes back of it while the booking stays.
-    amount_back: int = 0
-    is_given_back: bool = False
+    # What somebody was told goes back of it.
+    has_back: Afterwards | None = None
+
+    @property
+    def is_given_back(self) -> bool:
+        """Whether all of it was, by the organizer."""
+        return self.has_back is Afterwards.ALL_BACK
+
+    @property
+    def share_back(self) -> int:
+        """What goes back of what was paid, while the rest is kept; of two places either costs the same."""
+        match self.has_back:
+            case Afterwards.AMOUNT_BACK:
+                return AMOUNT_BACK
+            case Afterwards.PLACE_BACK:
+                return self.total // 2
+            case Afterwards.GIVEN_UP:
+                return self.total * SHARE_PERCENT // 100
+            case _:
+                return 0
+
+    @property
+    def seats_left(self) -> int:
+        """How many of its seats it still has, if it has any."""
+        return len(self.pair.seat_ids) - (self.has_back is Afterwards.PLACE_BACK)
 
 
 class _Held(msgspec.Struct):
@@ -96,8 +121,8 @@ class Crowd:
             for _ in range(self.plan.buyers_at_once):
                 group.create_task(self._one_after_the_other())
 
-    async def wait_for_the_organizer(self) -> None:
-        """Return once everything was given back that is to be."""
+    async def wait_for_what_comes_back(self) -> None:
+        """Return once everything was taken back that is to be."""
         await asyncio.gather(*self._afterwards)
 
     async def stop(self) -> None:
@@ -157,7 +182,7 @@ class Crowd:
         told.paid = [each for each in started if self._bank.pay_or_not(each, habits.method)]
         if len(told.paid) > 1:
             self.counts["buyers who paid twice"] += 1
-        self._think_of_the_organizer(told, habits)
+        self._think_of_afterwards(told, habits)
         return bool(told.paid)
 
     def _choose(self, chance: random.Random) -> Pair:
@@ -180,36 +205,68 @@ class Crowd:
             return None
         return msgspec.json.decode(answer.content, type=_Started).id
 
-    def _think_of_the_organizer(self, told: Told, habits: Habits) -> None:
-        if told.paid and (habits.gets_amount_back or habits.gets_all_back):
-            amount = AMOUNT_BACK if habits.gets_amount_back else None
-            self._afterwards.add(asyncio.create_task(self._give_back(told, amount)))
+    def _think_of_afterwards(self, told: Told, habits: Habits) -> None:
+        if told.paid and habits.afterwards is not None:
+            self._afterwards.add(asyncio.create_task(self._take_back(told, habits.afterwards)))
 
-    async def _give_back(self, told: Told, amount: int | None) -> None:
-        """As soon as there is something to give back; never, where the money went back by itself."""
-        organizer_id = self._organizers[told.pair.event_id]
-        body = {"reason": "A poor view."} | ({} if amount is None else {"amount": amount})
+    async def _take_back(self, told: Told, what: Afterwards) -> None:
+        """As soon as there is something to take back; never, where the money went back by itself."""
         for _ in range(_LOOKS_MAX):
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
-            answer = await self._front.ask(
-                "POST", f"/bookings/{told.booking_id}/refunds", organizer_id, role=Role.ORGANIZER, body=body,
-                key=f"back-{told.booking_id}",
-            )  # fmt: skip
-            self._front.expect(answer, 201, 409)
-            if answer.status_code == 201:
-                self.counts["amounts given back" if amount else "bookings given back"] += 1
-                told.amount_back += amount or 0
-                told.is_given_back |= amount is None
+            match what:
+                case Afterwards.GIVEN_UP:
+                    is_done = await self._give_up(told)
+                case Afterwards.DISPUTED:
+                    is_done = await self._dispute(told)
+                case _:
+                    is_done = await self._give_back(told, what)
+            if is_done:
+                self.counts[f"afterwards {what.name.lower().replace('_', ' ')}"] += 1
                 return
             if self._is_over(told):
                 return
 
+    async def _give_back(self, told: Told, what: Afterwards) -> bool:
+        """The organizer gives back: an amount, one of the two places, or the booking."""
+        wanted = {
+            Afterwards.AMOUNT_BACK: {"amount": AMOUNT_BACK},
+            Afterwards.PLACE_BACK: {"places": {"seat_ids": [told.pair.first]}},
+        }.get(what, {})
+        organizer_id = self._organizers[told.pair.event_id]
+        answer = await self._front.ask(
+            "POST", f"/bookings/{told.booking_id}/refunds", organizer_id, role=Role.ORGANIZER,
+            body={"reason": "A poor view."} | wanted, key=f"back-{told.booking_id}",
+        )  # fmt: skip
+        self._front.expect(answer, 201, 409)
+        if answer.status_code == 409:
+            return False
+        told.has_back = what
+        return True
+
+    async def _give_up(self, told: Told) -> bool:
+        """The buyer cancels, once it is paid for: before, there would be no share."""
+        path = f"/bookings/{told.booking_id}"
+        if (await self._front.ask("GET", path, told.buyer_id)).json()["state"] != "CONFIRMED":
+            return False
+        answer = await self._front.ask("POST", f"{path}/cancel", told.buyer_id)
+        self._front.expect(answer, 200, 409)
+        if answer.status_code == 200:
+            told.has_back = Afterwards.GIVEN_UP
+        return answer.status_code == 200
+
+    async def _dispute(self, told: Told) -> bool:
+        """The buyer's bank takes all of a payment back, and decides after a while."""
+        for payment_id in told.paid:
+            if self._bank.dispute_whole(payment_id):
+                await asyncio.sleep(self._front.chance.random() * _UNDECIDED_SECONDS_MAX)
+                self._bank.decide(payment_id, is_lost=self._front.chance.random() < LOST)
+                return True
+        return False
+
     def _is_over(self, told: Told) -> bool:
         """Whether the bank says that all of it has gone back, or was never taken."""
-        given = self._bank.given_back()
         intents = [self._bank.intent_of(each) for each in told.paid]
         return all(
-            intent["status"] == "canceled"
-            or (intent["amount_received"] and given.get(intent["id"], 0) == intent["amount_received"])
+            intent["status"] == "canceled" or (intent["amount_received"] and not self._bank.kept(intent))
             for intent in intents
         )

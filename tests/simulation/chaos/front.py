@@ -34,7 +34,7 @@ class Front:
     def __init__(self, urls: Sequence[str], seed: int) -> None:
         self.counts: Counter[str] = Counter()
         self._urls = [f"{url}/api/v1" for url in urls]
-        self._chance = random.Random(f"{seed}:front")
+        self.chance = random.Random(f"{seed}:front")
         limits = httpx.Limits(max_connections=400, max_keepalive_connections=50)
         self._client = httpx.AsyncClient(timeout=_ANSWER_SECONDS_MAX, limits=limits)
 
@@ -73,7 +73,7 @@ class Front:
                     self._count(answer)
                     if answer.status_code != 503:
                         return answer
-                await asyncio.sleep(pause * self._chance.uniform(0.5, 1.5))
+                await asyncio.sleep(pause * self.chance.uniform(0.5, 1.5))
                 pause = min(2 * pause, PAUSE_SECONDS_MAX)
 
     def expect(self, answer: httpx.Response, *statuses: int) -> None:
@@ -84,7 +84,7 @@ class Front:
             )
 
     def _url(self, path: str) -> str:
-        return self._chance.choice(self._urls) + path
+        return self.chance.choice(self._urls) + path
 
     def _count(self, answer: httpx.Response) -> None:
         self.counts[f"answered {answer.status_code}"] += 1

@@ -13,6 +13,7 @@ import psutil
 
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from server import START_SECONDS_MAX, Server, free_port, started
+from simulation.chaos.leash import Leash
 from simulation.chaos.plan import Plan
 
 # Of so many kills the victim is PostgreSQL itself.
@@ -32,8 +33,17 @@ class Program:
     """A program that is started again whenever it has ended."""
 
     def __init__(
-        self, folder: Path, dsn: str, stripe_url: str, command: str, *, processes: int, jobs: bool
+        self,
+        leash: Leash,
+        folder: Path,
+        dsn: str,
+        stripe_url: str,
+        command: str,
+        *,
+        processes: int,
+        jobs: bool,
     ) -> None:
+        self._leash = leash
         self.command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -61,6 +71,8 @@ class Program:
                 log_level="warning",
             )
         )
+        self._leash.hold(server.process.pid)
+        self._life.callback(self._leash.let_go, server.process.pid)
         if self.command == "serve":
             server.wait_until_ready()
         self.server = server
@@ -167,13 +179,14 @@ class House:
 async def open_house(
     plan: Plan, folder: Path, dsn: str, stripe_url: str, kill_postgres: Callable[[], None] | None
 ) -> AsyncGenerator[House]:
-    """Every program runs; at the end of the block none does."""
+    """Every program runs; at the end of the block none does, nor when this process is killed."""
+    leash = Leash(folder.parent)
     programs = [
-        Program(folder, dsn, stripe_url, "serve", processes=plan.processes, jobs=number == 0)
+        Program(leash, folder, dsn, stripe_url, "serve", processes=plan.processes, jobs=number == 0)
         for number in range(plan.servers)
     ]
     if plan.servers > 1:
-        programs.append(Program(folder, dsn, stripe_url, "worker", processes=1, jobs=True))
+        programs.append(Program(leash, folder, dsn, stripe_url, "worker", processes=1, jobs=True))
     house = House(programs, plan.seed, kill_postgres)
     try:
         await asyncio.gather(*[asyncio.to_thread(each.start) for each in programs])
@@ -182,6 +195,7 @@ async def open_house(
         await asyncio.gather(*house.starting, return_exceptions=True)
         for each in programs:
             each.stop()
+        leash.close()
 
 
 def _in_short(line: str) -> str:

@@ -1,6 +1,7 @@
 """What a chaos run does. Each buyer's choices follow from the seed and the buyer's number alone."""
 
 import random
+from enum import Enum, auto
 
 import msgspec
 
@@ -11,6 +12,15 @@ _DECLINED_FIRST = 0.05
 _TWICE = 0.03
 _AMOUNT_BACK = 0.10
 _ALL_BACK = 0.02
+_PLACE_BACK = 0.05
+_GIVEN_UP = 0.05
+_DISPUTED = 0.06
+
+_TAKEN_BACK = _AMOUNT_BACK + _ALL_BACK + _PLACE_BACK + _GIVEN_UP + _DISPUTED
+
+# What of its money a buyer has back who gives a booking up, and what a bank decides for the buyer.
+SHARE_PERCENT = 50
+LOST = 0.5
 
 # What the organizer gives back of a booking that stays, in cents: less than a half of any of ours, so that
 # it could go back twice without anybody's noticing but the provider.
@@ -31,6 +41,16 @@ class Plan(msgspec.Struct, frozen=True):
     hurried: bool = False
 
 
+class Afterwards(Enum):
+    """What becomes of a booking that was paid, of a few."""
+
+    AMOUNT_BACK = auto()
+    ALL_BACK = auto()
+    PLACE_BACK = auto()
+    GIVEN_UP = auto()
+    DISPUTED = auto()
+
+
 class Habits(msgspec.Struct, frozen=True):
     """What a buyer is going to do, and what becomes of what was bought."""
 
@@ -39,20 +59,21 @@ class Habits(msgspec.Struct, frozen=True):
     method: str
     is_declined_first: bool
     pays_twice: bool
-    gets_amount_back: bool
-    gets_all_back: bool
+    afterwards: Afterwards | None
 
 
 def habits_of(plan: Plan, number: int) -> Habits:
     """The habits of the buyer of this number."""
     chance = random.Random(f"{plan.seed}:buyer {number}")
-    after = chance.random()
+    afterwards = chance.choices(
+        (*Afterwards, None),
+        (_AMOUNT_BACK, _ALL_BACK, _PLACE_BACK, _GIVEN_UP, _DISPUTED, 1 - _TAKEN_BACK),
+    )[0]
     return Habits(
         chance,
         is_late=chance.random() < _LATE,
         method="sepa_debit" if chance.random() < _AT_ONCE else "card",
         is_declined_first=chance.random() < _DECLINED_FIRST,
         pays_twice=chance.random() < _TWICE,
-        gets_amount_back=after < _AMOUNT_BACK,
-        gets_all_back=_AMOUNT_BACK <= after < _AMOUNT_BACK + _ALL_BACK,
+        afterwards=afterwards,
     )

@@ -19,7 +19,7 @@ from simulation.chaos.buyers import Crowd, Pair
 from simulation.chaos.front import Front
 from simulation.chaos.house import House, open_house
 from simulation.chaos.judge import Judge
-from simulation.chaos.plan import Plan
+from simulation.chaos.plan import SHARE_PERCENT, Plan
 from simulation.stage import make_payments_due_to_ask
 
 # What is sold: so many shows at once, the last of them small and cancelled in the middle of its sale.
@@ -136,9 +136,9 @@ class Stage:
         """Return once nothing waits any more; what does after all, in words."""
         deadline = time.monotonic() + _WAIT_SECONDS_MAX
         told_at = 0.0
-        giving = asyncio.ensure_future(self._crowd.wait_for_the_organizer())
+        giving = asyncio.ensure_future(self._crowd.wait_for_what_comes_back())
         try:
-            while waiting := await self._look_for_waiting() + ([] if giving.done() else ["the organizer"]):
+            while waiting := await self._look_for_waiting() + ([] if giving.done() else ["what comes back"]):
                 if time.monotonic() > deadline:
                     return [f"waits for ever: {', '.join(waiting)}"]
                 if time.monotonic() > told_at + _TELL_SECONDS:
@@ -216,7 +216,7 @@ class Stage:
 
 
 async def open_sales(db: Database, plan: Plan) -> list[Show]:
-    """The shows; their places bear a fee and a tax, so that the ledger has parts."""
+    """The shows; their places bear a fee and a tax, so that the ledger has parts, and may be given up."""
     shows = [
         await open_show(db, seats=seats, hold_seconds=plan.hold_seconds) for seats in _seats_of_shows(plan)
     ]
@@ -229,6 +229,18 @@ async def open_sales(db: Database, plan: Plan) -> list[Show]:
              WHERE id = ANY ($1::bigint[])
             """,
             [show.event_id for show in shows],
+        )
+        await tx.execute(
+            """
+            INSERT INTO cancellation_policies (event_id, version, since, policy)
+            SELECT id, 1, now(), json_build_object(
+                       'tiers', json_build_array(json_build_object('refund_percent', $2::integer,
+                                                                   'days_before', 0)),
+                       'fees', 'RETURNED')
+              FROM unnest($1::bigint[]) AS event (id)
+            """,
+            [show.event_id for show in shows],
+            SHARE_PERCENT,
         )
     return shows
 
