@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test sim chaos fuzz check format bench requirements clean
+.PHONY: help demo test sim chaos fuzz check format bench audit sbom requirements clean
 
 help:  ## Say what can be done here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,18 @@ format: $(VENV)/ready-dev  ## Format the code and mend what the linter can
 bench: $(VENV)/ready-dev  ## Measure holds and full sales beside pgbench
 	$(BIN)/python -m bench $(ARGS)
 
+audit: $(VENV)/ready-audit  ## Ask PyPI for known vulnerabilities of everything that is pinned
+	@for each in runtime build dev audit; do \
+	    echo "requirements/$$each.txt"; \
+	    $(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes \
+	        --progress-spinner off -r requirements/$$each.txt || exit 1; \
+	done
+
+sbom: $(VENV)/ready-audit  ## Write what an installation consists of to sbom.cdx.json (CycloneDX, with hashes)
+	@$(VENV)-audit/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
+	    -o sbom.cdx.json requirements/runtime.txt
+	@echo "sbom.cdx.json"
+
 requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --custom-compile-command "make requirements" --upgrade requirements/build.in -o requirements/build.txt
@@ -48,9 +60,11 @@ requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --custom-compile-command "make requirements" --upgrade --group dev \
 	    -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --custom-compile-command "make requirements" --upgrade requirements/audit.in -o requirements/audit.txt
 
 clean:  ## Remove the virtual environment and the demo's data
-	rm -rf $(VENV) .boxoffice .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit .boxoffice .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/uv: requirements/build.txt
 	@test -n "$(PYTHON)" || { echo "boxoffice: no Python >= 3.11 found; install one or set PYTHON=/path/to/python3.11."; exit 1; }
@@ -68,4 +82,10 @@ $(VENV)/ready: $(VENV)/uv requirements/runtime.txt pyproject.toml
 
 $(VENV)/ready-dev: $(VENV)/ready requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# An environment of its own: what looks at the dependencies is none of them.
+$(VENV)/ready-audit: $(VENV)/uv requirements/audit.txt
+	@$(BIN)/python -m venv $(VENV)-audit
+	@VIRTUAL_ENV=$(VENV)-audit $(BIN)/uv pip install --quiet --require-hashes -r requirements/audit.txt
 	@touch $@

@@ -145,3 +145,18 @@ def test_compose_settings_are_accepted(services: dict[str, Any]):
     settings = load_settings(environment)
     assert settings.host == "0.0.0.0"  # noqa: S104  everywhere inside the container
     assert settings.database_url == "postgresql://boxoffice_app:letters@postgres:5432/boxoffice"
+
+
+def test_every_pinned_file_is_audited():
+    makefile = (ROOT / "Makefile").read_text()
+    [[looped]] = [re.findall(r"for each in ([a-z ]+);", makefile)]
+    pinned = {path.stem for path in (ROOT / "requirements").glob("*.txt")}
+
+    assert set(looped.split()) == pinned
+    # What cannot be looked up fails as well, instead of counting as good.
+    assert "pip-audit --strict" in makefile
+    for name in pinned:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text()
+        assert len(re.findall(r"^[\w.-]+(?:\[.*\])?==", text, re.MULTILINE)) == len(
+            re.findall(r"^[\w.-]+.*\\\n    --hash", text, re.MULTILINE)
+        )

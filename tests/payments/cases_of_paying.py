@@ -120,6 +120,16 @@ PAYING = (
         End("CONFIRMED", 1, received=PRICE + PLACE, back=PRICE),
     ),
     Case(
+        "of what the booking was before",
+        (starts, gives_up_a_seat, captures(PLACE), reports),
+        back(PLACE),
+    ),
+    Case(
+        "of what the booking was before",
+        (starts, gives_up_a_seat, authorises(PLACE), reports),
+        void("PENDING"),
+    ),
+    Case(
         "captured in part by hand",
         (*paid_by_card, is_captured_by_hand(PRICE - 100), reports, books_are_compared),
         End("CONFIRMED", 2, received=PRICE - 100, organizers=-100, differs=-100),

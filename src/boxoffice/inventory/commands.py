@@ -130,7 +130,8 @@ class Cancel(msgspec.Struct, frozen=True, gc=False):
 class Payment(msgspec.Struct, frozen=True, gc=False):
     """Money that a provider has, in minor units, and which of its reports says so.
 
-    Without `captured` it is authorised: the provider takes it when we ask, once the places are sold.
+    Without `captured` it is authorised: the provider takes it when we ask, once the places are sold. What is
+    not `as_asked` is more or less than the payment was for, or of another currency.
     """
 
     payment_id: UUID
@@ -139,6 +140,7 @@ class Payment(msgspec.Struct, frozen=True, gc=False):
     provider: str
     provider_event_id: str
     captured: bool = True
+    as_asked: bool = True
 
 
 class Confirm(msgspec.Struct, frozen=True, gc=False):

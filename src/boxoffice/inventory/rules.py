@@ -279,7 +279,9 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
     if payment.payment_id in booking.settled_payments:
         return PaymentOutcome.ALREADY_SETTLED
     reason = None
-    if (payment.amount, payment.currency) != (booking.total, booking.currency):
+    if not payment.as_asked:
+        reason = "The amount is not what was asked for."
+    elif (payment.amount, payment.currency) != (booking.total, booking.currency):
         reason = "The amount is not the booking's."
     elif draft.inventory.terms.state is EventState.CANCELLED:
         reason = "The event is cancelled."

@@ -63,6 +63,7 @@ async def take_fact(desk: Desk, sales: GroupCommit, provider: str, fact: Fact) -
                 provider,
                 fact.provider_event_id,
                 captured=fact.kind is FactKind.CAPTURED,
+                as_asked=(fact.amount, fact.currency) == (payment.amount, payment.currency),
             ),
         ),
     )
