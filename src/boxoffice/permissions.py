@@ -133,6 +133,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "PutCancellationPolicy": Right.MANAGE,
     "GetQuestions": Who.ANYBODY,
     "ListAnswers": Right.MANAGE,
+    "ExportAnswers": Right.MANAGE,
     "CreatePromoCode": Right.MANAGE,
     "ListPromoCodes": Right.SEE,
     "ChangePromoCode": Right.MANAGE,
@@ -175,7 +176,15 @@ PERMISSIONS: Mapping[str, Permission] = {
 
 # What shows other people's names, addresses or answers: who looks is in the logs, though nothing changes.
 _OF_PEOPLE = frozenset(
-    {"ListUsers", "GetUser", "ListAuditLog", "ListAnswers", "ListInvoices", "ExportPersonalData"}
+    {
+        "ListUsers",
+        "GetUser",
+        "ListAuditLog",
+        "ListAnswers",
+        "ExportAnswers",
+        "ListInvoices",
+        "ExportPersonalData",
+    }
 )
 
 _log = structlog.get_logger()

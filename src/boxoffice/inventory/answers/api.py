@@ -5,12 +5,15 @@ from uuid import UUID
 
 from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.inventory.answers import asking
+from boxoffice.inventory.answers.export import export_answers
 from boxoffice.inventory.answers.schemas import AnsweredBooking, Answers, Questions
 from boxoffice.inventory.refusals import BookingIsOver
 from boxoffice.kit.errors import InvalidInput, NotFound
@@ -18,8 +21,11 @@ from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.spreadsheet import CSV
 
 _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
+
+_TABLE = ResponseSpec(str, description="The table, as CSV.", media_type=CSV, generate_examples=False)  # pyright: ignore[reportArgumentType]  any string is allowed
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
 
@@ -75,6 +81,28 @@ async def list_all(
     return Response(page, headers=link_headers(request, page))
 
 
+@get(
+    "/events/{event_id:int}/answers.csv",
+    operation_id="ExportAnswers",
+    summary="What was answered, as a table",
+    tags=["Questions"],
+    security=[{"access_token": []}],
+    responses={200: _TABLE, **documents(*_ORGANIZER)},
+)
+async def export(
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+) -> Stream:
+    """Write a row for each place that is asked about, or for each booking, with a column for each question.
+
+    UTF-8 with a byte order mark. An answer that a spreadsheet would take for a formula (`=`, `+`, `-` or `@`
+    in front) begins with an apostrophe. What is not asked any more is in the JSON alone.
+    """
+    lines = await export_answers(db, user, event_id)
+    name = f'attachment; filename="answers-{event_id}.csv"'
+    headers = {"Content-Disposition": name, "Cache-Control": "private, no-store"}
+    return Stream(lines, media_type=CSV, headers=headers)
+
+
 @put(
     "/bookings/{booking_id:uuid}/answers",
     operation_id="PutAnswers",
@@ -112,4 +140,11 @@ async def get_answers(
     return await asking.get_answers(db, user.user_id, booking_id)
 
 
-routes: list[ControllerRouterHandler] = [put_questions, get_questions, list_all, put_answers, get_answers]
+routes: list[ControllerRouterHandler] = [
+    put_questions,
+    get_questions,
+    list_all,
+    export,
+    put_answers,
+    get_answers,
+]

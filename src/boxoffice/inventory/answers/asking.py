@@ -67,8 +67,13 @@ async def _ask(tx: Transaction, event_ids: Sequence[int], asked: Questions) -> N
 async def get_questions(source: Source, event_id: int) -> Questions:
     """What an event asks. Raises `NotFound`, for a draft too."""
     await _refuse_draft(source, event_id)
+    return Questions(await questions_of(source, event_id))
+
+
+async def questions_of(source: Source, event_id: int) -> list[Question]:
+    """What an event asks, in whatever state it is."""
     row = await queries.find_question_set(source, event_id)
-    return Questions([] if row is None else _questions(row))
+    return [] if row is None else _questions(row)
 
 
 async def put_answers(db: Database, buyer_id: int, booking_id: UUID, given: Answers) -> AnsweredBooking:
@@ -122,9 +127,7 @@ async def list_answers(
     db: Database, user: Identity, event_id: int, *, cursor: str | None, limit: int
 ) -> Page[AnsweredBooking]:
     """What the bookings of an event of one's own have answered. Raises `NotFound`, `UnknownCursor`."""
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
+    await refuse_foreign(db, user, event_id)
     after = None if cursor is None else decode_cursor(cursor, UUID)
     rows = await queries.list_answers(db, event_id, after, limit + 1)
     return page_of([_answered(row) for row in rows], limit, lambda item: item.booking_id)
@@ -133,6 +136,13 @@ async def list_answers(
 async def erase_answers(tx: Transaction, buyer_id: int) -> None:
     """Forget everything that a buyer has answered."""
     await queries.delete_answers_of_buyer(tx, buyer_id)
+
+
+async def refuse_foreign(source: Source, user: Identity, event_id: int) -> None:
+    """Raise `NotFound` for other people's events."""
+    owner = await find_event_owner(source, event_id)
+    if owner is None or not may_change(user, owner):
+        raise NotFound
 
 
 async def _refuse_draft(source: Source, event_id: int) -> None:
@@ -146,9 +156,12 @@ def _questions(row: queries.QuestionSetRow) -> list[Question]:
 
 
 def _answered(row: queries.AnswersRow) -> AnsweredBooking:
-    return AnsweredBooking(
-        row.booking_id, row.answered_at, msgspec.json.decode(row.answers, type=list[Answer])
-    )
+    return AnsweredBooking(row.booking_id, row.answered_at, answers_in(row))
+
+
+def answers_in(row: queries.AnswersRow) -> list[Answer]:
+    """The answers of a row."""
+    return msgspec.json.decode(row.answers, type=list[Answer])
 
 
 def _faults_of_questions(questions: Sequence[Question]) -> Iterator[FieldError]:

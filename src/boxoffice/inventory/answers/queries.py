@@ -25,11 +25,13 @@ class AskedBooking(msgspec.Struct, frozen=True):
 
 
 class AnswersRow(msgspec.Struct, frozen=True):
-    """The answers of a booking, as JSON."""
+    """The answers of a booking, as JSON; and the places they are for, where some are for places."""
 
     booking_id: UUID
     answered_at: datetime
     answers: str
+    seat_ids: list[int] | None
+    area_ids: list[int] | None
 
 
 async def find_question_set(source: Source, event_id: int) -> QuestionSetRow | None:
@@ -118,7 +120,7 @@ async def find_answers(source: Source, event_id: int, booking_id: UUID, buyer_id
     return await source.find(
         AnswersRow,
         """
-        SELECT answers.booking_id, answers.answered_at, answers.answers
+        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids
           FROM answers
           JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
          WHERE answers.event_id = $1 AND answers.booking_id = $2 AND bookings.buyer_id = $3
@@ -130,14 +132,17 @@ async def find_answers(source: Source, event_id: int, booking_id: UUID, buyer_id
 
 
 async def list_answers(source: Source, event_id: int, after: UUID | None, limit: int) -> list[AnswersRow]:
-    """What the event's bookings have answered that hold or have their places, in the order of their ids."""
+    """What the event's bookings have answered that hold or have their places, in the order of their ids.
+
+    That one id is after the other's is said of both, so that a page begins in both tables where it should.
+    """
     return await source.list(
         AnswersRow,
         """
-        SELECT answers.booking_id, answers.answered_at, answers.answers
+        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids
           FROM answers
           JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
-         WHERE answers.event_id = $1 AND ($2::uuid IS NULL OR answers.booking_id > $2)
+         WHERE answers.event_id = $1 AND ($2::uuid IS NULL OR answers.booking_id > $2 AND bookings.id > $2)
            AND bookings.state IN ('PENDING', 'CONFIRMED')
          ORDER BY answers.booking_id
          LIMIT $3
