@@ -16,7 +16,11 @@ from argon2.low_level import Type
 from litestar import Litestar
 
 from accounts.browser import Browser
+from accounts.conftest import NewBrowser
+from accounts.mailbox import Mailbox
+from boxoffice.accounts.admin import create_user
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
+from boxoffice.accounts.identity import Role
 from boxoffice.accounts.limits import LOGIN, LOGIN_TO_ACCOUNT
 from boxoffice.accounts.passwords import (
     NICENESS,
@@ -24,11 +28,14 @@ from boxoffice.accounts.passwords import (
     WAITING_PER_THREAD_MAX,
     Passwords,
     is_common,
+    is_guessable,
 )
+from boxoffice.accounts.schemas import PASSWORD_CHARACTERS_MIN
 from boxoffice.kit.client_address import network_of
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.rate_limits import RateLimits
+from web import CHEAP
 
 # About 10 ms: long enough to be told apart from no hash at all.
 NOTICEABLE = Parameters(
@@ -164,6 +171,44 @@ def test_a_common_password_that_was_made_longer_is_common():
     ):
         assert not is_common(password), password
     assert all(word == word.casefold() for word in COMMON_PASSWORDS)
+
+
+def test_the_commonest_are_those_that_are_tried_first_and_no_others():
+    # Of the first that are long enough for us; ASVS 2.1.7 asks for a thousand at least.
+    for password in (
+        "qazwsxedcrfv",
+        "q1w2e3r4t5y6",
+        "motherfucker",
+        "Liverpool2024",
+        "dragonfly!!!",
+        "Zaq12wsx2025",
+    ):
+        assert is_guessable(password), password
+    long = [word for word in COMMON_PASSWORDS if len(word) >= PASSWORD_CHARACTERS_MIN]
+    assert len(long) > 300
+    assert len(COMMON_PASSWORDS) > 16_000
+    # Each of letters stands for itself with a year or other signs around it.
+    letters = [word for word in COMMON_PASSWORDS if word.isalpha()]
+    assert len(letters) > 6_000
+    assert all(is_common(f"{word}2024") and is_common(f"1!{word}") for word in letters)
+    assert is_common("2021dragon!!")
+    assert min(map(len, COMMON_PASSWORDS)) == 8
+
+
+async def test_who_logs_in_with_a_password_that_became_common_is_told(
+    ada: Browser, db: Database, mailbox: Mailbox, new_browser: NewBrowser
+):
+    old = new_browser()
+    passwords = Passwords(1, CHEAP)
+    await create_user(db, passwords, email=old.email, name="Old", password="dragonfly2019", role=Role.USER)
+    passwords.close()
+
+    assert (await old.log_in("dragonfly2019")).status_code == 200
+    assert (await ada.log_in()).status_code == 200
+
+    told = [letter["Subject"] for letter in await mailbox.deliver(old.email)]
+    assert told == ["Please choose another password"]
+    assert told[0] not in [letter["Subject"] for letter in await mailbox.deliver(ada.email)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")

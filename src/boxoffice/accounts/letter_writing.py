@@ -83,6 +83,13 @@ NOTICES = {
         subject="Your password was changed",
         paragraphs=["The password of your account was changed, and its other sessions were ended.", _WORRY],
     ),
+    LetterKind.PASSWORD_KNOWN: Wording(
+        subject="Please choose another password",
+        paragraphs=[
+            "The password of your account is one of those that are tried first, by anybody who guesses.",
+            "It works as before. Please set another one soon; until then you get this letter at each log-in.",
+        ],
+    ),
     LetterKind.SECOND_FACTOR_ADDED: Wording(
         subject="Your account has a second factor",
         paragraphs=["From now on logging in to your account takes a code, too.", _WORRY],

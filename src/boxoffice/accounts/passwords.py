@@ -31,6 +31,13 @@ RETRY_AFTER_SECONDS = 4
 # What is put around a common word to make it long enough.
 _AROUND = string.digits + string.punctuation
 
+# Of a common password with such things around it already: `dragon` of `dragon123`. Shorter ones are in too
+# many words that nobody would guess.
+_CORE_CHARACTERS_MIN = 6
+_CORES = frozenset(
+    core for word in COMMON_PASSWORDS if len(core := word.strip(_AROUND)) >= _CORE_CHARACTERS_MIN
+)
+
 # The least urgent there is: a hash of 0.1 s may take a second while seats are sold.
 NICENESS = 19
 
@@ -52,11 +59,16 @@ def refuse_guessable(pointer: str, password: str, email: str, name: str) -> None
         raise invalid(pointer, "The password must not be the name or the e-mail address.")
 
 
+def is_guessable(password: str) -> bool:
+    """Whether it would be refused as one of the commonest; one of before may have become so since."""
+    return is_common(normalized(password).casefold())
+
+
 def is_common(password: str) -> bool:
-    """Whether it is one of the commonest, one of them twice, or one with digits or signs around it."""
+    """Whether it is one of the commonest, one of them twice, or one with other digits or signs around it."""
     half = len(password) // 2
     once = password[:half] if password[:half] == password[half:] else password
-    return not COMMON_PASSWORDS.isdisjoint((password, once, password.strip(_AROUND)))
+    return password in COMMON_PASSWORDS or once in COMMON_PASSWORDS or password.strip(_AROUND) in _CORES
 
 
 class Hasher:

@@ -8,7 +8,7 @@ import structlog
 
 from boxoffice.accounts import letters, queries, session_queries
 from boxoffice.accounts.confirmation import confirmed
-from boxoffice.accounts.passwords import Hasher, Passwords, refuse_guessable
+from boxoffice.accounts.passwords import Hasher, Passwords, is_guessable, refuse_guessable
 from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
 from boxoffice.accounts.schemas import Credentials, PasswordChange, Sessions, User
 from boxoffice.accounts.second_factor import SecondFactors
@@ -106,6 +106,8 @@ async def log_in(
             if new_hash is not None:
                 await queries.update_password_hash(tx, user.id, new_hash)
             session_id = await _begin(tx, user.id, token, refresh_tokens, device)
+            if is_guessable(credentials.password):
+                await letters.enqueue_letter(tx, letters.LetterKind.PASSWORD_KNOWN, user.email)
     # Refused only here, after the commit: raised inside, it would take the count of failures back.
     if refusal is not None:
         raise refusal
