@@ -7,7 +7,7 @@ import pytest
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Transaction
 from boxoffice.payments import disputes
-from boxoffice.payments.dispute_queries import find_disputed
+from boxoffice.payments.dispute_queries import find_disputed, lock_payment
 from boxoffice.payments.provider import DisputeFact, DisputeState, DueRefund
 from boxoffice.payments.refund_queries import (
     NewRefund,
@@ -144,3 +144,23 @@ async def test_a_refund_job_that_has_not_seen_the_dispute_asks_in_vain_and_leave
     assert await accounts(shop, held) == {}
     assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
     assert repairs() == before
+
+
+async def test_two_refunds_of_one_payment_that_are_noted_at_once_are_all_of_it(shop: Shop):
+    """Seen to fail without `lock_payment`: each saw the other still owed, and it was REFUND_DUE for ever."""
+    held, payment_id = await paid(shop)
+    event_id, paid_id = held.show.event_id, UUID(payment_id)
+    part_id = UUID(await refund(shop, held, amount=2000))
+    await refund(shop, held)
+    # Stripe has carried out the first, and it is being noted while the job of the other is done.
+    part = DueRefund(paid_id, "stripe", shop.peer.intent_of(payment_id)["id"], 2000, "EUR", part_id, 5000)
+    await shop.parts.providers.get("stripe").give_back(part)
+    async with shop.parts.db.transaction() as tx:
+        await lock_payment(tx, event_id, paid_id)
+        await update_refund_done(tx, event_id, part_id, new_id(event_id), 0)
+        other = beside(shop.give_back(payment_id))
+        await wait_until_it_waits(tx, await pid(tx), other)
+
+    await other
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    assert await accounts(shop, held) == {}

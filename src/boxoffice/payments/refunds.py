@@ -24,6 +24,7 @@ from boxoffice.kit.money import movable, step_of
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_queries as queries
+from boxoffice.payments.dispute_queries import lock_payment
 from boxoffice.payments.provider import Providers
 
 REFUND_JOB = "refund"
@@ -206,4 +207,6 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             await queries.update_failed(tx, event_id, refund_id)
         raise
     async with db.transaction() as tx:
+        # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.
+        await lock_payment(tx, event_id, refund.payment_id)
         await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)
