@@ -12,7 +12,7 @@ from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.ids import new_id
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.checkout import start_payment
-from boxoffice.payments.provider import DisputeFact
+from boxoffice.payments.provider import DisputeFact, Fact
 from boxoffice.payments.reconciliation import reconcile_window
 from boxoffice.payments.refunding import refund_booking
 from boxoffice.payments.reports import take_report
@@ -33,6 +33,9 @@ _TRIES_MAX = 400
 _AMOUNT_MAX = 1_500
 
 _REASON = "A poor view."
+
+# How often somebody wants back what we may not have heard of.
+_UNHEARD_OF = 0.2
 
 
 def begin_payment(season: "Season", step: "Step", process: Process, booking: Booking) -> None:
@@ -82,7 +85,7 @@ def _dispute(season: "Season", step: "Step") -> None:
 
 
 def _pick_paid(season: "Season", step: "Step") -> Booking | None:
-    """One of the bookings that somebody has paid for at the bank, as it was held."""
+    """One of the bookings that somebody has paid for at the bank, as it was held; mostly we know of it."""
     bank, event_id = season.world.bank, step.sale.event_id
     asks = season.world.record.of(event_id)
     over = {
@@ -90,11 +93,17 @@ def _pick_paid(season: "Season", step: "Step") -> Booking | None:
         for ask in asks
         if isinstance(ask.command, TakeBack | GiveUp) and not ask.is_refused
     }
+    known = {
+        report.fact.payment_id for report in bank.reports if report.heard and isinstance(report.fact, Fact)
+    }
+    if step.chance.random() < _UNHEARD_OF:
+        known = set(bank.visits)
     paid = [
         visit.booking_id
         for visit in bank.visits.values()
         if visit.event_id == event_id
         and visit.booking_id not in over
+        and visit.id in known
         and (visit.id in bank.captured or visit.id in bank.authorised)
     ]
     if not paid:

@@ -19,8 +19,8 @@ from simulation.chaos.plan import AMOUNT_BACK, LOST, SHARE_PERCENT, Afterwards, 
 # Whoever loses the places again and again, to other buyers or to servers that are down, gives up.
 _TRIES_MAX = 30
 
-# A bank has decided after so long.
-_UNDECIDED_SECONDS_MAX = 4.0
+# A bank has decided after half a hold at most.
+_UNDECIDED_HOLDS_MAX = 0.5
 
 # Late buyers come so long after their hold is over.
 _DAWDLING_SECONDS_MAX = 3.0
@@ -258,7 +258,9 @@ class Crowd:
         """The buyer's bank takes all of a payment back, and decides after a while."""
         for payment_id in told.paid:
             if self._bank.dispute_whole(payment_id):
-                await asyncio.sleep(self._front.chance.random() * _UNDECIDED_SECONDS_MAX)
+                await asyncio.sleep(
+                    self._front.chance.random() * self.plan.hold_seconds * _UNDECIDED_HOLDS_MAX
+                )
                 self._bank.decide(payment_id, is_lost=self._front.chance.random() < LOST)
                 return True
         return False
