@@ -169,6 +169,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     # Money of an organizer
     "RefundBooking": Right.MANAGE,
     "ListRefunds": Who.PERSON,
+    "TryRefundAgain": Right.MANAGE,
+    "SettleRefund": Right.MANAGE,
     "ListDisputes": Right.SEE,
     "GetBalance": Who.ORGANIZER,
     "ListMovements": Who.ORGANIZER,

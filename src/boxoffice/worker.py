@@ -26,6 +26,7 @@ from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.payouts import PAYOUT_SECONDS, note_payouts
 from boxoffice.payments.reconciliation import RECONCILE_SECONDS, reconcile
+from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
 from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
 
@@ -46,6 +47,7 @@ async def run_background(parts: Parts) -> None:
     secret, pages_url = parts.settings.secret, parts.settings.pages_url
     handlers: dict[str, Handler] = {
         REFUND_JOB: partial(carry_out_refund, parts.db, parts.providers, Pace(REFUNDS_PER_SECOND)),
+        TAKE_BACK_JOB: partial(carry_out_take_back, parts.sales),
         CANCEL_EVENT_JOB: partial(call_off, parts.db, parts.sales),
         REMOVE_IMAGE_JOB: partial(carry_out_removal, parts.db, parts.files),
         CAPTURE_JOB: partial(carry_out_capture, parts.db, parts.sales, parts.providers),

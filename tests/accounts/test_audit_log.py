@@ -171,6 +171,7 @@ NOT_AUDITED = {
             "payments",
             "payment_events",
             "refunds",
+            "provider_refunds",
             "disputes",
             "foreign_money",
             "reconciliations",

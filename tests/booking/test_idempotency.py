@@ -58,6 +58,8 @@ EXCEPTIONS = {
     "RenewHold": "creates and charges nothing; a hold is renewed up to a limit",
     "StartPayment": "asked again it gives the checkout that is open",
     "TakePaymentEvent": "a provider's report counts once by its own id",
+    "TryRefundAgain": "twice is the same as once",
+    "SettleRefund": "twice is the same as once",
     "CheckIn": "a ticket is admitted once by its own code; the second is told when",
 }
 

@@ -77,8 +77,7 @@ class House:
             "event_id": self.draft["id"],
             "booking_id": booking_id,
             "payment_id": payment.json()["id"],
-            "ticket_id": str(new_id(self.event["id"])),
-            "block_id": str(new_id(self.event["id"])),
+            **{name: str(new_id(self.event["id"])) for name in ("ticket_id", "refund_id", "block_id")},
             "seat_map_id": seat_map_id,
             "series_id": series.json()["id"],
         }

@@ -102,7 +102,11 @@ class AtStripe:
     async def books(self, payment_id: str) -> Books:
         peer = self.shop.peer
         intent = peer.intent_of(payment_id)
-        refunds = [each["amount"] for each in peer.refunds if each["payment_intent"] == intent["id"]]
+        refunds = [
+            each["amount"]
+            for each in peer.refunds
+            if each["payment_intent"] == intent["id"] and each["status"] == "succeeded"
+        ]
         dispute = peer.disputes.get(intent["id"], {"status": "won"})
         return Books(
             intent["amount_received"],

@@ -6,7 +6,7 @@ status of the answer.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Container
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,8 +16,9 @@ from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
-from boxoffice.payments.provider import DisputeState, FactKind
-from boxoffice.payments.reconciliation import reconcile_window
+from boxoffice.payments.provider import DisputeState, FactKind, RefundListingProvider
+from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
+from boxoffice.payments.refund_facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
 from payments.baskets import Basket, headers_of
 from payments.case_banks import AtStripe, AtTheSandbox, Bank
 from payments.case_end import settle
@@ -255,6 +256,8 @@ async def books_are_compared(story: Story) -> None:
     since, parts = await bank.opened_at(payment_id), story.shop.parts
     for _ in range(2):
         await reconcile_window(parts.desk, parts.sales, bank.provider, since, since + timedelta(seconds=1))
+        if isinstance(bank.provider, RefundListingProvider):
+            await reconcile_refunds(parts.db, bank.provider, since, datetime.now(UTC) + timedelta(hours=1))
 
 
 async def is_forgotten(story: Story) -> None:
@@ -317,3 +320,44 @@ async def carries_nothing(story: Story) -> None:
 async def next_answer_is_lost(story: Story) -> None:
     """Stripe does what it is asked for next, and we never hear so."""
     story.shop.peer.faults.append(Fault.LOST)
+
+
+def refund_fails(reason: str = "declined") -> Step:
+    """The buyer's bank sends back what Stripe has given back last."""
+
+    async def fail(story: Story) -> None:
+        intent_id = story.shop.peer.intent_of(story.payment_id)["id"]
+        made = [each["id"] for each in story.shop.peer.refunds if each["payment_intent"] == intent_id]
+        story.news.append((story.bank, story.shop.peer.fail_refund(made[-1], reason)))
+
+    return fail
+
+
+async def organizer_gives_otherwise(story: Story) -> int:
+    """The organizer says that what Stripe could not give back was given by bank transfer."""
+    path = f"/bookings/{story.held.booking_id}/refunds"
+    found = (await story.shop.client.get(path, headers=story.organizer)).json()["items"]
+    [failed] = [each["id"] for each in found if each["state"] == "FAILED"]
+    return await story.post(f"{path}/{failed}/settle", None, story.organizer)
+
+
+def is_refunded_by_hand(amount: int) -> Step:
+    """Somebody gives so much back in Stripe's dashboard."""
+
+    async def give(story: Story) -> None:
+        story.news.append((story.bank, story.shop.peer.refund_by_hand(story.payment_id, amount)))
+
+    return give
+
+
+async def refund_is_not_noted(story: Story) -> None:
+    """Stripe has made the refund of the booking, and we have died before we noted it."""
+    given = {"metadata[boxoffice_refund_id]": story.payment_id}
+    story.shop.peer.give_back(story.shop.peer.intent_of(story.payment_id), given)
+
+
+async def nobody_keeps_tickets(story: Story) -> None:
+    """The job takes the booking back, where all of its money went back by hand."""
+    if await story.shop.queued(TAKE_BACK_JOB, str(story.held.booking_id)):
+        job = msgspec.json.encode(TakeBackDue(story.held.booking_id))
+        await carry_out_take_back(story.shop.parts.sales, job)

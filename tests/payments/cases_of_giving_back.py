@@ -9,19 +9,26 @@ from payments.case_steps import (
     Step,
     at_once,
     authorises,
+    books_are_compared,
     buyer_cancels,
     captures,
     event_is_cancelled,
     is_called_off,
     is_captured_by_hand,
     is_disputed,
+    is_refunded_by_hand,
     is_refused,
     is_scanned,
     jobs_are_done,
     next_answer_is_lost,
+    nobody_keeps_tickets,
     organizer_gives,
+    organizer_gives_otherwise,
+    refund_fails,
+    refund_is_not_noted,
     reports,
     reports_all_again,
+    reports_are_lost,
     reports_backwards,
     rival_takes_a_seat,
     sees,
@@ -33,6 +40,7 @@ from payments.case_steps import (
 WON, LOST = DisputeState.WON, DisputeState.LOST
 
 paid_one_of_two: tuple[Step, ...] = (starts, starts_elsewhere, captures(payment=0), reports)
+CLOSED = "expired_or_canceled_card"
 lost: tuple[Step, ...] = (is_disputed(), is_disputed(LOST), reports)
 
 GIVING_BACK = (
@@ -193,6 +201,72 @@ GIVING_BACK = (
         "paid twice, the second is disputed and lost",
         (starts_twice_at_once, captures(payment=0), captures(), reports, *lost),
         End("CONFIRMED", 2, received=2 * PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "a refund fails",
+        (*paid, organizer_gives(), jobs_are_done, refund_fails(), reports_backwards, reports_all_again),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "a refund fails",
+        (*paid, organizer_gives(1200), jobs_are_done, refund_fails(), reports_are_lost, books_are_compared),
+        End("CONFIRMED", 2, received=PRICE, back=1200, organizers=-1200),
+        STRIPE,
+    ),
+    Case(
+        "a refund fails for good",
+        (*paid, organizer_gives(), jobs_are_done, refund_fails(CLOSED), reports, organizer_gives_otherwise),
+        End("CANCELLED", 0, received=PRICE, organizers=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "a refund fails for good",
+        (*paid, organizer_gives(), jobs_are_done, refund_fails(CLOSED), reports, *lost),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+        STRIPE,
+    ),
+    Case(
+        "a refund fails for good",
+        (*paid, organizer_gives(), jobs_are_done, refund_fails(CLOSED), is_refunded_by_hand(PRICE), reports),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "refunded by hand",
+        (*paid, is_refunded_by_hand(1200), reports, reports_all_again, books_are_compared),
+        End("CONFIRMED", 2, received=PRICE, back=1200, organizers=-1200),
+        STRIPE,
+    ),
+    Case(
+        "refunded by hand",
+        (*paid, is_refunded_by_hand(PRICE), reports_are_lost, books_are_compared, nobody_keeps_tickets),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "refunded by hand while the organizer refunds",
+        (
+            *paid,
+            is_refunded_by_hand(3000),
+            at_once(reports, organizer_gives(3000), succeed={1, 2}),
+            nobody_keeps_tickets,
+        ),
+        End("CONFIRMED", 2, received=PRICE, back=3000, organizers=-3000),
+        STRIPE,
+        or_end=ALL_BACK,
+    ),
+    Case(
+        "refunded by hand while the organizer refunds",
+        (*paid, organizer_gives(), is_refunded_by_hand(1200), jobs_are_done, reports),
+        ALL_BACK,
+        STRIPE,
+    ),
+    Case(
+        "refunded and not noted, then disputed and lost",
+        (*paid, organizer_gives(), refund_is_not_noted, *lost),
+        End("CANCELLED", 0, received=PRICE, back=PRICE, taken=PRICE, organizers=-PRICE),
         STRIPE,
     ),
     Case(

@@ -48,6 +48,7 @@ class StripePeer:
         self.faults: deque[Fault] = deque()
         self.is_down = False
         self.asked: list[str] = []
+        self.refuses_refunds: set[str] = set()
         self._answers: dict[str, tuple[str, Answer]] = {}
         self._lock = threading.Lock()
 
@@ -122,6 +123,18 @@ class StripePeer:
         closed = status in ("won", "lost")
         return self._happened(f"charge.dispute.{'closed' if closed else 'created'}", dispute)
 
+    def fail_refund(self, reference: str, reason: str = "declined") -> dict[str, Any]:
+        """The buyer's bank sends a refund back; the event that tells of it."""
+        refund = next(each for each in self.refunds if each["id"] == reference)
+        refund |= {"status": "failed", "failure_reason": reason}
+        return self._happened("refund.failed", refund)
+
+    def refund_by_hand(self, payment_id: str, amount: int) -> dict[str, Any]:
+        """Somebody gives back in the dashboard; the event that tells of it."""
+        status, _ = self.give_back(self.intent_of(payment_id), {"amount": str(amount)})
+        assert status == 200
+        return self.events[-1]
+
     def _happened(self, kind: str, intent: dict[str, Any]) -> dict[str, Any]:
         event = {
             "id": f"evt_{len(self.events) + 1}",
@@ -145,12 +158,15 @@ class StripePeer:
                 self._answers[key] = (asked, answer)
             return answer
 
-    def _act(self, method: str, path: list[str], form: dict[str, str]) -> Answer:
+    def _act(  # noqa: PLR0911  one for each call
+        self, method: str, path: list[str], form: dict[str, str]
+    ) -> Answer:
         match method, path:
             case "POST", ["payment_intents"]:
                 return self._open(form)
             case "GET", ["payment_intents", intent_id] if intent_id in self.intents:
-                return 200, self.intents[intent_id]
+                intent = self.intents[intent_id]
+                return 200, self._with_charge(intent) if form else intent
             case "GET", ["payment_intents"]:
                 return self._list(form)
             case "POST", ["payment_intents", intent_id, "capture" | "cancel" as verb] if (
@@ -159,7 +175,9 @@ class StripePeer:
                 act = self._capture if verb == "capture" else self._cancel
                 return act(self.intents[intent_id])
             case "POST", ["refunds"]:
-                return self._refund(self.intents[form["payment_intent"]], form.get("amount"))
+                return self.give_back(self.intents[form["payment_intent"]], form)
+            case "GET", ["refunds"]:
+                return self._list_refunds(form)
             case _:
                 return _error(404, "invalid_request_error", "resource_missing")
 
@@ -169,19 +187,29 @@ class StripePeer:
         found = [each for each in reversed(self.intents.values()) if since <= each["created"] < until]
         names = [each["id"] for each in found]
         start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
-        page = [
-            each
-            | {
-                "latest_charge": {
-                    "object": "charge",
-                    "amount_refunded": sum(
-                        refund["amount"] for refund in self.refunds if refund["payment_intent"] == each["id"]
-                    ),
-                }
-            }
-            for each in found[start : start + 2]
-        ]
+        page = [self._with_charge(each) for each in found[start : start + 2]]
         return 200, {"object": "list", "data": page, "has_more": start + 2 < len(found), "url": "/v1/x"}
+
+    def _list_refunds(self, query: dict[str, str]) -> Answer:
+        """Those of an intent, or those that were made then, the newest first, two at a time."""
+        found = [
+            each
+            for each in reversed(self.refunds)
+            if query.get("payment_intent") in (None, each["payment_intent"])
+            and int(query.get("created[gte]", 0)) <= each["created"] < int(query.get("created[lt]", 1 << 40))
+        ]
+        names = [each["id"] for each in found]
+        start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        page = found if "payment_intent" in query else found[start : start + 2]
+        more = "payment_intent" not in query and start + 2 < len(found)
+        return 200, {"object": "list", "data": page, "has_more": more, "url": "/v1/x"}
+
+    def _with_charge(self, intent: dict[str, Any]) -> dict[str, Any]:
+        """The intent with what went back of it; a refund that failed counts no more."""
+        refunds = [each for each in self.refunds if each["payment_intent"] == intent["id"]]
+        refunded = sum(each["amount"] for each in refunds if each["status"] == "succeeded")
+        found = {"object": "list", "data": refunds[-2:], "has_more": len(refunds) > 2}
+        return intent | {"latest_charge": {"object": "charge", "amount_refunded": refunded, "refunds": found}}
 
     def _open(self, form: dict[str, str]) -> Answer:
         if int(form["amount"]) < AMOUNT_MIN:
@@ -197,11 +225,7 @@ class StripePeer:
             "amount_received": 0,
             "currency": form["currency"],
             "client_secret": f"{intent_id}_secret_x",
-            "metadata": {
-                name.removeprefix("metadata[").removesuffix("]"): value
-                for name, value in form.items()
-                if name.startswith("metadata[")
-            },
+            "metadata": _metadata(form),
         }
         self.intents[intent_id] = intent
         return 200, intent
@@ -224,8 +248,16 @@ class StripePeer:
         self._happened("payment_intent.canceled", intent)
         return 200, intent
 
-    def _refund(self, intent: dict[str, Any], amount: str | None) -> Answer:
-        given = sum(each["amount"] for each in self.refunds if each["payment_intent"] == intent["id"])
+    def give_back(self, intent: dict[str, Any], form: dict[str, str]) -> Answer:
+        """Refund what is left of the intent, or an amount of it."""
+        amount = form.get("amount")
+        given = sum(
+            each["amount"]
+            for each in self.refunds
+            if each["payment_intent"] == intent["id"] and each["status"] == "succeeded"
+        )
+        if intent["id"] in self.refuses_refunds:
+            return _error(400, "invalid_request_error", "refund_not_possible")
         left = intent["amount_received"] - given
         if not left:
             return _error(400, "invalid_request_error", "charge_already_refunded")
@@ -239,17 +271,29 @@ class StripePeer:
         if amount is not None and int(amount) > left:
             return _error(400, "invalid_request_error", "amount_too_large")
         refund = {
-            "id": f"re_{len(self.refunds) + 1}",
+            "id": f"re_{secrets.token_hex(12)}",
             "object": "refund",
             "payment_intent": intent["id"],
             "amount": left if amount is None else int(amount),
             "status": "succeeded",
+            "currency": intent["currency"],
+            "created": int(time.time()),
+            "metadata": _metadata(form),
         }
         self.refunds.append(refund)
+        self._happened("refund.created", refund)
         return 200, refund
 
 
 PeerKind = TypeVar("PeerKind", bound=StripePeer)
+
+
+def _metadata(form: dict[str, str]) -> dict[str, str]:
+    return {
+        name.removeprefix("metadata[").removesuffix("]"): value
+        for name, value in form.items()
+        if name.startswith("metadata[")
+    }
 
 
 def _error(status: int, kind: str, code: str) -> Answer:

@@ -73,6 +73,11 @@ BOOKS_DIFFER = Counter(
     "Findings of what a provider's books have otherwise than ours, each round anew; should stay 0.",
     ["provider", "what"],
 )
+REFUND_FACTS = Counter(
+    "boxoffice_refund_facts",
+    "What providers said of refunds: FAILED and tried again, GIVEN_UP for people to see, BY_HAND there.",
+    ["provider", "what"],
+)
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 _request_cells: dict[tuple[str, str, int], Histogram] = {}

@@ -118,7 +118,7 @@ async def get_disputed(source: Source, event_id: int, payment_id: UUID, referenc
           FROM payments AS payment
           LEFT JOIN disputes AS dispute
             ON dispute.event_id = $1 AND dispute.payment_id = $2 AND dispute.reference = $3,
-               LATERAL (SELECT coalesce(sum(amount) FILTER (WHERE state = 'DUE'), 0)::bigint AS due,
+               LATERAL (SELECT coalesce(sum(amount) FILTER (WHERE state <> 'DONE'), 0)::bigint AS due,
                                coalesce(sum(amount - by_bank) FILTER (WHERE state = 'DONE'), 0)::bigint
                                    AS given_back
                           FROM refunds
@@ -196,7 +196,7 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: 
                SET refunded = payment.refunded + $8::bigint, changed_at = now(), ask_at = NULL,
                    state = CASE WHEN payment.refunded + $8::bigint < payment.captured THEN payment.state
                                 WHEN EXISTS (SELECT FROM refunds
-                                              WHERE event_id = $1 AND payment_id = $4 AND state = 'DUE')
+                                              WHERE event_id = $1 AND payment_id = $4 AND state <> 'DONE')
                                 THEN 'REFUND_DUE' ELSE 'REFUNDED' END
               FROM lost
              WHERE payment.event_id = lost.event_id AND payment.id = $4 AND $8::bigint > 0
@@ -218,9 +218,17 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: 
     )
 
 
-async def list_refunds_that_wait(source: Source, event_id: int, payment_id: UUID) -> list[UUID]:
-    """The refunds of a payment that are owed still."""
-    return await source.list(
+async def list_refunds_that_wait(tx: Transaction, event_id: int, payment_id: UUID) -> list[UUID]:
+    """The refunds of a payment that are owed still; those that were given up are due again.
+
+    A bank may have given back what the provider could not.
+    """
+    await tx.execute(
+        "UPDATE refunds SET state = 'DUE' WHERE event_id = $1 AND payment_id = $2 AND state = 'FAILED'",
+        event_id,
+        payment_id,
+    )
+    return await tx.list(
         UUID,
         "SELECT id FROM refunds WHERE event_id = $1 AND payment_id = $2 AND state = 'DUE'",
         event_id,

@@ -21,6 +21,7 @@ from boxoffice.payments.dispute_queries import ClosedDispute, Disputed, DisputeR
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, Providers
+from boxoffice.payments.refund_facts import take_refunds_there
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
 _LOST = "The buyer's bank took it back."
@@ -81,6 +82,10 @@ async def take_dispute(
         known = await providers.get(provider).ask(asked)
         if known is not None:
             await take_fact(desk, sales, provider, known)
+    if fact.state is DisputeState.LOST:
+        # A refund that went back before, and that we died before noting, is not what the bank has paid.
+        asked = Asked(payment.id, provider, fact.payment_reference, payment.amount, payment.currency)
+        await take_refunds_there(desk.db, providers, asked)
     async with desk.db.transaction() as tx:
         changes, has_bought = await _write(tx, payment, fact)
     for change in changes:

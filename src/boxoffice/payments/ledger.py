@@ -25,11 +25,14 @@ AT_LAST = (PaymentState.CAPTURE_DUE,)
 class MovementKind(StrEnum):
     """What moved money. A refund is taken off when it is decided (REFUND_DUE).
 
+    REFUND_SETTLED: the organizer has given one back without the provider, which still has its money for them.
+
     DISPUTED is a note: an organizer pays only for a DISPUTE_LOST.
     """
 
     CAPTURED = "CAPTURED"
     REFUND_DUE = "REFUND_DUE"
+    REFUND_SETTLED = "REFUND_SETTLED"
     DISPUTED = "DISPUTED"
     DISPUTE_WON = "DISPUTE_WON"
     DISPUTE_LOST = "DISPUTE_LOST"

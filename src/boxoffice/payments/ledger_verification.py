@@ -11,6 +11,7 @@ from boxoffice.payments.verification_queries import Finding
 _LOOKS = (
     queries.list_out_of_balance,
     queries.list_causes_without_movement,
+    queries.list_refunds_without_movement,
     queries.list_false_bookings,
 )
 
@@ -24,7 +25,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 async def verify_ledger(source: Source, event_id: int | None = None) -> Verified:
-    """Compare one event or all, in three looks; sales go on meanwhile.
+    """Compare one event or all, in four looks; sales go on meanwhile.
 
     Raises `SetupError` for an event that is not there.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,10 @@ class UnsignedReport(Refusal, status=401):
 
 class NotCapturable(Exception):  # noqa: N818  a fact about money, not a fault
     """What was authorised can never be captured: the authorisation is over or was taken back."""
+
+
+class NotRefundable(Exception):  # noqa: N818  a fact about money, not a fault
+    """The provider has understood what is to be given back, and refuses; the message is its reason."""
 
 
 class FactKind(StrEnum):
@@ -65,6 +69,22 @@ class DisputeFact(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RefundFact(msgspec.Struct, frozen=True):
+    """A refund as the provider has it, by its own ids of it and of the payment.
+
+    `refund_id` is ours; None: somebody made it there by hand. With a `failure` its money has come back; when
+    that `is_final`, whoever tries again will hear the same.
+    """
+
+    reference: str
+    payment_reference: str
+    amount: int
+    currency: str
+    refund_id: UUID | None = None
+    failure: str | None = None
+    is_final: bool = False
+
+
 class ForeignMoney(msgspec.Struct, frozen=True):
     """Money that was paid to the same account for something that is not of this house."""
 
@@ -73,7 +93,7 @@ class ForeignMoney(msgspec.Struct, frozen=True):
     currency: str
 
 
-Report = Fact | DisputeFact | ForeignMoney
+Report = Fact | DisputeFact | RefundFact | ForeignMoney
 
 
 class Charge(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,10 +133,14 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class DueRefund(Asked, frozen=True):
-    """A refund that is owed: `amount` of what was `captured`; nothing was, where it was only authorised."""
+    """A refund that is owed: `amount` of what was `captured`; nothing was, where it was only authorised.
+
+    Each attempt has a key of its own: `attempt_id`, or, of the first, the refund's id.
+    """
 
     refund_id: UUID
     captured: int
+    attempt_id: UUID | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -155,8 +179,8 @@ class Provider(Protocol):
         """Take the money that was authorised. Raises `NotCapturable`."""
         ...
 
-    async def give_back(self, refund: DueRefund) -> None:
-        """Void the authorisation, or give the amount back; the same refund once."""
+    async def give_back(self, refund: DueRefund) -> RefundFact | None:
+        """Void the authorisation, or give the amount back; the same attempt once. Raises `NotRefundable`."""
         ...
 
     async def close_checkout(self, payment: Asked) -> Fact | None:
@@ -167,6 +191,21 @@ class Provider(Protocol):
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[Listed], str | None]:
         """Some payments with money, opened from `since` to before `until`, and where the next page begins."""
+        ...
+
+
+@runtime_checkable
+class RefundListingProvider(Provider, Protocol):
+    """A provider whose refunds can fail after it took them, and can be made there by hand."""
+
+    async def list_refunds(self, payment: Asked) -> list[RefundFact]:
+        """All refunds of a payment, whoever made them."""
+        ...
+
+    async def list_refunds_made(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[RefundFact], str | None]:
+        """Some refunds made from `since` to before `until`, and where the next page begins."""
         ...
 
 

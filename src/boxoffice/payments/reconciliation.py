@@ -12,14 +12,18 @@ from boxoffice.payments import reconciliation_queries as queries
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.provider import Fact, FactKind, Listed, Provider
+from boxoffice.payments.provider import Fact, FactKind, Listed, Provider, RefundListingProvider
 from boxoffice.payments.reconciliation_queries import Known
+from boxoffice.payments.refund_facts import take_news
 
 # What was paid is looked at so often; reports and questions are there for what is urgent.
 RECONCILE_SECONDS = 3600.0
 
 # A payment is looked at for so long after it was opened: a refund by hand mostly comes within days.
 LOOKED_AT_DAYS = 3
+
+# A bank may send a refund back for a month, and somebody may make one by hand of any payment.
+REFUNDS_LOOKED_AT_DAYS = 35
 
 # What is younger is on its way here, by reports and questions.
 SETTLED_SECONDS = 600
@@ -58,7 +62,11 @@ async def reconcile(
     until = datetime.now(UTC) - timedelta(seconds=SETTLED_SECONDS)
     last = await queries.find_reconciled_until(desk.db, provider.name)
     since = (last or until) - timedelta(days=LOOKED_AT_DAYS)
-    found = await reconcile_window(desk, sales, provider, min(since, until - timedelta(days=days)), until)
+    since = min(since, until - timedelta(days=days))
+    found = await reconcile_window(desk, sales, provider, since, until)
+    if isinstance(provider, RefundListingProvider):
+        refunds_since = min(since, (last or until) - timedelta(days=REFUNDS_LOOKED_AT_DAYS))
+        await reconcile_refunds(desk.db, provider, refunds_since, until)
     async with desk.db.transaction() as tx:
         await queries.update_reconciled_until(tx, provider.name, until)
     return found
@@ -76,9 +84,22 @@ async def reconcile_window(
         known = {row.reference: row for row in await queries.list_known(desk.db, provider.name, references)}
         found.listed += len(listed)
         for each in listed:
-            await _compare(desk, sales, provider.name, each, known.get(each.reference), found)
+            await _compare(desk, sales, provider, each, known.get(each.reference), found)
         if after is None:
             return found
+
+
+async def reconcile_refunds(
+    db: Database, provider: RefundListingProvider, since: datetime, until: datetime
+) -> None:
+    """Take over what the provider's refunds of this time say and we have not heard."""
+    after: str | None = None
+    while True:
+        facts, after = await provider.list_refunds_made(since, until, after)
+        news = await take_news(db, provider.name, facts)
+        metrics.FACTS_ASKED_FOR.labels(provider.name, "REFUND").inc(news)
+        if after is None:
+            return
 
 
 async def get_standing(source: Source) -> Standing:
@@ -92,9 +113,9 @@ async def get_standing(source: Source) -> Standing:
 
 
 async def _compare(
-    desk: Desk, sales: GroupCommit, provider: str, there: Listed, here: Known | None, found: Compared
+    desk: Desk, sales: GroupCommit, lister: Provider, there: Listed, here: Known | None, found: Compared
 ) -> None:
-    report = there.report
+    provider, report = lister.name, there.report
     if not isinstance(report, Fact):
         found.differences += 1
         await note_foreign(desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency)
@@ -107,7 +128,7 @@ async def _compare(
     if report.kind is FactKind.CAPTURED and here.captured != report.amount:
         found.differences += 1
         await _note(desk.db, provider, there.reference, "CAPTURED", here.captured, report)
-    if there.refunded > here.refunded:
+    if there.refunded > here.refunded and not isinstance(lister, RefundListingProvider):
         found.differences += 1
         await _note(desk.db, provider, there.reference, "REFUNDED", here.refunded, report, there.refunded)
 

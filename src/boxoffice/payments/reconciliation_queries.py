@@ -98,6 +98,12 @@ async def list_differences(source: Source, differences_max: int) -> list[Differe
          UNION ALL
         SELECT provider, what, reference, NULL, 0, amount, currency, noted_at
           FROM foreign_money
+         UNION ALL
+        SELECT payment.provider, 'REFUND THAT FAILED', coalesce(payment.reference, ''), payment.id,
+               refund.amount, 0, refund.currency, refund.failed_at
+          FROM refunds AS refund
+          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+         WHERE refund.state = 'FAILED'
          ORDER BY noted_at DESC
          LIMIT $1
         """,

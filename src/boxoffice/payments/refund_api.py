@@ -22,7 +22,8 @@ from boxoffice.kit.errors import NotFound
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-from boxoffice.payments import refunding
+from boxoffice.payments import failed_refunds, refunding
+from boxoffice.payments.failed_refunds import NotFailed
 from boxoffice.payments.refunding import MoreThanIsLeft
 from boxoffice.payments.schemas import NewRefund, RefundList, RefundView
 
@@ -71,4 +72,45 @@ async def show(
     return RefundList(items=await refunding.list_refunds(db, user, booking_id))
 
 
-routes: list[ControllerRouterHandler] = [refund, show]
+@post(
+    "/bookings/{booking_id:uuid}/refunds/{refund_id:uuid}/try-again",
+    operation_id="TryRefundAgain",
+    summary="Have a refund that failed tried again",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotAllowed, NotFound, NotFailed),
+    status_code=200,
+)
+async def try_again(
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+    refund_id: FromPath[UUID],
+) -> RefundView:
+    """Ask the provider once more for a refund that is FAILED."""
+    return await failed_refunds.try_again(db, user, booking_id, refund_id)
+
+
+@post(
+    "/bookings/{booking_id:uuid}/refunds/{refund_id:uuid}/settle",
+    operation_id="SettleRefund",
+    summary="Say that a refund that failed was given otherwise",
+    tags=["Payments"],
+    security=[{"access_token": []}],
+    responses=documents(NotSignedIn, NotAllowed, NotFound, NotFailed),
+    status_code=200,
+)
+async def settle(
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+    refund_id: FromPath[UUID],
+) -> RefundView:
+    """Say that you have given the buyer what the provider could not, such as by bank transfer.
+
+    The provider still has that money: it is owed to the organizer then, or the house's if the house says so.
+    """
+    return await failed_refunds.settle(db, user, booking_id, refund_id)
+
+
+routes: list[ControllerRouterHandler] = [refund, show, try_again, settle]

@@ -10,14 +10,15 @@ from boxoffice.kit.postgres import Source, Transaction
 from boxoffice.payments.provider import DueRefund
 
 
-class RefundToMake(DueRefund, frozen=True):
+class RefundToMake(DueRefund, frozen=True, kw_only=True):
     """A refund that is to be carried out, and how much of its payment the provider still has.
 
-    `is_disputed` is whether a bank has not decided yet.
+    `is_disputed` is whether a bank has not decided yet, `failures` how often the provider was asked in vain.
     """
 
     left_there: int
     is_disputed: bool
+    failures: int
 
 
 class CancellationRow(msgspec.Struct, frozen=True):
@@ -39,9 +40,10 @@ class RefundCounts(msgspec.Struct, frozen=True):
 
 
 class RefundRow(msgspec.Struct, frozen=True):
-    """A refund of a booking, in minor units."""
+    """A refund of a booking, in minor units; `settled_by` has given it back without the provider."""
 
     id: UUID
+    payment_id: UUID
     amount: int
     currency: str
     reason: str
@@ -49,6 +51,8 @@ class RefundRow(msgspec.Struct, frozen=True):
     created_at: datetime
     done_at: datetime | None
     part: str | None
+    failure: str | None
+    settled_by: str | None
 
 
 class BookingOwners(msgspec.Struct, frozen=True):
@@ -150,8 +154,8 @@ async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[
     return await source.list(
         RefundRow,
         """
-        SELECT refund.id, refund.amount, refund.currency, refund.reason, refund.state, refund.created_at,
-               refund.done_at, refund.part
+        SELECT refund.id, refund.payment_id, refund.amount, refund.currency, refund.reason, refund.state,
+               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by
           FROM payments AS payment
           JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
          WHERE payment.event_id = $1 AND payment.booking_id = $2
@@ -255,7 +259,7 @@ async def get_refund_counts(source: Source, event_id: int) -> RefundCounts:
         """
         SELECT count(*) AS total,
                count(*) FILTER (WHERE state = 'DONE') AS done,
-               count(*) FILTER (WHERE state = 'DUE' AND failures > 0) AS failed
+               count(*) FILTER (WHERE state = 'FAILED' OR (state = 'DUE' AND failures > 0)) AS failed
           FROM refunds
          WHERE event_id = $1
         """,
@@ -269,7 +273,7 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
         RefundToMake,
         """
         SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
-               refund.id AS refund_id, payment.captured, refund.currency,
+               refund.id AS refund_id, payment.captured, refund.currency, refund.attempt_id, refund.failures,
                (payment.captured
                 - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
                      FROM refunds AS done
@@ -312,14 +316,14 @@ async def update_refund_done(
         WITH done AS (
             UPDATE refunds
                SET state = 'DONE', done_at = now(), by_bank = $4
-             WHERE event_id = $1 AND id = $2 AND state = 'DUE'
-            RETURNING id, payment_id, amount, currency
+             WHERE event_id = $1 AND id = $2 AND state <> 'DONE'
+            RETURNING id, coalesce(attempt_id, id) AS attempt_id, payment_id, amount, currency
         ), settled AS (
             UPDATE payments AS payment
                SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
                                     SELECT FROM refunds AS other
                                      WHERE other.event_id = $1 AND other.payment_id = payment.id
-                                       AND other.id <> $2 AND other.state = 'DUE')
+                                       AND other.id <> $2 AND other.state <> 'DONE')
                                 THEN 'REFUNDED' ELSE payment.state END,
                    changed_at = now()
               FROM done
@@ -328,8 +332,8 @@ async def update_refund_done(
         )
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
                                     amount, currency)
-        SELECT $1, $3, entry.line, 'REFUNDED', done.id, settled.booking_id, entry.account, entry.amount,
-               done.currency
+        SELECT $1, $3, entry.line, 'REFUNDED', done.attempt_id, settled.booking_id, entry.account,
+               entry.amount, done.currency
           FROM done
           JOIN settled ON settled.id = done.payment_id,
                LATERAL (VALUES (0, 'BUYER', done.amount),

@@ -48,14 +48,14 @@ async def refund_booking(
         taken = await sales.submit(event_id, command, once)
         assert isinstance(taken, TakenBack)
         refunds = await queries.list_refunds(db, event_id, booking_id)
-        return _view(booking_id, next(each for each in refunds if each.id == taken.refund_id))
+        return view_of_refund(booking_id, next(each for each in refunds if each.id == taken.refund_id))
     if wanted.amount is None:
         await sales.submit(event_id, TakeBack(booking_id, wanted.reason), once)
         # A refund of all that is left has its payment's id, and was written with the places.
         refunds = await queries.list_refunds(db, event_id, booking_id)
         if not refunds:
             raise NothingToRefund
-        return _view(booking_id, refunds[-1])
+        return view_of_refund(booking_id, refunds[-1])
     amount = wanted.amount
 
     async with db.transaction() as tx:
@@ -70,7 +70,9 @@ async def list_refunds(source: Source, user: Identity, booking_id: UUID) -> list
     owners = await queries.find_booking_owners(source, event_id, booking_id)
     if owners is None or not (user.user_id == owners.buyer_id or may_change(user, owners.organizer_id)):
         raise NotFound
-    return [_view(booking_id, row) for row in await queries.list_refunds(source, event_id, booking_id)]
+    return [
+        view_of_refund(booking_id, row) for row in await queries.list_refunds(source, event_id, booking_id)
+    ]
 
 
 def _command_for(event_id: int, booking_id: UUID, places: PlacesBack, reason: str) -> TakeBackPlaces:
@@ -127,10 +129,11 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
     await queries.insert_refunds(tx, event_id, [refund])
     await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund.id))
     rows = await queries.list_refunds(tx, event_id, booking_id)
-    return _view(booking_id, next(row for row in rows if row.id == refund.id))
+    return view_of_refund(booking_id, next(row for row in rows if row.id == refund.id))
 
 
-def _view(booking_id: UUID, row: RefundRow) -> RefundView:
+def view_of_refund(booking_id: UUID, row: RefundRow) -> RefundView:
+    """A refund as clients see it."""
     part = None if row.part is None else msgspec.json.decode(row.part, type=Part)
     return RefundView(
         id=row.id,
@@ -142,4 +145,5 @@ def _view(booking_id: UUID, row: RefundRow) -> RefundView:
         done_at=row.done_at,
         seat_ids=list(part.seat_ids) if part else [],
         area_ids=list(part.area_ids) if part else [],
+        failure=row.failure,
     )

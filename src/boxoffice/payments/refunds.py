@@ -18,20 +18,26 @@ from boxoffice.inventory.commands import (
     TakeBackPlaces,
     TakenBack,
 )
+from boxoffice.kit import metrics
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue, enqueue_all
 from boxoffice.kit.money import movable, step_of
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.payments import refund_fact_queries as facts
 from boxoffice.payments import refund_queries as queries
 from boxoffice.payments.dispute_queries import lock_payment
-from boxoffice.payments.provider import Providers
+from boxoffice.payments.provider import NotRefundable, Providers
 
 REFUND_JOB = "refund"
 
 # Stripe takes 100 calls a second of one account, 25 of a test account, and answers 429 beyond that. A refund
 # is two calls; a fifth is left for buyers. 10,000 refunds take 17 minutes.
 REFUNDS_PER_SECOND = 10
+
+# What a provider understands and refuses is asked for again for an hour, for it may have had a bad one; then
+# people have to know.
+REFUSALS_MAX = 20
 
 _log = structlog.get_logger()
 
@@ -184,7 +190,8 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
     """Tell the provider, then note that it is done. Repeatable at any point.
 
     What a bank holds or has taken is not given back a second time: while a dispute is open the refund waits
-    (its end brings this job again), and of one that is lost the provider is asked only for the rest.
+    (its end brings this job again), and of one that is lost the provider is asked only for the rest. What the
+    provider refuses for good is FAILED, for people to see.
     """
     due = msgspec.json.decode(payload, type=RefundDue)
     event_id, refund_id = event_of(due.payment_id), due.refund_id or due.payment_id
@@ -202,11 +209,35 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             amount = movable(refund.amount - by_bank, refund.amount, step_of(refund.currency))
             asked = msgspec.structs.replace(refund, amount=amount)
             await providers.get(refund.provider).give_back(asked)
-    except Exception:
+    except Exception as error:
         async with db.transaction() as tx:
+            await lock_payment(tx, event_id, refund.payment_id)
             await queries.update_failed(tx, event_id, refund_id)
+            if isinstance(error, NotRefundable) and (
+                refund.attempt_id or refund.failures + 1 >= REFUSALS_MAX
+            ):
+                await _give_up(tx, refund, str(error))
+                return
         raise
     async with db.transaction() as tx:
         # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.
         await lock_payment(tx, event_id, refund.payment_id)
         await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)
+
+
+async def _give_up(tx: Transaction, refund: queries.RefundToMake, failure: str) -> None:
+    event_id = event_of(refund.payment_id)
+    known = await facts.find_refund(tx, event_id, refund.payment_id, refund.refund_id)
+    if known is None or known.state != "DUE":
+        return
+    await facts.update_not_given(
+        tx,
+        event_id,
+        refund.refund_id,
+        attempt_id=new_id(event_id),
+        movement_id=new_id(event_id),
+        failure=failure,
+        is_given_up=True,
+    )
+    metrics.REFUND_FACTS.labels(refund.provider, "GIVEN_UP").inc()
+    _log.error("a refund is refused", refund_id=str(refund.refund_id), reason=failure)

@@ -5,7 +5,8 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.disputes import take_dispute
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.provider import DisputeFact, ForeignMoney, Providers, Report
+from boxoffice.payments.provider import DisputeFact, ForeignMoney, Providers, RefundFact, Report
+from boxoffice.payments.refund_facts import take_refund
 
 
 async def take_report(
@@ -17,6 +18,8 @@ async def take_report(
     """
     if isinstance(report, DisputeFact):
         await take_dispute(desk, sales, providers, provider, report)
+    elif isinstance(report, RefundFact):
+        await take_refund(desk.db, provider, report)
     elif isinstance(report, ForeignMoney):
         await note_foreign(desk.db, provider, "PAYMENT", report.reference, report.amount, report.currency)
     else:

@@ -65,7 +65,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class RefundProgress(Progress, frozen=True):
-    """`failed` of those that are not done were tried in vain; they are tried again until they are done."""
+    """`failed` of those that are not done were tried in vain so far, or for good (FAILED)."""
 
     failed: int
 
@@ -83,10 +83,14 @@ class Cancellation(msgspec.Struct, frozen=True):
 
 
 class RefundState(StrEnum):
-    """DUE: it is owed. DONE: the provider has been told."""
+    """DUE: it is owed. DONE: the provider has been told, or somebody has given it back otherwise.
+
+    FAILED: the provider cannot give it back, as `failure` says: give it otherwise and say so, or try again.
+    """
 
     DUE = "DUE"
     DONE = "DONE"
+    FAILED = "FAILED"
 
 
 class AdmissionsBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +136,10 @@ class NewRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RefundView(msgspec.Struct, frozen=True):
-    """A refund of a booking; `seat_ids` and `area_ids` name its places where it was for single ones."""
+    """A refund of a booking; `seat_ids` and `area_ids` name its places where it was for single ones.
+
+    `failure` is why its last attempt failed, in the provider's words.
+    """
 
     id: UUID
     booking_id: UUID
@@ -143,6 +150,7 @@ class RefundView(msgspec.Struct, frozen=True):
     done_at: datetime | None
     seat_ids: list[int] = []
     area_ids: list[int] = []
+    failure: str | None = None
 
 
 class RefundList(msgspec.Struct, frozen=True):

@@ -9,7 +9,6 @@ the places, or goes back, as any captured money does.
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
 
 import msgspec
 import stripe
@@ -23,25 +22,31 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import (
     Asked,
     Charge,
-    DisputeFact,
-    DisputeState,
     DueRefund,
     Fact,
-    FactKind,
-    ForeignMoney,
     Listed,
     NotCapturable,
+    NotRefundable,
     OpenCheckout,
+    RefundFact,
     Report,
     UnsignedReport,
 )
-from boxoffice.payments.stripe_amounts import AmountNotPayable, from_stripe, to_stripe
-
-# In an intent's metadata: which payment of ours it is for. Intents without it are somebody else's.
-PAYMENT_ID = "boxoffice_payment_id"
-
-# And for which booking: enough to write down a payment that we died before writing down.
-BOOKING_ID = "boxoffice_booking_id"
+from boxoffice.payments.stripe_amounts import AmountNotPayable, to_stripe
+from boxoffice.payments.stripe_objects import (
+    BOOKING_ID,
+    KIND_OF_STATUS,
+    PAYMENT_ID,
+    REFUND_ID,
+    Intent,
+    fact_of,
+    intent_of,
+    listed_of,
+    read_event,
+    refund_in,
+    refunds_in,
+    refunds_of,
+)
 
 # A webhook whose signature is older may be a replay; Stripe signs anew at each attempt.
 SIGNATURE_SECONDS_MAX = 300
@@ -52,70 +57,8 @@ REPETITIONS_MAX = 2
 # As many as Stripe lists at once.
 INTENTS_LISTED_MAX = 100
 
-# Which fact each of Stripe's events is; the others are taken and mean nothing here.
-_KINDS = {
-    "payment_intent.amount_capturable_updated": FactKind.AUTHORISED,
-    "payment_intent.succeeded": FactKind.CAPTURED,
-    "payment_intent.payment_failed": FactKind.DECLINED,
-    "payment_intent.canceled": FactKind.CANCELLED,
-}
-
-_KIND_OF_STATUS = {
-    "requires_capture": FactKind.AUTHORISED,
-    "succeeded": FactKind.CAPTURED,
-    "canceled": FactKind.CANCELLED,
-}
-
-
-# All of them carry the dispute as it is then; what they are called adds nothing to its status.
-_DISPUTES = "charge.dispute."
-
-# An inquiry (`warning_...`) moves no money, and neither does what was prevented: they are no disputes here.
-_STATE_OF_DISPUTE = {
-    "needs_response": DisputeState.OPEN,
-    "under_review": DisputeState.OPEN,
-    "won": DisputeState.WON,
-    "lost": DisputeState.LOST,
-}
-
-
-class _Dispute(msgspec.Struct, frozen=True):
-    """What we read of a dispute; the amount is Stripe's."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    payment_intent: str | None = None
-    reason: str = ""
-
-
-class _Charge(msgspec.Struct, frozen=True):
-    """What we read of an intent's charge; the amount is Stripe's."""
-
-    amount_refunded: int = 0
-
-
-class _Intent(msgspec.Struct, frozen=True):
-    """What we read of a PaymentIntent; amounts are Stripe's."""
-
-    id: str
-    status: str
-    amount: int
-    currency: str
-    amount_capturable: int | None = None
-    amount_received: int | None = None
-    metadata: dict[str, str] = {}
-    latest_charge: _Charge | str | None = None
-
-
-class _Event(msgspec.Struct, frozen=True):
-    """What we read of an event; the object is whatever the event is about."""
-
-    id: str
-    type: str
-    data: dict[str, Any]
-
+# Refusals that end by themselves: with the bank's decision, and when money has come in.
+_PASSING_REFUSALS = frozenset(["charge_disputed", "balance_insufficient"])
 
 _log = structlog.get_logger()
 
@@ -173,19 +116,15 @@ class Stripe:
         except (stripe.SignatureVerificationError, UnicodeDecodeError):
             raise UnsignedReport from None
         try:
-            event = msgspec.json.decode(body, type=_Event)
-            if event.type.startswith(_DISPUTES):
-                return _dispute(msgspec.convert(event.data["object"], _Dispute))
-            kind = _KINDS.get(event.type)
-            return None if kind is None else _report(_intent(event.data["object"]), kind, event.id)
+            return read_event(body)
         except (msgspec.MsgspecError, KeyError) as error:
             raise invalid("", f"This is no event of Stripe that we know: {error}") from None
 
     async def ask(self, payment: Asked) -> Fact | None:
         """How far the intent has come; None while it waits for its buyer."""
         intent = await self._retrieve(payment)
-        kind = _KIND_OF_STATUS.get(intent.status)
-        return None if kind is None else _fact(intent, kind, f"asked:{intent.id}:{intent.status}")
+        kind = KIND_OF_STATUS.get(intent.status)
+        return None if kind is None else fact_of(intent, kind, f"asked:{intent.id}:{intent.status}")
 
     async def capture(self, payment: Asked) -> None:
         """Take what was authorised. Raises `NotCapturable` when the authorisation is gone."""
@@ -204,31 +143,57 @@ class Stripe:
                 raise NotCapturable from error
             raise
 
-    async def give_back(self, refund: DueRefund) -> None:
-        """Void what was only authorised, refund what was captured, or a part of it."""
-        intent = await self._retrieve(refund)
+    async def give_back(self, refund: DueRefund) -> RefundFact | None:
+        """Void what was only authorised, refund what was captured, or a part of it.
+
+        What is there already of this refund is not made again, however old its key is, and what somebody has
+        given back there by hand is not given back twice.
+        """
+        asked = {"expand": ["latest_charge.refunds"]}
+        intent = intent_of(await _call(self._intents.retrieve_async, refund.reference, asked))
         if intent.status == "canceled":
-            return
+            return None
         if intent.status != "succeeded":
             await self._cancel(refund)
-            return
-        wanted: dict[str, Any] = {"payment_intent": refund.reference}
-        if 0 < refund.amount < refund.captured:
-            # Whatever it was owed for, it must not be tried for ever.
-            amount = movable(refund.amount, refund.captured, step_of(refund.currency))
-            if amount == 0:
-                return
-            wanted["amount"] = to_stripe(amount, refund.currency)
+            return None
+        refunds = refunds_of(intent)
+        there = await self.list_refunds(refund) if refunds is None else refunds
+        given = [each for each in there if each.failure is None]
+        if made := next((each for each in given if each.refund_id == refund.refund_id), None):
+            return made
+        wanted: dict[str, Any] = {
+            "payment_intent": refund.reference,
+            "metadata": {REFUND_ID: str(refund.refund_id)},
+        }
+        if refund.captured:
+            left = refund.captured - sum(each.amount for each in given)
+            amount = movable(min(refund.amount, left), refund.captured, step_of(refund.currency))
+            if amount <= 0:
+                return None
+            if amount < refund.captured:
+                wanted["amount"] = to_stripe(amount, refund.currency)
+        key = f"refund-{refund.attempt_id or refund.refund_id}"
         try:
-            await _call(
-                self._refunds.create_async,
-                wanted,
-                {"idempotency_key": f"refund-{refund.refund_id}"},
-            )
+            return refund_in(await _call(self._refunds.create_async, wanted, {"idempotency_key": key}))
         except stripe.InvalidRequestError as error:
-            # Somebody has refunded it by hand: that is what we wanted.
-            if error.code != "charge_already_refunded":
+            # Somebody has refunded it by hand just now: that is what we wanted.
+            if error.code == "charge_already_refunded":
+                return None
+            if error.code in _PASSING_REFUSALS:
                 raise
+            raise NotRefundable(error.user_message or error.code or "refused") from error
+
+    async def list_refunds(self, payment: Asked) -> list[RefundFact]:
+        """The newest hundred refunds of an intent, failed ones included."""
+        asked: dict[str, Any] = {"payment_intent": payment.reference, "limit": INTENTS_LISTED_MAX}
+        return refunds_in(await _call(self._refunds.list_async, asked))
+
+    async def list_refunds_made(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[RefundFact], str | None]:
+        """A page of refunds that were made then."""
+        page = await _call(self._refunds.list_async, _window(since, until, after))
+        return refunds_in(page), page.data[-1].id if page.has_more and page.data else None
 
     async def close_checkout(self, payment: Asked) -> Fact | None:
         """Make sure that nobody can pay here any more, or say what has become of it meanwhile."""
@@ -242,22 +207,18 @@ class Stripe:
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[Listed], str | None]:
         """A page of intents that were opened then; those without money are left out."""
-        wanted: dict[str, Any] = {
-            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
-            "limit": INTENTS_LISTED_MAX,
-            "expand": ["data.latest_charge"],
-        }
-        page = await _call(self._intents.list_async, wanted | ({"starting_after": after} if after else {}))
-        intents = [_intent(each) for each in page.data]
-        listed = [each for each in map(_listed, intents) if each is not None]
+        wanted = _window(since, until, after) | {"expand": ["data.latest_charge"]}
+        page = await _call(self._intents.list_async, wanted)
+        intents = [intent_of(each) for each in page.data]
+        listed = [each for each in map(listed_of, intents) if each is not None]
         return listed, intents[-1].id if page.has_more and intents else None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close_async()
 
-    async def _retrieve(self, payment: Asked) -> "_Intent":
-        return _intent(await _call(self._intents.retrieve_async, payment.reference))
+    async def _retrieve(self, payment: Asked) -> Intent:
+        return intent_of(await _call(self._intents.retrieve_async, payment.reference))
 
     async def _cancel(self, payment: Asked) -> None:
         await _call(
@@ -278,6 +239,12 @@ def _services(settings: Settings, http: stripe.HTTPXClient) -> tuple[Any, Any]:
     return client.v1.payment_intents, client.v1.refunds
 
 
+def _window(since: datetime, until: datetime, after: str | None) -> dict[str, Any]:
+    """What to ask for to have a page of what was made then."""
+    created = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+    return {"created": created, "limit": INTENTS_LISTED_MAX} | ({"starting_after": after} if after else {})
+
+
 async def _call(
     function: Callable[_Arguments, Awaitable[_Answer]],
     *arguments: _Arguments.args,
@@ -296,57 +263,3 @@ async def _call(
         raise Unavailable("The payment provider cannot answer right now. Try again shortly.") from error
     except stripe.APIError as error:
         raise Unavailable("The payment provider has a fault. Try again shortly.") from error
-
-
-def _intent(found: Any) -> "_Intent":
-    return msgspec.convert(found if isinstance(found, dict) else found.to_dict(), _Intent)
-
-
-def _listed(intent: "_Intent") -> Listed | None:
-    kind = _KIND_OF_STATUS.get(intent.status)
-    if kind is None:
-        return None
-    report = _report(intent, kind, f"asked:{intent.id}:{intent.status}")
-    if report is None or (isinstance(report, Fact) and kind is FactKind.CANCELLED):
-        return None
-    charge = intent.latest_charge
-    refunded = charge.amount_refunded if isinstance(charge, _Charge) else 0
-    return Listed(intent.id, report, from_stripe(refunded, intent.currency.upper()))
-
-
-def _report(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | ForeignMoney | None:
-    """What an event says; of intents that are not ours only that there is money."""
-    fact = _fact(intent, kind, report_id)
-    if fact is not None or kind not in (FactKind.AUTHORISED, FactKind.CAPTURED):
-        return fact
-    return ForeignMoney(intent.id, intent.amount, intent.currency.upper())
-
-
-def _fact(intent: "_Intent", kind: FactKind, report_id: str) -> Fact | None:
-    """What an intent says; None for one that is not for a payment of ours."""
-    payment_id = _uuid_of(intent, PAYMENT_ID)
-    if payment_id is None:
-        return None
-    currency = intent.currency.upper()
-    paid = {FactKind.AUTHORISED: intent.amount_capturable, FactKind.CAPTURED: intent.amount_received}.get(
-        kind
-    )
-    amount = from_stripe(intent.amount if paid is None else paid, currency)
-    return Fact(report_id, kind, payment_id, amount, currency, _uuid_of(intent, BOOKING_ID), intent.id)
-
-
-def _uuid_of(intent: "_Intent", name: str) -> UUID | None:
-    try:
-        return UUID(intent.metadata.get(name, ""))
-    except ValueError:
-        return None
-
-
-def _dispute(found: "_Dispute") -> DisputeFact | None:
-    """How a dispute stands; None for one of which no money has moved, or that is of no intent."""
-    state = _STATE_OF_DISPUTE.get(found.status)
-    if state is None or found.payment_intent is None:
-        return None
-    currency = found.currency.upper()
-    amount = from_stripe(found.amount, currency)
-    return DisputeFact(found.id, found.payment_intent, state, amount, currency, found.reason)

@@ -76,8 +76,7 @@ async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
 async def list_causes_without_movement(source: Source, event_id: int) -> list[Finding]:
     """What should have moved money and has not, or has moved another amount, and the other way round.
 
-    A refund under its payment's own id that gave no places up is of money that bought nothing, and may be of
-    another currency than was asked for; one under a dispute's id is what the bank took, and moved with it.
+    Of refunds `list_refunds_without_movement` says it.
     """
     return await source.list(
         Finding,
@@ -89,20 +88,6 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
               FROM payments AS payment
               LEFT JOIN refunds AS returned ON returned.event_id = $1 AND returned.id = payment.id
              WHERE payment.event_id = $1 AND payment.captured > 0
-            UNION ALL
-            SELECT 'refund that is owed', 'REFUND_DUE', 'BUYER', id, currency, -amount
-              FROM refunds AS refund
-             WHERE event_id = $1 AND (id <> payment_id OR worth > 0)
-               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
-               AND EXISTS (SELECT FROM payments
-                            WHERE event_id = $1 AND id = refund.payment_id AND captured > 0)
-            UNION ALL
-            SELECT 'refund that was made', 'REFUNDED', 'PROVIDER', refund.id, refund.currency, -refund.amount
-              FROM refunds AS refund
-              JOIN payments AS payment
-                ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
-             WHERE refund.event_id = $1 AND refund.state = 'DONE' AND payment.captured > 0
-               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
             UNION ALL
             SELECT 'dispute', 'DISPUTED', 'PROVIDER', id, currency, -amount
               FROM disputes
@@ -119,8 +104,7 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
             SELECT kind, account, cause_id, currency, sum(amount)::bigint AS amount
               FROM ledger_entries
              WHERE event_id = $1
-               AND (kind, account) IN (('CAPTURED', 'PROVIDER'), ('REFUND_DUE', 'BUYER'),
-                                       ('REFUNDED', 'PROVIDER'), ('DISPUTED', 'PROVIDER'),
+               AND (kind, account) IN (('CAPTURED', 'PROVIDER'), ('DISPUTED', 'PROVIDER'),
                                        ('DISPUTE_WON', 'PROVIDER'), ('DISPUTE_LOST', 'DISPUTED'))
              GROUP BY kind, account, cause_id, currency
         )
@@ -128,6 +112,60 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
                currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
           FROM expected
           FULL JOIN booked USING (kind, account, cause_id, currency)
+         WHERE expected.amount IS DISTINCT FROM booked.amount
+         ORDER BY what, id
+        """,
+        event_id,
+    )
+
+
+async def list_refunds_without_movement(source: Source, event_id: int) -> list[Finding]:
+    """Refunds that should have moved money and have not, or another amount, and the other way round.
+
+    A refund under its payment's own id that gave no places up is of money that bought nothing, and may be of
+    another currency than was asked for; one under a dispute's id is what the bank took, and moved with it.
+    One that failed has moved for each attempt.
+    """
+    return await source.list(
+        Finding,
+        """
+        WITH expected AS (
+            SELECT 'refund that is owed' AS what, 'REFUND_DUE' AS kind, id AS cause_id, currency,
+                   -amount AS amount
+              FROM refunds AS refund
+             WHERE event_id = $1 AND (id <> payment_id OR worth > 0)
+               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
+               AND EXISTS (SELECT FROM payments
+                            WHERE event_id = $1 AND id = refund.payment_id AND captured > 0)
+            UNION ALL
+            SELECT 'refund that was made', CASE WHEN refund.settled_by IS NULL THEN 'REFUNDED'
+                                                ELSE 'REFUND_SETTLED' END,
+                   CASE WHEN refund.settled_by IS NULL THEN coalesce(refund.attempt_id, refund.id)
+                                 ELSE refund.id END, refund.currency, refund.amount
+              FROM refunds AS refund
+              JOIN payments AS payment
+                ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+             WHERE refund.event_id = $1 AND refund.state = 'DONE' AND payment.captured > 0
+               AND NOT EXISTS (SELECT FROM disputes WHERE event_id = $1 AND id = refund.id)
+            UNION ALL
+            SELECT failed.what, failed.kind, made.attempt_id, refund.currency,
+                   failed.sign * refund.amount
+              FROM provider_refunds AS made
+              JOIN refunds AS refund ON refund.event_id = made.event_id AND refund.id = made.refund_id,
+                   LATERAL (VALUES ('refund that was made and failed', 'REFUNDED', 1),
+                                   ('refund that failed', 'REFUND_FAILED', -1)) AS failed (what, kind, sign)
+             WHERE made.event_id = $1 AND made.attempt_id IS NOT NULL
+        ), booked AS (
+            SELECT kind, cause_id, currency, sum(amount)::bigint AS amount
+              FROM ledger_entries
+             WHERE event_id = $1 AND account = 'BUYER'
+               AND kind IN ('REFUND_DUE', 'REFUNDED', 'REFUND_FAILED', 'REFUND_SETTLED')
+             GROUP BY kind, cause_id, currency
+        )
+        SELECT coalesce(expected.what, 'entry ' || kind || ' without a cause:') AS what, cause_id AS id,
+               currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
+          FROM expected
+          FULL JOIN booked USING (kind, cause_id, currency)
          WHERE expected.amount IS DISTINCT FROM booked.amount
          ORDER BY what, id
         """,

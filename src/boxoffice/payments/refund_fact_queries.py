@@ -1,0 +1,341 @@
+"""SQL of what a provider says of refunds: failed, made by hand, or settled without it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source, Transaction
+
+
+class LockedPayment(msgspec.Struct, frozen=True):
+    """A payment of which something went back, in minor units; nobody else takes from it."""
+
+    booking_id: UUID
+    currency: str
+    captured: int
+    refunded: int
+
+
+class KnownRefund(msgspec.Struct, frozen=True):
+    """A refund of ours; `tries` is how many of its attempts the provider took and then failed."""
+
+    id: UUID
+    state: str
+    amount: int
+    attempt_id: UUID | None
+    tries: int
+
+
+class RefundByHand(msgspec.Struct, frozen=True):
+    """A refund that somebody has made at the provider, of what was left of the payment."""
+
+    event_id: int
+    id: UUID
+    owed_movement_id: UUID
+    made_movement_id: UUID
+    payment_id: UUID
+    booking_id: UUID
+    amount: int
+    currency: str
+    reason: str
+
+
+async def lock_refunded_payment(tx: Transaction, event_id: int, payment_id: UUID) -> LockedPayment:
+    """Nobody else takes from the payment until we commit; what is read next sees what was waited for."""
+    return await tx.get(
+        LockedPayment,
+        """
+        SELECT booking_id, currency, captured, refunded
+          FROM payments
+         WHERE event_id = $1 AND id = $2
+           FOR UPDATE
+        """,
+        event_id,
+        payment_id,
+    )
+
+
+async def find_refund(source: Source, event_id: int, payment_id: UUID, refund_id: UUID) -> KnownRefund | None:
+    """The refund of this payment, if it is one of ours."""
+    return await source.find(
+        KnownRefund,
+        """
+        SELECT refund.id, refund.state, refund.amount, refund.attempt_id,
+               (SELECT count(*) FROM provider_refunds AS made
+                 WHERE made.event_id = $1 AND made.refund_id = refund.id
+                   AND made.failure IS NOT NULL) AS tries
+          FROM refunds AS refund
+         WHERE refund.event_id = $1 AND refund.id = $3 AND refund.payment_id = $2
+        """,
+        event_id,
+        payment_id,
+        refund_id,
+    )
+
+
+async def find_refund_by_hand(source: Source, event_id: int, reference: str) -> UUID | None:
+    """The refund that a refund by hand has become, if it has become one."""
+    return await source.find(
+        UUID,
+        """
+        SELECT refund_id FROM provider_refunds
+         WHERE event_id = $1 AND reference = $2 AND refund_id IS NOT NULL
+        """,
+        event_id,
+        reference,
+    )
+
+
+async def get_has_failed(source: Source, event_id: int, reference: str) -> bool:
+    """Whether the provider has said that this refund of its own failed; what it says later is old."""
+    return await source.get(
+        bool,
+        """
+        SELECT EXISTS (SELECT FROM provider_refunds
+                        WHERE event_id = $1 AND reference = $2 AND failure IS NOT NULL)
+        """,
+        event_id,
+        reference,
+    )
+
+
+async def list_failed(source: Source, event_id: int, payment_id: UUID) -> list[KnownRefund]:
+    """The refunds of a payment that were given up, the oldest first."""
+    return await source.list(
+        KnownRefund,
+        """
+        SELECT id, state, amount, attempt_id, 0 AS tries
+          FROM refunds
+         WHERE event_id = $1 AND payment_id = $2 AND state = 'FAILED'
+         ORDER BY created_at, id
+        """,
+        event_id,
+        payment_id,
+    )
+
+
+async def list_news(
+    source: Source,
+    references: Sequence[str],
+    event_ids: Sequence[int],
+    refund_ids: Sequence[UUID | None],
+    have_failed: Sequence[bool],
+) -> list[str]:
+    """Those of these refunds of a provider that say something which is not in our books yet.
+
+    Refunds of ours that are DONE, or that failed and are noted, are no news. Without a refund of ours the
+    event's id is 0.
+    """
+    return await source.list(
+        str,
+        """
+        SELECT made.reference
+          FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[])
+            AS made (reference, event_id, refund_id, has_failed)
+          LEFT JOIN provider_refunds AS known ON known.reference = made.reference
+          LEFT JOIN refunds AS ours ON ours.event_id = made.event_id AND ours.id = made.refund_id
+         WHERE CASE WHEN made.has_failed THEN known.failure IS NULL
+                    WHEN ours.id IS NOT NULL THEN ours.state <> 'DONE' AND known.failure IS NULL
+                    ELSE known.reference IS NULL END
+        """,
+        references,
+        event_ids,
+        refund_ids,
+        have_failed,
+    )
+
+
+async def insert_by_hand(
+    tx: Transaction, event_id: int, reference: str, payment_id: UUID, refund_id: UUID | None, amount: int
+) -> bool:
+    """Count a refund that was made by hand; whether it is counted for the first time."""
+    return (
+        await tx.find(
+            int,
+            """
+            INSERT INTO provider_refunds (event_id, reference, payment_id, refund_id, amount)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (event_id, reference) DO NOTHING
+            RETURNING 1
+            """,
+            event_id,
+            reference,
+            payment_id,
+            refund_id,
+            amount,
+        )
+        is not None
+    )
+
+
+async def insert_failure(
+    tx: Transaction,
+    *,
+    event_id: int,
+    reference: str,
+    payment_id: UUID,
+    refund_id: UUID | None,
+    attempt_id: UUID | None,
+    amount: int,
+    failure: str,
+) -> bool:
+    """Count that a refund has failed; whether it is counted for the first time."""
+    return (
+        await tx.find(
+            int,
+            """
+            INSERT INTO provider_refunds (event_id, reference, payment_id, refund_id, attempt_id, amount,
+                                          failure)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (event_id, reference) DO UPDATE
+               SET failure = excluded.failure, attempt_id = excluded.attempt_id
+             WHERE provider_refunds.failure IS NULL
+            RETURNING 1
+            """,
+            event_id,
+            reference,
+            payment_id,
+            refund_id,
+            attempt_id,
+            amount,
+            failure,
+        )
+        is not None
+    )
+
+
+async def insert_refund_by_hand(tx: Transaction, refund: RefundByHand) -> None:
+    """It was owed and has gone back, at once; the payment must be locked."""
+    await tx.execute(
+        """
+        WITH returned AS (
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, state, done_at)
+            VALUES ($1, $2, $5, $7, $8, $9, 'DONE', now())
+        ), settled AS (
+            UPDATE payments
+               SET refunded = refunded + $7, changed_at = now(), ask_at = NULL,
+                   state = CASE WHEN refunded + $7 < captured THEN state
+                                WHEN EXISTS (SELECT FROM refunds
+                                              WHERE event_id = $1 AND payment_id = $5 AND state <> 'DONE')
+                                THEN 'REFUND_DUE' ELSE 'REFUNDED' END
+             WHERE event_id = $1 AND id = $5
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1::bigint, entry.movement_id, entry.line, entry.kind, $2::uuid, $6::uuid, entry.account,
+               entry.amount, $8::text
+          FROM (VALUES ($3::uuid, 0, 'REFUND_DUE', 'BUYER', -$7::bigint),
+                       ($3::uuid, 1, 'REFUND_DUE', 'ORGANIZER', $7::bigint),
+                       ($4::uuid, 0, 'REFUNDED', 'BUYER', $7::bigint),
+                       ($4::uuid, 1, 'REFUNDED', 'PROVIDER', -$7::bigint))
+            AS entry (movement_id, line, kind, account, amount)
+        """,
+        *msgspec.structs.astuple(refund),
+    )
+
+
+async def update_not_given(
+    tx: Transaction,
+    event_id: int,
+    refund_id: UUID,
+    *,
+    attempt_id: UUID,
+    movement_id: UUID,
+    failure: str,
+    is_given_up: bool,
+) -> None:
+    """What was to go back is with the provider again, and owed; the payment must be locked.
+
+    What was booked as made is undone; the next attempt has another id, and so another key and movement.
+    """
+    await tx.execute(
+        """
+        WITH before AS (
+            SELECT refund.id, coalesce(refund.attempt_id, refund.id) AS attempt_id, refund.state
+              FROM refunds AS refund
+             WHERE refund.event_id = $1 AND refund.id = $2
+        ), failed AS (
+            UPDATE refunds
+               SET state = CASE WHEN $6::boolean THEN 'FAILED' ELSE 'DUE' END, done_at = NULL, by_bank = 0,
+                   attempt_id = $3, failure = $5, failed_at = now()
+             WHERE event_id = $1 AND id = $2
+            RETURNING id, payment_id, amount, currency
+        ), owed AS (
+            UPDATE payments AS payment
+               SET state = CASE payment.state WHEN 'REFUNDED' THEN 'REFUND_DUE' ELSE payment.state END,
+                   changed_at = now()
+              FROM failed
+             WHERE payment.event_id = $1 AND payment.id = failed.payment_id
+            RETURNING payment.id, payment.booking_id
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, $4::uuid, entry.line, 'REFUND_FAILED', before.attempt_id, owed.booking_id, entry.account,
+               entry.amount, failed.currency
+          FROM before
+          JOIN failed ON failed.id = before.id
+          JOIN owed ON owed.id = failed.payment_id,
+               LATERAL (VALUES (0, 'PROVIDER', failed.amount),
+                               (1, 'BUYER', -failed.amount)) AS entry (line, account, amount)
+         WHERE before.state = 'DONE'
+        """,
+        event_id,
+        refund_id,
+        attempt_id,
+        movement_id,
+        failure,
+        is_given_up,
+    )
+
+
+async def update_settled(
+    tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID, settled_by: str
+) -> None:
+    """Somebody has given it back without the provider; the payment must be locked.
+
+    If it was the organizer, what the provider still has is owed to them; if it was the house, it takes it.
+    """
+    await tx.execute(
+        """
+        WITH done AS (
+            UPDATE refunds
+               SET state = 'DONE', done_at = now(), by_bank = amount, settled_by = $4
+             WHERE event_id = $1 AND id = $2 AND state = 'FAILED'
+            RETURNING id, payment_id, amount, currency
+        ), settled AS (
+            UPDATE payments AS payment
+               SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
+                                    SELECT FROM refunds AS other
+                                     WHERE other.event_id = $1 AND other.payment_id = payment.id
+                                       AND other.id <> $2 AND other.state <> 'DONE')
+                                THEN 'REFUNDED' ELSE payment.state END,
+                   changed_at = now()
+              FROM done
+             WHERE payment.event_id = $1 AND payment.id = done.payment_id
+            RETURNING payment.id, payment.booking_id
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, $3::uuid, entry.line, 'REFUND_SETTLED', done.id, settled.booking_id, entry.account,
+               entry.amount, done.currency
+          FROM done
+          JOIN settled ON settled.id = done.payment_id,
+               LATERAL (VALUES (0, 'BUYER', done.amount),
+                               (1, CASE $4::text WHEN 'HOUSE' THEN 'PROVIDER' ELSE 'ORGANIZER' END,
+                                -done.amount)) AS entry (line, account, amount)
+        """,
+        event_id,
+        refund_id,
+        movement_id,
+        settled_by,
+    )
+
+
+async def update_due_again(tx: Transaction, event_id: int, refund_id: UUID) -> None:
+    """A refund that was given up is tried again."""
+    await tx.execute(
+        "UPDATE refunds SET state = 'DUE' WHERE event_id = $1 AND id = $2 AND state = 'FAILED'",
+        event_id,
+        refund_id,
+    )
