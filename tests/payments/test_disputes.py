@@ -109,3 +109,23 @@ def test_whose_loss_a_lost_dispute_is(
 ):
     disputed = Disputed(5000, refunded, due, given_back, others, UUID(int=1), "OPEN", amount, has_bought=True)
     assert share_loss(amount, disputed, 1) == expected
+
+
+async def test_of_two_disputes_at_once_what_the_other_takes_is_not_gone_yet(shop: Shop):
+    """The first is lost while the second is open, and then won: what was owed goes back by the provider."""
+    held, payment_id = await paid(shop)
+    first = [shop.peer.dispute(payment_id, status, amount=3000) for status in ("needs_response", "lost")]
+    second = [shop.peer.dispute(payment_id, status, amount=2000) for status in ("needs_response", "won")]
+    for event in second:
+        event["data"]["object"]["id"] = f"dp_second_{payment_id}"
+    assert await shop.tell(first[0]) == 204
+    assert await shop.tell(second[0]) == 204
+    refund_id = await refund(shop, held, amount=1000)
+
+    assert await shop.tell(first[1]) == 204
+    assert await shop.tell(second[1]) == 204
+    await shop.give_back(payment_id, UUID(refund_id))
+
+    intent_id = shop.peer.intent_of(payment_id)["id"]
+    assert [each["amount"] for each in shop.peer.refunds if each["payment_intent"] == intent_id] == [1000]
+    assert await accounts(shop, held) == {"PROVIDER": 1000, "ORGANIZER": -1000}

@@ -24,14 +24,15 @@ class Disputed(msgspec.Struct, frozen=True):
     """What there is of a payment, and the dispute as far as we know it, in minor units.
 
     `refunded` is owed or has gone back, `due` is owed still; `given_back` went back by the provider, and
-    `other_disputes` are with a bank, or lost. It `has_bought` its booking unless it came for nothing.
+    `lost_before` are its other disputes that were lost: one that is open may be won. It `has_bought` its
+    booking unless it came for nothing.
     """
 
     captured: int
     refunded: int
     due: int
     given_back: int
-    other_disputes: int
+    lost_before: int
     dispute_id: UUID | None
     state: str | None
     amount: int | None
@@ -111,7 +112,7 @@ async def get_disputed(source: Source, event_id: int, payment_id: UUID, referenc
                (SELECT coalesce(sum(other.amount), 0)::bigint
                   FROM disputes AS other
                  WHERE other.event_id = $1 AND other.payment_id = $2 AND other.reference <> $3
-                   AND other.state <> 'WON') AS other_disputes,
+                   AND other.state = 'LOST') AS lost_before,
                dispute.id AS dispute_id, dispute.state, dispute.amount,
                NOT EXISTS (SELECT FROM refunds
                             WHERE event_id = $1 AND id = $2 AND worth = 0) AS has_bought

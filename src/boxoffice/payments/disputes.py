@@ -56,7 +56,7 @@ class Shares(msgspec.Struct, frozen=True):
 
 def share_loss(amount: int, disputed: Disputed, step: int) -> Shares:
     """What a dispute of this amount takes, once it is lost; what is left after it can be given back."""
-    before = disputed.captured - disputed.given_back - disputed.other_disputes
+    before = disputed.captured - disputed.given_back - disputed.lost_before
     payable = min(disputed.due, max(before, 0))
     still_payable = min(disputed.due, max(before - amount, 0))
     return Shares(
