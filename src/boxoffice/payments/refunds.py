@@ -210,14 +210,12 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             asked = msgspec.structs.replace(refund, amount=amount)
             await providers.get(refund.provider).give_back(asked)
     except Exception as error:
+        tried = refund.attempt_id is not None or refund.failures + 1 >= REFUSALS_MAX
+        if isinstance(error, NotRefundable) and tried:
+            await _give_up(db, refund, str(error))
+            return
         async with db.transaction() as tx:
-            await lock_payment(tx, event_id, refund.payment_id)
             await queries.update_failed(tx, event_id, refund_id)
-            if isinstance(error, NotRefundable) and (
-                refund.attempt_id or refund.failures + 1 >= REFUSALS_MAX
-            ):
-                await _give_up(tx, refund, str(error))
-                return
         raise
     async with db.transaction() as tx:
         # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.
@@ -225,19 +223,21 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
         await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)
 
 
-async def _give_up(tx: Transaction, refund: queries.RefundToMake, failure: str) -> None:
+async def _give_up(db: Database, refund: queries.RefundToMake, failure: str) -> None:
     event_id = event_of(refund.payment_id)
-    known = await facts.find_refund(tx, event_id, refund.payment_id, refund.refund_id)
-    if known is None or known.state != "DUE":
-        return
-    await facts.update_not_given(
-        tx,
-        event_id,
-        refund.refund_id,
-        attempt_id=new_id(event_id),
-        movement_id=new_id(event_id),
-        failure=failure,
-        is_given_up=True,
-    )
+    async with db.transaction() as tx:
+        await lock_payment(tx, event_id, refund.payment_id)
+        known = await facts.find_refund(tx, event_id, refund.payment_id, refund.refund_id)
+        if known is None or known.state != "DUE":
+            return
+        await facts.update_not_given(
+            tx,
+            event_id,
+            refund.refund_id,
+            attempt_id=new_id(event_id),
+            movement_id=new_id(event_id),
+            failure=failure,
+            is_given_up=True,
+        )
     metrics.REFUND_FACTS.labels(refund.provider, "GIVEN_UP").inc()
     _log.error("a refund is refused", refund_id=str(refund.refund_id), reason=failure)
