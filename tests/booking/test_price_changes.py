@@ -11,6 +11,7 @@ from litestar import Litestar
 
 from booking.test_fees import SERVICE, hold, on_sale
 from boxoffice.accounts.identity import Role
+from boxoffice.catalog.channel_keys import CHANNEL_KEY_CHARACTERS_MAX
 from boxoffice.catalog.document import CATEGORIES_MAX
 from boxoffice.catalog.price_changes import PRICE_CHANGES_MAX
 from boxoffice.catalog.tariff import AMOUNT_MAX
@@ -147,6 +148,40 @@ async def test_a_channel_sells_at_its_own_prices(organizer: Person, buyer: Perso
     assert [place["price"]["amount"] for place in swapped.json()["places"]] == [900, 700]
     assert others["total"]["amount"] == 1500
     assert isinstance(await verify_event(db, event["id"]), Verified)
+
+
+async def test_who_shows_a_channels_key_sees_what_a_hold_costs_there(organizer: Person, buyer: Person):
+    changes = [change(1500, hours=-1), change(1800, hours=1)]
+    at = soon(hours=2)
+    later = {"starts_at": at, "prices": {"Floor": 5000, "Stalls": 1900}}
+    event = await on_sale(
+        organizer, price_changes=[*changes, later], fees=[SERVICE], hidden_categories=["Unused"]
+    )
+    path, opens = f"/events/{event['id']}", soon(hours=-3)
+    fans = {"name": "Fans", "prices": {"Stalls": 900, "Unused": 1}, "sale_starts_at": opens}
+    key = (await organizer.post(f"{path}/channels", fans)).json()["key"]
+    before = await buyer.get(path)
+
+    shown = await buyer.get(path, {"X-Channel-Key": key})
+    cached = await buyer.get(path, {"X-Channel-Key": key, "If-None-Match": before.headers["etag"]})
+    booking = await hold(buyer, event, seat_ids=[0], channel_key=key)
+    wrong = await buyer.get(path, {"X-Channel-Key": key[:-1]})
+    too_long = await buyer.get(path, {"X-Channel-Key": "x" * (CHANNEL_KEY_CHARACTERS_MAX + 1)})
+
+    body = shown.json()
+    assert (body["current_prices"]["Stalls"]["amount"], booking["subtotal"]["amount"]) == (900, 900)
+    assert body["all_in_prices"]["Stalls"] == booking["total"]
+    assert body["current_prices"]["Floor"] == before.json()["current_prices"]["Floor"]
+    assert "Unused" not in body["current_prices"]
+    # The stalls of the channel change at no time: what is next is the floor.
+    coming = body["next_price_change"]
+    assert datetime.fromisoformat(coming["starts_at"]) == datetime.fromisoformat(at)
+    assert list(coming["all_in_prices"]) == ["Floor"]
+    assert datetime.fromisoformat(body["sale_starts_at"]) == datetime.fromisoformat(opens)
+    assert (shown.headers["cache-control"], cached.status_code) == ("private, no-store", 200)
+    assert before.headers["vary"] == "X-Channel-Key"
+    assert (wrong.status_code, wrong.json()["type"]) == (403, "/problems/wrong-channel-key")
+    assert too_long.status_code == 422
 
 
 async def test_what_is_left_out_of_a_change_of_a_channel_stays(organizer: Person):

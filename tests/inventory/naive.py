@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.channel_keys import WrongChannelKey
 from boxoffice.catalog.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.inventory import commands
 from boxoffice.inventory.commands import (
@@ -41,7 +42,6 @@ from boxoffice.inventory.refusals import (
     TicketTypesFull,
     TooManyPlaces,
     UnknownPromoCode,
-    WrongChannelKey,
 )
 from boxoffice.inventory.rules import RENEWED_HOLDS_MAX
 from boxoffice.kit.errors import NotFound

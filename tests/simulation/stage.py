@@ -2,7 +2,7 @@
 
 import msgspec
 
-from boxoffice.catalog.channels import hash_key
+from boxoffice.catalog.channel_keys import hash_key
 from boxoffice.kit.postgres import Database
 from shows import Show, open_show
 

@@ -16,6 +16,7 @@ from boxoffice.booking.cancelling import cancel_booking
 from boxoffice.booking.holds import answers_of, exchange_places, hold_places, renew_hold
 from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
 from boxoffice.booking.views import view_of_booking, view_of_row
+from boxoffice.catalog.channel_keys import WrongChannelKey
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import (
     AreasFull,
@@ -46,7 +47,6 @@ from boxoffice.inventory.refusals import (
     TooManyPlaces,
     UnknownPromoCode,
     UsedBookingIsFinal,
-    WrongChannelKey,
 )
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import InvalidInput, NotFound

@@ -12,7 +12,7 @@ from boxoffice.booking.schemas import (
     WantedArea,
     WantedBest,
 )
-from boxoffice.catalog.channels import hash_key
+from boxoffice.catalog.channel_keys import hash_key
 from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.answers.asking import check_answers
 from boxoffice.inventory.answers.schemas import GivenAnswers

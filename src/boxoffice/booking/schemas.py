@@ -11,6 +11,7 @@ from boxoffice.accounts.audit.schemas import AuditEntry
 from boxoffice.accounts.schemas import SessionSummary, User
 from boxoffice.booking.queries import TicketRecord
 from boxoffice.catalog.cancellation_policy import FeesOnCancelling
+from boxoffice.catalog.channel_keys import CHANNEL_KEY_CHARACTERS_MAX
 from boxoffice.catalog.tariff import FeeMode, TaxMode
 from boxoffice.catalog.team.schemas import ApiKey, Membership
 from boxoffice.inventory.answers.schemas import AnswerList
@@ -24,9 +25,6 @@ PLACES_PER_BOOKING_MAX = 100
 
 # A seat id is an index into the map, an area id too; both fit PostgreSQL's integer.
 PLACE_ID_MAX = 2**31 - 1
-
-# Ours have 47; whatever is longer is not even hashed.
-CHANNEL_KEY_CHARACTERS_MAX = 100
 
 # Ours have 40; there is room for blanks that were copied along.
 PROMO_CODE_CHARACTERS_MAX = 100

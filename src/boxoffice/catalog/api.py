@@ -13,6 +13,7 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import event_changes, event_tags, events, venues
+from boxoffice.catalog.channel_keys import ChannelKey, WrongChannelKey
 from boxoffice.catalog.event_changes import (
     EventHasChanged,
     EventIsCancelled,
@@ -140,7 +141,7 @@ async def list_events(
     responses={
         200: ResponseSpec(Event, description="The event; its `ETag` is for `If-Match` when you change it."),
         304: ResponseSpec(None, description="You have it already."),
-        **documents(NotFound, NotSignedIn),
+        **documents(NotFound, NotSignedIn, WrongChannelKey, InvalidInput),
     },
 )
 async def get_event(
@@ -148,12 +149,16 @@ async def get_event(
     viewer: NamedDependency[Identity | None],
     db: NamedDependency[Database],
     if_none_match: IfNoneMatch = None,
+    channel_key: ChannelKey = None,
 ) -> Response[Event | None]:
-    """Show an event; a draft only to its organizer."""
-    event = await events.get_event(db, viewer, event_id)
+    """Show an event; a draft only to its organizer. With a channel's key, at its prices and sale times."""
+    event = await events.get_event(db, viewer, event_id, channel_key)
+    if channel_key is not None:
+        return Response(event, headers={"Cache-Control": "private, no-store"})
+    headers = event_tags.headers_of(event) | {"Vary": "X-Channel-Key"}
     if if_none_match is not None and event_tags.shows(if_none_match, event):
-        return Response(None, status_code=304, headers=event_tags.headers_of(event))
-    return Response(event, headers=event_tags.headers_of(event))
+        return Response(None, status_code=304, headers=headers)
+    return Response(event, headers=headers)
 
 
 @patch(

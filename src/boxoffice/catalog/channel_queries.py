@@ -33,6 +33,20 @@ async def list_channels(source: Source, event_id: int) -> list[ChannelRow]:
     )
 
 
+async def find_channel_by_key(source: Source, event_id: int, key_hash: bytes) -> ChannelRow | None:
+    """The event's channel that has this key."""
+    return await source.find(
+        ChannelRow,
+        """
+        SELECT id, name, sale_starts_at, sale_ends_at, prices, created_at
+          FROM channels
+         WHERE event_id = $1 AND key_hash = $2
+        """,
+        event_id,
+        key_hash,
+    )
+
+
 async def insert_channel(
     tx: Transaction,
     event_id: int,

@@ -1,7 +1,5 @@
 """Sales channels: a key with which somebody sells, at times of its own and from blocks of its own."""
 
-import hashlib
-import secrets
 from datetime import datetime
 
 import msgspec
@@ -9,6 +7,7 @@ from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries
+from boxoffice.catalog.channel_keys import new_key
 from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.event_changes import lock_own_event, priceable_names, renew_terms
 from boxoffice.catalog.events import get_any_event
@@ -24,11 +23,6 @@ from boxoffice.kit.postgres import Database, Source, Transaction
 
 # Each travels with the event's terms to every process that sells it.
 CHANNELS_MAX = 100
-
-# Recognisable in a log or in somebody's repository by those who look for leaked keys.
-_KEY_PREFIX = "bxc_"
-
-_KEY_BYTES = 32
 
 
 class TooManyChannels(Refusal, status=409):
@@ -135,11 +129,6 @@ async def withdraw_channel(db: Database, user: Identity, event_id: int, channel_
         await renew_terms(tx, event_id)
 
 
-def hash_key(key: str) -> str:
-    """What is known of a key: SHA-256, in hex. 256 random bits need no salt and no slow hash."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
 async def _find_channel(source: Source, event_id: int, channel_id: int) -> ChannelRow | None:
     rows = await channel_queries.list_channels(source, event_id)
     return next((row for row in rows if row.id == channel_id), None)
@@ -164,12 +153,6 @@ async def _check_prices(tx: Transaction, event_id: int, prices: dict[str, int]) 
 
 def _encoded(prices: dict[str, int]) -> str:
     return msgspec.json.encode(prices).decode()
-
-
-def new_key() -> tuple[str, bytes]:
-    """A key that nobody has, and its hash."""
-    key = _KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-    return key, bytes.fromhex(hash_key(key))
 
 
 def _channel(row: ChannelRow) -> Channel:

@@ -40,7 +40,10 @@ async def create(
     user: NamedDependency[Identity],
     event_id: _EventId,
 ) -> Response[ChannelWithKey]:
-    """Make a channel and its key, which is shown this once. Bookings name it as `channel_key`."""
+    """Make a channel and its key, which is shown this once.
+
+    Bookings name it as `channel_key`; an event shows the channel's prices to who sends it in `X-Channel-Key`.
+    """
     return Response(await channels.create_channel(db, user, event_id, data), headers=_SECRET)
 
 

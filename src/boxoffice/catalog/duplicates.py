@@ -10,8 +10,8 @@ import msgspec
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries, queries
+from boxoffice.catalog.channel_keys import new_key
 from boxoffice.catalog.channel_queries import ChannelRow
-from boxoffice.catalog.channels import new_key
 from boxoffice.catalog.event_changes import amounts_of, columns_of, lock_own_event
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.events import get_any_event, keep_policy, update_tariff

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import policy_queries, price_queries, queries
+from boxoffice.catalog import channel_queries, policy_queries, price_queries, queries
 from boxoffice.catalog.cancellation_policy import CancellationPolicy, decode_policy
+from boxoffice.catalog.channel_keys import WrongChannelKey, hash_key
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.naming import shown_image
@@ -79,19 +80,32 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
     return await get_any_event(tx, event_id)
 
 
-async def get_event(source: Source, viewer: Identity | None, event_id: int) -> Event:
+async def get_event(
+    source: Source, viewer: Identity | None, event_id: int, channel_key: str | None = None
+) -> Event:
     """An event; a draft, fees that are absorbed and what is hidden only for those who may change it.
 
-    Raises `NotFound`.
+    With a channel's key, as it is sold there. Raises `NotFound`, `WrongChannelKey`.
     """
     row = await queries.find_event(source, event_id)
-    if row is None:
+    is_own = viewer is not None and row is not None and may_change(viewer, row.organizer_id)
+    if row is None or (row.state == EventState.DRAFT and not is_own):
         raise NotFound
-    if viewer is not None and may_change(viewer, row.organizer_id):
-        return _event(row)
-    if row.state == EventState.DRAFT:
-        raise NotFound
-    event = _event(row, for_public=True)
+    own_prices = None
+    if channel_key is not None:
+        key_hash = bytes.fromhex(hash_key(channel_key))
+        channel = await channel_queries.find_channel_by_key(source, event_id, key_hash)
+        if channel is None:
+            raise WrongChannelKey
+        own_prices = msgspec.json.decode(channel.prices, type=dict[str, int])
+        row = msgspec.structs.replace(
+            row,
+            sale_starts_at=channel.sale_starts_at or row.sale_starts_at,
+            sale_ends_at=channel.sale_ends_at or row.sale_ends_at,
+        )
+    event = _event(row, for_public=not is_own, own_prices=own_prices)
+    if is_own:
+        return event
     shown = [fee for fee in event.fees if fee.mode is FeeMode.ADDED]
     return msgspec.structs.replace(event, fees=shown)
 
@@ -170,8 +184,8 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
     )
 
 
-def _event(row: EventRow, *, for_public: bool = False) -> Event:
-    priced = Priced(row, for_public=for_public)
+def _event(row: EventRow, *, for_public: bool = False, own_prices: Mapping[str, int] | None = None) -> Event:
+    priced = Priced(row, for_public=for_public, own=own_prices)
     tariff = priced.written
     return Event(
         id=row.id,

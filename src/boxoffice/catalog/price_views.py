@@ -1,6 +1,7 @@
 """What an event costs, as buyers are shown it: now, and what changes next, all-in."""
 
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 
 import msgspec
 
@@ -18,24 +19,34 @@ class Priced:
     """The prices of an event's row: those it begins with, and those that hold at the row's `now`.
 
     `written` is the tariff as the organizer wrote it. `for_public`: without what hidden categories cost.
+    `own` prices are those of a sales channel: they hold whatever the event's are at the time.
     """
 
-    def __init__(self, row: EventRow | EventSummaryRow, *, for_public: bool) -> None:
+    def __init__(
+        self, row: EventRow | EventSummaryRow, *, for_public: bool, own: Mapping[str, int] | None = None
+    ) -> None:
         self.prices = msgspec.json.decode(row.prices, type=dict[str, int])
         self.changes = decode_price_changes(row.price_changes)
         self.ticket_types = decode_ticket_types(row.ticket_types)
         self.hidden = frozenset[str]() if for_public else decode_hidden(row.hidden_categories)
+        own = dict(own or {})
         if for_public and (hidden := decode_hidden(row.hidden_categories)):
             names = hidden_names(hidden, self.ticket_types)
+            own = without(names, own)
             self.prices = without(names, self.prices)
             self.changes = changes_without(names, self.changes)
             self.ticket_types = [each for each in self.ticket_types if each.name not in names]
         self.written = decode_tariff(row.fees, row.tax, row.currency)
         self.tariff = with_types(self.written, self.ticket_types)
         self._currency = row.currency
-        self._periods = periods_of(self.prices, self.changes)
-        self._period = period_at(self._periods, row.now)
-        self.current = self._periods[self._period - 1].prices if self._period else self.prices
+        periods = periods_of(self.prices, self.changes)
+        begun = period_at(periods, row.now)
+        self.current = (periods[begun - 1].prices if begun else self.prices) | own
+        self._later: Sequence[PricePeriod] = periods[begun:]
+        if own:
+            later = [PricePeriod(each.starts_at, each.prices | own) for each in self._later]
+            # A change of nothing but what the channel sells at its own prices is none to who buys there.
+            self._later = [*dropwhile(lambda each: each.prices == self.current, later)]
 
     def all_in(self, prices: Mapping[str, int]) -> dict[str, Money]:
         """What a buyer pays at these prices for one place of each category."""
@@ -43,7 +54,7 @@ class Priced:
 
     def next_change(self) -> ComingPrices | None:
         """What changes next, and when."""
-        return coming_prices(self.current, self._periods[self._period :], self.tariff, self._currency)
+        return coming_prices(self.current, self._later, self.tariff, self._currency)
 
 
 def coming_prices(

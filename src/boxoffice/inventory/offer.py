@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.catalog.channel_keys import WrongChannelKey
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.terms import Channel
 from boxoffice.catalog.ticket_types import TypesOfPlaces
@@ -26,7 +27,6 @@ from boxoffice.inventory.refusals import (
     SeatsTaken,
     SingleSeatLeft,
     TooManyPlaces,
-    WrongChannelKey,
 )
 from boxoffice.inventory.seating import Keeping
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid

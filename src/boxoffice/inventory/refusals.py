@@ -62,10 +62,6 @@ class SeatsBlocked(Refusal, status=409):
     seat_ids: list[int]
 
 
-class WrongChannelKey(Refusal, status=403):
-    """This event has no sales channel with this key. Leave `channel_key` out to buy like everybody else."""
-
-
 class UnknownPromoCode(Refusal, status=409):
     """This event has no such promo code. Check its spelling, or leave `promo_code` out."""
 
