@@ -13,7 +13,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.kit.pace import Pace
 from boxoffice.payments.dispute_queries import lock_payment
 from boxoffice.payments.provider import RefundListingProvider
-from boxoffice.payments.reconciliation import reconcile_refunds
+from boxoffice.payments.reconciliation import get_standing, reconcile_refunds
 from boxoffice.payments.reconciliation_queries import list_differences
 from boxoffice.payments.refund_facts import AGAIN_AFTER, TakeBackDue, carry_out_take_back
 from boxoffice.payments.refunds import REFUSALS_MAX, carry_out_refund
@@ -128,6 +128,7 @@ async def test_what_cannot_be_given_back_is_seen_and_given_otherwise(
     assert (failed["state"], failed["failure"]) == ("FAILED", "expired_or_canceled_card")
     seen = [each for each in await list_differences(shop.parts.db, 100) if str(each.payment_id) == payment_id]
     assert [(each.what, each.ours, each.theirs) for each in seen] == [("REFUND THAT FAILED", 5000, 0)]
+    assert (await get_standing(shop.parts.db)).differences["stripe"] >= 1
     shop.peer.refuses_refunds.add(shop.peer.intent_of(payment_id)["id"])
     assert (await decide(shop, held, payment_id, "try-again", role=role)).json()["state"] == "DUE"
     await shop.give_back(payment_id)

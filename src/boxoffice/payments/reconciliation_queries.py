@@ -117,7 +117,15 @@ async def list_difference_counts(source: Source) -> list[CountRow]:
         CountRow,
         """
         SELECT provider, count(*) AS count
-          FROM (SELECT provider FROM book_differences UNION ALL SELECT provider FROM foreign_money) AS found
+          FROM (SELECT provider FROM book_differences
+                 UNION ALL
+                SELECT provider FROM foreign_money
+                 UNION ALL
+                SELECT payment.provider
+                  FROM refunds AS refund
+                  JOIN payments AS payment
+                    ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+                 WHERE refund.state = 'FAILED') AS found
          GROUP BY provider
         """,
     )
