@@ -10,6 +10,8 @@ from boxoffice.accounts.ended_sessions import forget_ended_sessions
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs import Proofs
+from boxoffice.accounts.unused import forget_addresses, forget_old_sessions
+from boxoffice.booking.unused_accounts import erase_unused_accounts
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
 from boxoffice.catalog.images.removal import REMOVE_IMAGE_JOB, carry_out_removal
 from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, carry_out_invitation
@@ -35,6 +37,9 @@ SWEEP_SECONDS = 5.0
 
 # Old idempotency keys harm nobody; a busy hour's fit into one round.
 FORGET_SECONDS = 600.0
+
+# What is counted in days is looked at each hour.
+RETENTION_SECONDS = 3600.0
 
 # Whoever asks for an invoice has it written then; this is for those who only look at the list of their books.
 INVOICE_SECONDS = 60.0
@@ -64,11 +69,19 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_ended_sessions, parts.db)))
+        group.create_task(_every(RETENTION_SECONDS, partial(_forget_people, parts)))
         asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
         group.create_task(_every(ASK_SECONDS, asking))
         for provider in parts.providers:
             comparing = partial(reconcile, parts.desk, parts.sales, provider)
             group.create_task(_every(RECONCILE_SECONDS, comparing))
+
+
+async def _forget_people(parts: Parts) -> None:
+    """What there is no reason to keep any more: see docs/security.md, What data there is."""
+    await forget_old_sessions(parts.db)
+    await forget_addresses(parts.db, parts.settings.audit_address_days)
+    await erase_unused_accounts(parts.db, parts.settings.unused_account_days)
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:

@@ -4,11 +4,13 @@ from typing import Any
 
 import asyncpg
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar
 
 from accounts.browser import Browser
 from boxoffice.accounts.identity import Role
+from boxoffice.accounts.unused import forget_addresses
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, person
 
@@ -148,9 +150,78 @@ async def test_nobody_changes_the_log(dsn: str, statement: str):
         await connection.close()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor_id = 1",
+        "address = '10.0.0.1'",
+        "address = NULL, after = '{}'",
+        "address = NULL, before = before - 'user_id'",
+        "address = NULL, after = after - 'user_id'",
+    ],
+)
+async def test_not_even_the_owner_changes_it_but_for_where_somebody_was(
+    ada: Browser, owner_db: Database, change: str
+):
+    """The owner has to take the trigger away first, which an attacker's SQL cannot."""
+    _, old = await _age_log_in_of(owner_db, (await ada.me()).json()["id"])
+
+    with pytest.raises(asyncpg.RaiseError, match="only added to"):
+        async with owner_db.transaction() as tx:
+            statement: Any = f"UPDATE audit_log SET {change} WHERE id = $1"  # noqa: S608
+            await tx.execute(statement, old)
+
+
+async def test_addresses_are_forgotten_and_nothing_else(ada: Browser, db: Database, owner_db: Database):
+    user_id = (await ada.me()).json()["id"]
+    recent, old = await _age_log_in_of(owner_db, user_id)
+    [before] = await db.list(str, "SELECT after::text FROM audit_log WHERE id = $1", old)
+
+    await forget_addresses(db, 400)
+
+    query = "SELECT after::text FROM audit_log WHERE id = $1"
+    fields = msgspec.json.decode(before)
+    assert {"address", "user_agent", "user_id"} <= fields.keys()
+    assert msgspec.json.decode(await db.get(str, query, old)) == {
+        name: value for name, value in fields.items() if name not in ("address", "user_agent")
+    }
+    assert "127.0.0.1" in await db.get(str, query, recent)
+    # The role that serves may have it done sooner, but the log itself insists on a month.
+    await _age_log_in_of(owner_db, user_id, days=29)
+    with pytest.raises(asyncpg.RaiseError, match="after 30 days"):
+        await forget_addresses(db, 28)
+
+
+async def _age_log_in_of(owner_db: Database, user_id: int, days: int = 401) -> tuple[int, int]:
+    """The log-in's entry, and a copy of it that is so old."""
+    async with owner_db.transaction() as tx:
+        recent = await tx.get(
+            int,
+            """
+            SELECT min(id) FROM audit_log
+             WHERE object = 'sessions' AND action = 'CREATED' AND (after ->> 'user_id')::bigint = $1
+            """,
+            user_id,
+        )
+        old = await tx.get(
+            int,
+            """
+            INSERT INTO audit_log (at, address, action, object, row_id, after)
+            SELECT at - make_interval(days => $2), '10.1.1.1', action, object, row_id, after
+              FROM audit_log
+             WHERE id = $1
+            RETURNING id
+            """,
+            recent,
+            days,
+        )
+    return recent, old
+
+
 # Why a table has no trigger: it is nobody's decision, or is told of elsewhere.
 NOT_AUDITED = {
     "alembic_version": "the schema's own",
+    "account_uses": "when somebody logged in, which `sessions` says",
     "audit_log": "the log itself",
     "email_proofs": "what was mailed; what it opened is audited",
     "ended_sessions": "follow from sessions, and are forgotten after minutes",

@@ -109,9 +109,16 @@ NOTICES = {
         subject="Your account has no second factor any more",
         paragraphs=["From now on the password alone logs in to your account.", _WORRY],
     ),
+    LetterKind.UNUSED: Wording(
+        subject="Your account will be erased in 30 days",
+        paragraphs=[
+            "Nobody has logged in to your account for a long time. In 30 days we will erase it.",
+            "If you want to keep it, just log in before that.",
+        ],
+    ),
     LetterKind.ERASED: Wording(
         subject="Your account was erased",
-        paragraphs=["As you asked, we have erased your account. This is our last letter."],
+        paragraphs=["We have erased your account. This is our last letter."],
     ),
 }
 

@@ -187,3 +187,8 @@ async def update_email_verified(tx: Transaction, user_id: int, email: str) -> No
         user_id,
         _key_of(email),
     )
+
+
+async def update_warned(tx: Transaction, user_id: int) -> None:
+    """Take down that the account's owner was told that it will be erased."""
+    await tx.execute("UPDATE account_uses SET warned_at = now() WHERE user_id = $1", user_id)

@@ -154,3 +154,14 @@ async def list_ended(source: Source, remembered: timedelta) -> list[int]:
 
 async def delete_ended(tx: Transaction, remembered: timedelta) -> int:
     return await tx.execute("DELETE FROM ended_sessions WHERE ended_at <= now() - $1::interval", remembered)
+
+
+async def delete_expired_sessions(tx: Transaction, limit: int) -> int:
+    """Delete sessions that are over, so many at most."""
+    return await tx.execute(
+        """
+        DELETE FROM sessions
+         WHERE family_hash IN (SELECT family_hash FROM sessions WHERE expires_at <= now() LIMIT $1)
+        """,
+        limit,
+    )

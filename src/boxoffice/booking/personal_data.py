@@ -92,7 +92,7 @@ async def erase(
     """Erase one's own account. Raises what `confirmed` raises, and `StillResponsible`."""
 
     async def work(tx: Transaction) -> None:
-        await _erase(tx, user.user_id)
+        await erase_in(tx, user.user_id)
 
     await confirmed(db, passwords, second_factors, user.user_id, confirmation, work)
 
@@ -101,11 +101,11 @@ async def erase_user(db: Database, user_id: int) -> None:
     """Erase an account, as an admin who was asked to. Raises `NotFound` or `StillResponsible`."""
     async with db.transaction() as tx:
         await erasing.lock_account(tx, user_id)
-        await _erase(tx, user_id)
+        await erase_in(tx, user_id)
 
 
-async def _erase(tx: Transaction, user_id: int) -> None:
-    """The user's lock must be held."""
+async def erase_in(tx: Transaction, user_id: int) -> None:
+    """Erase the account. The user's lock must be held. Raises `StillResponsible`."""
     if await queries.get_responsibility(tx, user_id):
         raise StillResponsible
     await erasing.erase_account(tx, user_id)

@@ -1,6 +1,6 @@
 """SQL of what a buyer sees. The rows belong to the inventory, which alone writes them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -215,4 +215,64 @@ async def get_responsibility(source: Source, user_id: int) -> bool:
          WHERE id = $1
         """,
         user_id,
+    )
+
+
+async def list_unused_accounts(
+    source: Source, unused_for: timedelta, *, warned_before: timedelta | None, limit: int
+) -> list[int]:
+    """Buyers who have not logged in for so long and expect no event, the longest unused first.
+
+    Those who were warned so long ago, or, with None, those who were not warned.
+    """
+    return await source.list(
+        int,
+        """
+        SELECT account.id
+          FROM account_uses use
+          JOIN users account ON account.id = use.user_id
+         WHERE use.logged_in_at < now() - $1::interval
+           AND CASE WHEN $2::interval IS NULL THEN use.warned_at IS NULL
+                    ELSE use.warned_at < now() - $2 END
+           AND account.role = 'USER'
+           AND account.password_hash <> '-'
+           AND NOT EXISTS (SELECT FROM bookings booking
+                             JOIN events event ON event.id = booking.event_id
+                            WHERE booking.buyer_id = account.id
+                              AND booking.state IN ('PENDING', 'CONFIRMED')
+                              AND coalesce(event.ends_at, event.starts_at) > now())
+         ORDER BY use.logged_in_at
+         LIMIT $3
+        """,
+        unused_for,
+        warned_before,
+        limit,
+    )
+
+
+async def get_unused(
+    source: Source, user_id: int, unused_for: timedelta, *, warned_before: timedelta | None
+) -> bool:
+    """Whether the list has this account."""
+    return await source.get(
+        bool,
+        """
+        SELECT EXISTS (
+        SELECT FROM account_uses use
+          JOIN users account ON account.id = use.user_id
+         WHERE account.id = $1
+           AND use.logged_in_at < now() - $2::interval
+           AND CASE WHEN $3::interval IS NULL THEN use.warned_at IS NULL
+                    ELSE use.warned_at < now() - $3 END
+           AND account.role = 'USER'
+           AND account.password_hash <> '-'
+           AND NOT EXISTS (SELECT FROM bookings booking
+                             JOIN events event ON event.id = booking.event_id
+                            WHERE booking.buyer_id = account.id
+                              AND booking.state IN ('PENDING', 'CONFIRMED')
+                              AND coalesce(event.ends_at, event.starts_at) > now()))
+        """,
+        user_id,
+        unused_for,
+        warned_before,
     )

@@ -17,6 +17,12 @@ from boxoffice.kit.errors import SetupError
 # Known to everybody who can read this file: good for a demo, refused in production.
 DEVELOPMENT_SECRET = "development-only-secret-that-everybody-can-read"  # noqa: S105  refused in production
 
+# A session lives for 90 days and a warning for 30; people come to one concert a year.
+UNUSED_ACCOUNT_DAYS_MIN = 365
+
+# What the audit log itself insists on: an intruder has no use of it before somebody has looked.
+AUDIT_ADDRESS_DAYS_MIN = 30
+
 # 32 characters of a random string carry more than the 128 bits our keys need.
 SECRET_CHARACTERS_MIN = 32
 
@@ -71,6 +77,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30
     # One hash takes 64 MiB and a core for 0.1 s: more at once would starve the sale.
     password_threads: Annotated[int, Meta(ge=1, le=16)] = 1
+    # Of a buyer who comes once a year: less than that is no sign that somebody has left.
+    unused_account_days: Annotated[int, Meta(ge=0, le=3650)] = 0
+    # Whoever looks for an intruder a year later still finds where they came from.
+    audit_address_days: Annotated[int, Meta(ge=0, le=3650)] = 400
     log_level: Annotated[str, Meta(pattern="^(debug|info|warning|error)$")] = "info"
     log_format: LogFormat = LogFormat.JSON
     log_requests: bool = False
@@ -158,6 +168,7 @@ def _in_words(message: str, given: Mapping[str, str]) -> str:
 
 
 def _check(settings: Settings) -> None:
+    _check_retention(settings)
     _check_secrets(settings)
     _check_addresses(settings)
     if settings.files_url is not None:
@@ -175,6 +186,15 @@ def _check(settings: Settings) -> None:
         )
     if not settings.secure_cookies:
         raise SetupError("BOXOFFICE_PUBLIC_URL must start with https:// in production.")
+
+
+def _check_retention(settings: Settings) -> None:
+    for name, days, least in (
+        ("BOXOFFICE_UNUSED_ACCOUNT_DAYS", settings.unused_account_days, UNUSED_ACCOUNT_DAYS_MIN),
+        ("BOXOFFICE_AUDIT_ADDRESS_DAYS", settings.audit_address_days, AUDIT_ADDRESS_DAYS_MIN),
+    ):
+        if 0 < days < least:
+            raise SetupError(f"{name} is {days}: expected {least} or more, or 0 for never.")
 
 
 def _check_secrets(settings: Settings) -> None:

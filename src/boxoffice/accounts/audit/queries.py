@@ -1,11 +1,11 @@
 """What is read of the audit log; only triggers write it (see its migration)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from boxoffice.accounts.audit.schemas import Action
-from boxoffice.kit.postgres import Source
+from boxoffice.kit.postgres import Source, Transaction
 
 
 class AuditRow(msgspec.Struct, frozen=True):
@@ -61,3 +61,8 @@ async def list_own_entries(source: Source, actor_id: int, limit: int) -> list[Au
         actor_id,
         limit,
     )
+
+
+async def update_addresses(tx: Transaction, older_than: timedelta, limit: int) -> int:
+    """Have so many entries at most forget address and browser; nothing else of one can be changed."""
+    return await tx.get(int, "SELECT forget_addresses($1::interval, $2)", older_than, limit)
