@@ -153,7 +153,8 @@ class AtTheSandbox:
             dispute_id = await queries.find_open_dispute(tx, id_) or await self._open(tx, id_, amount)
             if state is not DisputeState.OPEN:
                 await queries.update_dispute_closed(tx, id_, state)
-            row = await queries.get_dispute(tx, dispute_id)
+            row = await queries.find_dispute(tx, dispute_id)
+        assert row is not None
         return msgspec.json.encode(Report(str(row.id), id_, row.amount, row.currency, dispute=state))
 
     def about_nothing(self, news: Any, payment_id: str, booking_id: str) -> Any:

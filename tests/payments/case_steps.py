@@ -16,6 +16,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
+from boxoffice.payments.dispute_comparison import compare_disputes
 from boxoffice.payments.provider import DisputeState, FactKind, RefundListingProvider
 from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
 from boxoffice.payments.refund_facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
@@ -258,6 +259,19 @@ async def books_are_compared(story: Story) -> None:
         await reconcile_window(parts.desk, parts.sales, bank.provider, since, since + timedelta(seconds=1))
         if isinstance(bank.provider, RefundListingProvider):
             await reconcile_refunds(parts.db, bank.provider, since, datetime.now(UTC) + timedelta(hours=1))
+        await _compare_disputes(story, since)
+
+
+async def open_disputes_are_asked_about(story: Story) -> None:
+    """We compare the bank's books with ours long after the dispute was opened, twice."""
+    for _ in range(2):
+        await _compare_disputes(story, datetime.now(UTC) + timedelta(minutes=59))
+
+
+async def _compare_disputes(story: Story, since: datetime) -> None:
+    provider, parts = story.payments[-1][0].provider, story.shop.parts
+    until = datetime.now(UTC) + timedelta(hours=1)
+    await compare_disputes(parts.desk, parts.sales, provider, since, until)
 
 
 async def is_forgotten(story: Story) -> None:

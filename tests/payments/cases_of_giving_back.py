@@ -22,6 +22,7 @@ from payments.case_steps import (
     jobs_are_done,
     next_answer_is_lost,
     nobody_keeps_tickets,
+    open_disputes_are_asked_about,
     organizer_gives,
     organizer_gives_otherwise,
     refund_fails,
@@ -42,6 +43,14 @@ WON, LOST = DisputeState.WON, DisputeState.LOST
 paid_one_of_two: tuple[Step, ...] = (starts, starts_elsewhere, captures(payment=0), reports)
 CLOSED = "expired_or_canceled_card"
 lost: tuple[Step, ...] = (is_disputed(), is_disputed(LOST), reports)
+# The tickets are good still, but we know that the bank has the money.
+unheard: tuple[Step, ...] = (
+    *paid,
+    is_disputed(),
+    reports_are_lost,
+    books_are_compared,
+    sees("CONFIRMED", "CAPTURED"),
+)
 
 GIVING_BACK = (
     Case(
@@ -173,6 +182,31 @@ GIVING_BACK = (
     Case(
         "disputed, and to be refunded",
         (*paid, is_disputed(), reports, organizer_gives(), is_disputed(LOST), reports),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+    ),
+    Case(
+        "disputed, reports lost",
+        (*unheard, is_disputed(LOST), reports_are_lost, books_are_compared),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+    ),
+    Case(
+        "disputed, reports lost",
+        (*unheard, is_disputed(LOST), reports_are_lost, open_disputes_are_asked_about),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+    ),
+    Case(
+        "disputed, reports lost",
+        (*unheard, organizer_gives(), jobs_are_done, is_disputed(WON), reports_are_lost, books_are_compared),
+        ALL_BACK,
+    ),
+    Case(
+        "disputed, reports lost",
+        (*paid, is_disputed(amount=3000), is_disputed(LOST), reports_are_lost, books_are_compared),
+        End("CONFIRMED", 2, received=PRICE, taken=3000, organizers=-3000),
+    ),
+    Case(
+        "disputed, reports lost",
+        (starts, captures(), is_disputed(), is_disputed(LOST), reports_are_lost, books_are_compared),
         End("CANCELLED", 0, received=PRICE, taken=PRICE),
     ),
     Case(

@@ -119,6 +119,7 @@ class StripePeer:
             "currency": intent["currency"],
             "payment_intent": intent["id"],
             "reason": "fraudulent",
+            "created": before["created"] if before else int(time.time()),
         }
         closed = status in ("won", "lost")
         return self._happened(f"charge.dispute.{'closed' if closed else 'created'}", dispute)
@@ -178,31 +179,35 @@ class StripePeer:
                 return self.give_back(self.intents[form["payment_intent"]], form)
             case "GET", ["refunds"]:
                 return self._list_refunds(form)
+            case "GET", ["disputes"]:
+                return self._list_disputes(form)
+            case "GET", ["disputes", dispute_id] if dispute_id.removeprefix("dp_") in self.disputes:
+                return 200, self.disputes[dispute_id.removeprefix("dp_")]
             case _:
                 return _error(404, "invalid_request_error", "resource_missing")
 
     def _list(self, query: dict[str, str]) -> Answer:
         """The intents that were opened then, the newest first, two at a time; with what went back of each."""
         since, until = int(query["created[gte]"]), int(query["created[lt]"])
-        found = [each for each in reversed(self.intents.values()) if since <= each["created"] < until]
-        names = [each["id"] for each in found]
-        start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
-        page = [self._with_charge(each) for each in found[start : start + 2]]
-        return 200, {"object": "list", "data": page, "has_more": start + 2 < len(found), "url": "/v1/x"}
+        found = [
+            self._with_charge(each) for each in self.intents.values() if since <= each["created"] < until
+        ]
+        return _page(found, query)
+
+    def _list_disputes(self, query: dict[str, str]) -> Answer:
+        """The disputes that were opened then, likewise."""
+        since, until = int(query["created[gte]"]), int(query["created[lt]"])
+        return _page([each for each in self.disputes.values() if since <= each["created"] < until], query)
 
     def _list_refunds(self, query: dict[str, str]) -> Answer:
         """Those of an intent, or those that were made then, the newest first, two at a time."""
         found = [
             each
-            for each in reversed(self.refunds)
+            for each in self.refunds
             if query.get("payment_intent") in (None, each["payment_intent"])
             and int(query.get("created[gte]", 0)) <= each["created"] < int(query.get("created[lt]", 1 << 40))
         ]
-        names = [each["id"] for each in found]
-        start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
-        page = found if "payment_intent" in query else found[start : start + 2]
-        more = "payment_intent" not in query and start + 2 < len(found)
-        return 200, {"object": "list", "data": page, "has_more": more, "url": "/v1/x"}
+        return _page(found, query, len(found) + 1 if "payment_intent" in query else 2)
 
     def _with_charge(self, intent: dict[str, Any]) -> dict[str, Any]:
         """The intent with what went back of it; a refund that failed counts no more."""
@@ -286,6 +291,15 @@ class StripePeer:
 
 
 PeerKind = TypeVar("PeerKind", bound=StripePeer)
+
+
+def _page(found: list[dict[str, Any]], query: dict[str, str], length: int = 2) -> Answer:
+    """So many of these, the newest first, from where the query says."""
+    newest_first = list(reversed(found))
+    names = [each["id"] for each in newest_first]
+    start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+    page, has_more = newest_first[start : start + length], start + length < len(found)
+    return 200, {"object": "list", "data": page, "has_more": has_more, "url": "/v1/x"}
 
 
 def _metadata(form: dict[str, str]) -> dict[str, str]:

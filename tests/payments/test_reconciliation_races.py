@@ -11,7 +11,9 @@ import pytest_asyncio
 from boxoffice.inventory.commands import Expire
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
+from boxoffice.payments.dispute_comparison import compare_disputes
 from boxoffice.payments.ledger import AT_LAST, record_captured
+from boxoffice.payments.provider import DisputeState
 from boxoffice.payments.queries import insert_forgotten_payment
 from boxoffice.payments.reconciliation import reconcile_window
 from boxoffice.payments.reconciliation_queries import find_reconciled_until, update_reconciled_until
@@ -21,6 +23,7 @@ from inventory.test_race import repairs
 from payments.stripe_peer import StripePeer, signed
 from payments.stripe_shop import Shop
 from payments.test_cancellation_races import lingering, wait_for_a_lock
+from payments.test_dispute_races import write
 from payments.test_disputes import accounts, paid
 from payments.test_refunded_places import beside
 
@@ -131,6 +134,28 @@ async def test_of_two_who_write_a_forgotten_payment_down_the_second_finds_it(sho
     await compare(shop.parts, shop, payment_id)
     assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
     assert await accounts(shop, held) == {"PROVIDER": 5000, "ORGANIZER": -5000}
+
+
+async def test_a_comparison_waits_for_a_dispute_that_is_being_written(shop: Shop):
+    """It has read that we know of none.
+
+    Seen to fail without FOR UPDATE in `lock_payment`: a dispute was to be written twice.
+    """
+    held, payment_id = await paid(shop)
+    shop.peer.dispute(payment_id, "lost")
+    assert shop.parts.stripe is not None
+    now, minute = datetime.now(UTC), timedelta(minutes=1)
+    async with shop.parts.db.transaction() as tx:
+        holder = await tx.get(int, "SELECT pg_backend_pid()")
+        await write(shop, tx, payment_id, DisputeState.LOST)
+        comparing = beside(
+            compare_disputes(shop.parts.desk, shop.parts.sales, shop.parts.stripe, now - minute, now + minute)
+        )
+        await wait_until_it_waits(tx, holder, comparing)
+
+    await comparing
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    assert await accounts(shop, held) == {}
 
 
 async def test_two_who_find_the_same_difference_note_it_once(shop: Shop, rival: Parts):

@@ -95,6 +95,16 @@ class Till:
     ) -> tuple[list[Listed], str | None]:
         return self._bank.list_money(self.name, after)
 
+    async def list_disputes(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[DisputeFact], str | None]:
+        return self._bank.list_disputes(self.name), None
+
+    async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
+        return next(
+            (each for each in self._bank.list_disputes(self.name) if each.reference == reference), None
+        )
+
 
 class Bank:
     """Its books. Several tills, so that one booking can be paid twice."""
@@ -176,6 +186,10 @@ class Bank:
         listed = [Listed(reference_of(till, id_), self.captured[id_], self.given_back(id_)) for id_ in page]
         return listed, str(page[-1]) if len(page) == _LISTED_MAX else None
 
+    def list_disputes(self, till: str) -> list[DisputeFact]:
+        """How all disputes of what was paid at a till stand, whenever they were opened."""
+        return [self._fact(each) for each in self.disputes if self.visits[each.payment_id].provider == till]
+
     def given_back(self, payment_id: UUID) -> int:
         """What it has given back of a payment."""
         return sum(amount for paid, amount in self.refunds.values() if paid == payment_id)
@@ -208,8 +222,14 @@ class Bank:
         return decided
 
     def _report_dispute(self, dispute: Dispute, step: int, chance: random.Random) -> None:
+        payment, fact = self.visits[dispute.payment_id], self._fact(dispute)
+        # Of two reports of one dispute either may come first.
+        late, times = chance.choice((0, 0, 10, 80)), chance.choice((1, 1, 2))
+        self.reports.append(Report(fact, payment.event_id, payment.provider, step + late, times))
+
+    def _fact(self, dispute: Dispute) -> DisputeFact:
         payment = self.visits[dispute.payment_id]
-        fact = DisputeFact(
+        return DisputeFact(
             dispute.reference,
             reference_of(payment.provider, payment.id),
             dispute.state,
@@ -217,9 +237,6 @@ class Bank:
             self.captured[payment.id].currency,
             "fraudulent",
         )
-        # Of two reports of one dispute either may come first.
-        late, times = chance.choice((0, 0, 10, 80)), chance.choice((1, 1, 2))
-        self.reports.append(Report(fact, payment.event_id, payment.provider, step + late, times))
 
     def due(self, step: int) -> list[Report]:
         """What has to be reported now; `times` that were heard are enough."""

@@ -8,6 +8,7 @@ the shard of a booking, payment or ticket from its id alone.
 
 import secrets
 import time
+from datetime import datetime
 from uuid import UUID
 
 # An event id takes 32 bits of every id that is made for it.
@@ -29,6 +30,11 @@ def new_id(event_id: int) -> UUID:
         | (event_id << 30)
         | (random & 0x3FFFFFFF)
     )
+
+
+def earliest_id(moment: datetime) -> UUID:
+    """Below all ids that are made from this moment on, and above all that were made before."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def event_of(row_id: UUID) -> int:

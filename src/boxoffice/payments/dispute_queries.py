@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.payments.provider import DisputeFact
 
 
 class DisputedPayment(msgspec.Struct, frozen=True):
@@ -216,6 +217,61 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: 
         left,
         owed,
         reason,
+    )
+
+
+async def list_open(source: Source, provider: str) -> list[str]:
+    """The disputes at this provider that are open in our books, by its ids, the oldest first."""
+    return await source.list(
+        str,
+        """
+        SELECT dispute.reference
+          FROM disputes AS dispute
+          JOIN payments AS payment
+            ON payment.event_id = dispute.event_id AND payment.id = dispute.payment_id
+         WHERE dispute.state = 'OPEN' AND payment.provider = $1
+         ORDER BY dispute.opened_at
+        """,
+        provider,
+    )
+
+
+async def list_settled(source: Source, provider: str, facts: Sequence[DisputeFact]) -> list[str]:
+    """Which of these are no news, by the provider's ids.
+
+    What is closed here is, unless the booking of a payment that was lost is still to be taken back; and one
+    of money that is not ours, once it is noted.
+    """
+    return await source.list(
+        str,
+        """
+        SELECT fact.reference
+          FROM unnest($2::text[], $3::text[], $4::text[]) AS fact (reference, payment_reference, state)
+          LEFT JOIN payments AS payment
+            ON payment.provider = $1 AND payment.reference = fact.payment_reference
+          LEFT JOIN disputes AS dispute
+            ON dispute.event_id = payment.event_id AND dispute.payment_id = payment.id
+               AND dispute.reference = fact.reference
+          LEFT JOIN bookings AS booking
+            ON booking.event_id = payment.event_id AND booking.id = payment.booking_id
+         WHERE CASE
+                   WHEN payment.id IS NULL
+                   THEN EXISTS (SELECT FROM foreign_money AS noted
+                                 WHERE noted.provider = $1 AND noted.what = 'DISPUTE'
+                                   AND noted.reference = fact.reference)
+                   WHEN dispute.state = 'OPEN' THEN fact.state = 'OPEN'
+                   WHEN dispute.state = 'LOST' AND dispute.amount >= payment.amount
+                   THEN booking.state <> 'CONFIRMED'
+                        OR EXISTS (SELECT FROM refunds AS refund
+                                    WHERE refund.event_id = payment.event_id AND refund.id = payment.id
+                                      AND refund.worth = 0)
+                   ELSE dispute.id IS NOT NULL
+               END
+        """,
+        provider,
+        [fact.reference for fact in facts],
+        [fact.payment_reference for fact in facts],
+        [fact.state for fact in facts],
     )
 
 

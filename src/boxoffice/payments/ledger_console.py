@@ -52,7 +52,7 @@ def reconcile(dsn: str, open_tills: Callable[[str], AbstractAsyncContextManager[
     """
     for provider, found in asyncio.run(_reconcile(dsn, open_tills, days)):
         sys.stdout.write(
-            f"{provider}: {found.listed:,} payments compared, {found.made_up_for:,} that were missed made up "
+            f"{provider}: {found.listed:,} payments compared, {found.made_up_for:,} missed reports made up "
             f"for, {found.differences:,} differences.\n"
         )
     return show_differences(dsn)

@@ -193,6 +193,16 @@ class Provider(Protocol):
         """Some payments with money, opened from `since` to before `until`, and where the next page begins."""
         ...
 
+    async def list_disputes(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[DisputeFact], str | None]:
+        """Some disputes, opened from `since` to before `until`, and where the next page begins."""
+        ...
+
+    async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
+        """How this dispute stands; None where the provider does not know it, or says nothing of money."""
+        ...
+
 
 @runtime_checkable
 class RefundListingProvider(Provider, Protocol):

@@ -10,6 +10,7 @@ from boxoffice.kit import metrics
 from boxoffice.kit.postgres import Database, Source
 from boxoffice.payments import reconciliation_queries as queries
 from boxoffice.payments.desk import Desk
+from boxoffice.payments.dispute_comparison import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.provider import Fact, FactKind, Listed, Provider, RefundListingProvider
@@ -67,6 +68,8 @@ async def reconcile(
     if isinstance(provider, RefundListingProvider):
         refunds_since = min(since, (last or until) - timedelta(days=REFUNDS_LOOKED_AT_DAYS))
         await reconcile_refunds(desk.db, provider, refunds_since, until)
+    disputes_since = min(since, (last or until) - timedelta(days=DISPUTES_LOOKED_AT_DAYS))
+    found.made_up_for += await compare_disputes(desk, sales, provider, disputes_since, until)
     async with desk.db.transaction() as tx:
         await queries.update_reconciled_until(tx, provider.name, until)
     return found

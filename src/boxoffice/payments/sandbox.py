@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from boxoffice.kit.errors import Unavailable, invalid
-from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.ids import earliest_id, event_of, new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction, assert_no_transaction
@@ -151,8 +151,7 @@ class Sandbox:
             )
         if report.dispute is None:
             raise invalid("", "This is not a report of the sandbox: it is of no payment and of no dispute.")
-        reference = reference_of(report.payment_id)
-        return DisputeFact(report.id, reference, report.dispute, report.amount, report.currency, _REASON)
+        return _fact_of_dispute(report, report.dispute)
 
     async def ask(self, payment: Asked) -> Fact | None:
         """What has become of it; None while it waits for its buyer, or for one who pays late."""
@@ -209,6 +208,22 @@ class Sandbox:
         rows = await queries.list_taken(self._db, since, until, UUID(after) if after else None, LISTED_MAX)
         listed = [Listed(reference_of(row.payment_id), _fact(row), row.given_back) for row in rows]
         return listed, str(rows[-1].payment_id) if len(rows) == LISTED_MAX else None
+
+    async def list_disputes(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[DisputeFact], str | None]:
+        """A page of disputes that were opened then."""
+        assert_no_transaction("A call to the sandbox")
+        begin = UUID(after) if after else earliest_id(since)
+        rows = await queries.list_disputes(self._db, begin, earliest_id(until), LISTED_MAX)
+        listed = [_fact_of_dispute(_report_of_dispute(row), row.state) for row in rows]
+        return listed, str(rows[-1].id) if len(rows) == LISTED_MAX else None
+
+    async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
+        """How the dispute stands."""
+        assert_no_transaction("A call to the sandbox")
+        row = await queries.find_dispute(self._db, UUID(reference))
+        return None if row is None else _fact_of_dispute(_report_of_dispute(row), row.state)
 
     async def get_checkout(self, token: str) -> Checkout:
         """The checkout behind the address. Raises `NotFound` for an address that is not ours."""
@@ -305,7 +320,9 @@ class Sandbox:
     async def _read(self, webhook: Webhook) -> tuple[Report, datetime | None]:
         """What there is to report now, and when it was heard."""
         if webhook.dispute_id is not None:
-            dispute = await queries.get_dispute(self._db, webhook.dispute_id)
+            dispute = await queries.find_dispute(self._db, webhook.dispute_id)
+            if dispute is None:
+                raise LookupError(f"the sandbox has no dispute {webhook.dispute_id}")
             return _report_of_dispute(dispute), dispute.delivered_at
         row = await queries.find_checkout(self._db, webhook.payment_id)
         if row is None:
@@ -361,6 +378,11 @@ def _report_of_dispute(row: DisputeRow) -> Report:
         currency=row.currency,
         dispute=row.state,
     )
+
+
+def _fact_of_dispute(report: Report, state: DisputeState) -> DisputeFact:
+    reference = reference_of(report.payment_id)
+    return DisputeFact(report.id, reference, state, report.amount, report.currency, _REASON)
 
 
 def _fact(row: CheckoutRow) -> Fact:

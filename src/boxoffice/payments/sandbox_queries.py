@@ -230,9 +230,28 @@ async def find_open_dispute(tx: Transaction, payment_id: UUID) -> UUID | None:
     )
 
 
-async def get_dispute(source: Source, dispute_id: UUID) -> DisputeRow:
+async def list_disputes(source: Source, after: UUID, before: UUID, rows_max: int) -> list[DisputeRow]:
+    """Disputes with ids between these, in the order in which they were opened."""
+    return await source.list(
+        DisputeRow,
+        """
+        SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,
+               dispute.delivered_at
+          FROM sandbox_disputes AS dispute
+          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = dispute.payment_id
+         WHERE dispute.id > $1 AND dispute.id < $2
+         ORDER BY dispute.id
+         LIMIT $3
+        """,
+        after,
+        before,
+        rows_max,
+    )
+
+
+async def find_dispute(source: Source, dispute_id: UUID) -> DisputeRow | None:
     """The dispute, in the currency of what was paid."""
-    return await source.get(
+    return await source.find(
         DisputeRow,
         """
         SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,

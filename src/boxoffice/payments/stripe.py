@@ -22,6 +22,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import (
     Asked,
     Charge,
+    DisputeFact,
     DueRefund,
     Fact,
     Listed,
@@ -39,6 +40,7 @@ from boxoffice.payments.stripe_objects import (
     PAYMENT_ID,
     REFUND_ID,
     Intent,
+    dispute_in,
     fact_of,
     intent_of,
     listed_of,
@@ -74,7 +76,7 @@ class Stripe:
     def __init__(self, settings: Settings) -> None:
         self._webhook_secret = settings.stripe_webhook_secret or ""
         self._http = stripe.HTTPXClient(timeout=OUTBOUND_SECONDS_MAX)
-        self._intents, self._refunds = _services(settings, self._http)
+        self._intents, self._refunds, self._disputes = _services(settings, self._http)
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
         """Make the PaymentIntent, or look at the one there is."""
@@ -213,6 +215,23 @@ class Stripe:
         listed = [each for each in map(listed_of, intents) if each is not None]
         return listed, intents[-1].id if page.has_more and intents else None
 
+    async def list_disputes(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[DisputeFact], str | None]:
+        """A page of disputes that were opened then; inquiries and those of no intent are left out."""
+        page = await _call(self._disputes.list_async, _window(since, until, after))
+        listed = [each for each in map(dispute_in, page.data) if each is not None]
+        return listed, page.data[-1].id if page.has_more and page.data else None
+
+    async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
+        """How the dispute stands; None for one that this account has never had."""
+        try:
+            return dispute_in(await _call(self._disputes.retrieve_async, reference))
+        except stripe.InvalidRequestError as error:
+            if error.code != "resource_missing":
+                raise
+            return None
+
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close_async()
@@ -229,14 +248,14 @@ class Stripe:
         )
 
 
-def _services(settings: Settings, http: stripe.HTTPXClient) -> tuple[Any, Any]:
+def _services(settings: Settings, http: stripe.HTTPXClient) -> tuple[Any, Any, Any]:
     client = stripe.StripeClient(
         settings.stripe_secret_key or "",
         base_addresses={"api": settings.stripe_api_url} if settings.stripe_api_url else {},
         http_client=http,
         max_network_retries=REPETITIONS_MAX,
     )
-    return client.v1.payment_intents, client.v1.refunds
+    return client.v1.payment_intents, client.v1.refunds, client.v1.disputes
 
 
 def _window(since: datetime, until: datetime, after: str | None) -> dict[str, Any]:

@@ -155,6 +155,11 @@ def refund_in(answer: Any) -> RefundFact | None:
     return _refund(msgspec.convert(answer.to_dict(), _Refund))
 
 
+def dispute_in(answer: Any) -> DisputeFact | None:
+    """A dispute as Stripe answers it."""
+    return _dispute(msgspec.convert(answer.to_dict(), _Dispute))
+
+
 def listed_of(intent: Intent) -> Listed | None:
     """What a list of payments says of an intent; None for one without money."""
     kind = KIND_OF_STATUS.get(intent.status)
