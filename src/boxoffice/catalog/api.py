@@ -35,14 +35,13 @@ from boxoffice.catalog.schemas import (
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
 from boxoffice.kit.idempotency import Once
-from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
 _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed)
 
@@ -145,7 +144,7 @@ async def list_events(
     },
 )
 async def get_event(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     viewer: NamedDependency[Identity | None],
     db: NamedDependency[Database],
     if_none_match: IfNoneMatch = None,
@@ -172,7 +171,7 @@ async def get_event(
     ),
 )
 async def update_event(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     data: JSONBody[EventChange],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
@@ -195,7 +194,7 @@ async def update_event(
     responses=documents(*_ORGANIZER, NotFound, EventIsPublished, EventIsCancelled),
 )
 async def delete_event(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: EventIdInPath, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> None:
     """Delete a draft of yours."""
     await event_changes.delete_event(db, user, event_id)
@@ -211,7 +210,7 @@ async def delete_event(
     responses=documents(*_ORGANIZER, NotFound, InvalidInput, EventIsCancelled),
 )
 async def publish_event(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: EventIdInPath, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Event:
     """Publish a draft of yours: everybody sees it, and its sale begins at `sale_starts_at` or now.
 

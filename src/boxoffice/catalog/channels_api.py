@@ -13,11 +13,10 @@ from boxoffice.catalog import channels
 from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels
 from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 _ChannelId = Annotated[int, PathParameter(ge=1, le=2**31 - 1)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
@@ -38,7 +37,7 @@ async def create(
     data: JSONBody[NewChannel],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
 ) -> Response[ChannelWithKey]:
     """Make a channel and its key, which is shown this once.
 
@@ -56,7 +55,7 @@ async def create(
     responses=documents(*_ORGANIZER),
 )
 async def list_all(
-    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
 ) -> list[Channel]:
     """List the channels of an event of one's own, without their keys."""
     return await channels.list_channels(db, user, event_id)
@@ -74,7 +73,7 @@ async def change(
     data: JSONBody[ChannelChange],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     channel_id: _ChannelId,
 ) -> Channel:
     """Change its sale window and its prices; what is left out stays, and so does its key."""
@@ -93,7 +92,7 @@ async def change(
 async def rotate(
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     channel_id: _ChannelId,
 ) -> Response[ChannelWithKey]:
     """Make another key, which is shown this once. The one before is refused from now on."""
@@ -112,7 +111,7 @@ async def rotate(
 async def withdraw(
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     channel_id: _ChannelId,
 ) -> None:
     """Sell nothing more through it. What was sold stays sold; its blocks are kept until they are released."""

@@ -1,10 +1,7 @@
 """HTTP of an event's life beyond its sale."""
 
-from typing import Annotated
-
 from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -14,11 +11,9 @@ from boxoffice.catalog.archive import EventIsNotOver, archive_event, unarchive_e
 from boxoffice.catalog.cancelling import EventWasNeverOnSale, cancel_event
 from boxoffice.catalog.schemas import Event
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
 
@@ -33,7 +28,7 @@ _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
     responses=documents(*_ORGANIZER, EventWasNeverOnSale),
 )
 async def cancel(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: EventIdInPath, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Response[Event]:
     """Sell nothing more, at once; then cancel every booking and refund every payment in full.
 
@@ -54,7 +49,7 @@ async def cancel(
     responses=documents(*_ORGANIZER, EventIsNotOver),
 )
 async def archive(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: EventIdInPath, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Response[Event]:
     """List an event that is over or cancelled no more, but in `mine` with `archived`. Nothing is deleted.
 
@@ -74,7 +69,7 @@ async def archive(
     responses=documents(*_ORGANIZER),
 )
 async def unarchive(
-    event_id: _EventId, user: NamedDependency[Identity], db: NamedDependency[Database]
+    event_id: EventIdInPath, user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Response[Event]:
     """List the event again. Doing so twice is the same as once."""
     event = await unarchive_event(db, user, event_id)

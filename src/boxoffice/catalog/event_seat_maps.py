@@ -121,7 +121,8 @@ async def give_seat_map(
 
 async def get_first_seat_map(source: Source, event_id: int) -> SeatMap:
     """The map that the event had when its journal began."""
-    return await get_seat_map(source, await seat_map_queries.get_first_seat_map_id(source, event_id))
+    *_, first = await seat_map_queries.list_seat_map_ids(source, event_id)
+    return await get_seat_map(source, first)
 
 
 def _merge(before: str, wanted: str) -> tuple[Merged, list[CategoryPlaces]]:

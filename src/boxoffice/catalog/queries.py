@@ -111,16 +111,20 @@ async def get_seat_map_gzip(source: Source, seat_map_id: int) -> bytes:
     return await source.get(bytes, "SELECT document_gzip FROM seat_maps WHERE id = $1", seat_map_id)
 
 
-async def find_seat_map_access(source: Source, event_id: int) -> SeatMapAccess | None:
+async def find_seat_map_access(
+    source: Source, event_id: int, seat_map_id: int | None = None
+) -> SeatMapAccess | None:
+    """Of the map that the event sells, or of another one."""
     return await source.find(
         SeatMapAccess,
         """
-        SELECT events.seat_map_id, events.organizer_id, events.state, seat_maps.etag
+        SELECT seat_maps.id AS seat_map_id, events.organizer_id, events.state, seat_maps.etag
           FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
+          JOIN seat_maps ON seat_maps.id = coalesce($2, events.seat_map_id)
          WHERE events.id = $1
         """,
         event_id,
+        seat_map_id,
     )
 
 

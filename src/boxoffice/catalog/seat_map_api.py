@@ -22,14 +22,13 @@ from boxoffice.kit import idempotency
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.idempotency import Once
-from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
 _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 _SeatMapId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed)
@@ -108,7 +107,7 @@ async def list_seat_maps(
 )
 async def get_seat_map(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     viewer: NamedDependency[Identity | None],
     db: NamedDependency[Database],
 ) -> Response[bytes | None]:
@@ -131,7 +130,7 @@ async def get_seat_map(
 )
 async def get_seat_map_by_id(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     seat_map_id: _SeatMapId,
     viewer: NamedDependency[Identity | None],
     db: NamedDependency[Database],

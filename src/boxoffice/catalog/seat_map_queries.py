@@ -2,7 +2,7 @@
 
 import msgspec
 
-from boxoffice.catalog.rows import NewSeatMapRow, SeatMapAccess
+from boxoffice.catalog.rows import NewSeatMapRow
 from boxoffice.kit.postgres import Source, Transaction
 
 
@@ -20,52 +20,25 @@ async def find_origin(source: Source, seat_map_id: int) -> SeatMapOrigin | None:
     )
 
 
-async def get_first_seat_map_id(source: Source, event_id: int) -> int:
-    """The map that the event had when its journal began."""
-    return await source.get(
+async def list_seat_map_ids(source: Source, event_id: int) -> list[int]:
+    """The maps that the event has and had, the newest first."""
+    return await source.list(
         int,
         """
         WITH RECURSIVE used AS (
-            SELECT map.id, map.event_id, map.replaces_id
+            SELECT map.id, map.event_id, map.replaces_id, 0 AS age
               FROM events
               JOIN seat_maps AS map ON map.id = events.seat_map_id
              WHERE events.id = $1
              UNION ALL
-            SELECT map.id, map.event_id, map.replaces_id
+            SELECT map.id, map.event_id, map.replaces_id, used.age + 1
               FROM used
               JOIN seat_maps AS map ON map.id = used.replaces_id
              WHERE used.event_id = $1
         )
-        SELECT id FROM used WHERE event_id IS DISTINCT FROM $1
+        SELECT id FROM used ORDER BY age
         """,
         event_id,
-    )
-
-
-async def find_access_to_revision(source: Source, event_id: int, seat_map_id: int) -> SeatMapAccess | None:
-    """A map that the event has, or had."""
-    return await source.find(
-        SeatMapAccess,
-        """
-        WITH RECURSIVE used AS (
-            SELECT map.id, map.event_id, map.replaces_id
-              FROM events
-              JOIN seat_maps AS map ON map.id = events.seat_map_id
-             WHERE events.id = $1
-             UNION ALL
-            SELECT map.id, map.event_id, map.replaces_id
-              FROM used
-              JOIN seat_maps AS map ON map.id = used.replaces_id
-             WHERE used.event_id = $1
-        )
-        SELECT map.id AS seat_map_id, events.organizer_id, events.state, map.etag
-          FROM used
-          JOIN seat_maps AS map ON map.id = used.id
-          JOIN events ON events.id = $1
-         WHERE used.id = $2
-        """,
-        event_id,
-        seat_map_id,
     )
 
 

@@ -78,7 +78,9 @@ async def get_one_seat_map_of_event(
     source: Source, viewer: Identity | None, event_id: int, seat_map_id: int
 ) -> SeatMapAccess:
     """A map that an event has or had. Raises `NotFound`, also when the event is somebody else's draft."""
-    return _if_seen_by(viewer, await seat_map_queries.find_access_to_revision(source, event_id, seat_map_id))
+    if seat_map_id not in await seat_map_queries.list_seat_map_ids(source, event_id):
+        raise NotFound
+    return _if_seen_by(viewer, await queries.find_seat_map_access(source, event_id, seat_map_id))
 
 
 def _if_seen_by(viewer: Identity | None, access: SeatMapAccess | None) -> SeatMapAccess:

@@ -1,23 +1,19 @@
 """HTTP of disputes: what buyers' banks took back of an event's money."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.params import PathParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.kit.errors import InvalidInput, NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import documents
 from boxoffice.payments import disputes
 from boxoffice.payments.disputes import DisputeView
-
-# Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 
 @get(
@@ -31,7 +27,7 @@ _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 async def list_disputes(
     request: Request[Any, Any, Any],
     db: NamedDependency[Database],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     cursor: Cursor = None,
     limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[DisputeView]]:

@@ -8,21 +8,19 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIResponse, Operation
-from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.kit.errors import InvalidInput, NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.tickets import check_in, show, signing_keys
 from boxoffice.tickets.code import TicketKeys
 from boxoffice.tickets.qr import QrFormat
 from boxoffice.tickets.schemas import CheckIn, NewCheckIn, Ticket, TicketKeySet, Tickets
-
-EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 # A QR code changes only with its ticket's generation. Five minutes save the scrolling phone a
 # request; `private` keeps tickets out of shared caches.
@@ -156,7 +154,7 @@ async def list_ticket_keys(
     responses=documents(NotSignedIn, NotAllowed, NotFound, *BODY_REFUSALS),
 )
 async def create_check_in(
-    event_id: EventId,
+    event_id: EventIdInPath,
     data: JSONBody[NewCheckIn],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],

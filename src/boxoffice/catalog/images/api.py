@@ -23,11 +23,9 @@ from boxoffice.catalog.images.upload import UPLOAD_BYTES_MAX, UPLOAD_REFUSALS, r
 from boxoffice.catalog.schemas import Event
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.files import Files
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 # A newline at the end would pass `$`; no file is called so, and no store is asked for it.
 _ImageHash = Annotated[str, PathParameter(pattern="^[0-9a-f]{64}$", min_length=64, max_length=64)]
@@ -80,7 +78,7 @@ class _ShowsTwoFormats(Operation):
 )
 async def put_image(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     files: NamedDependency[Files],
@@ -109,7 +107,7 @@ async def put_image(
     responses=documents(*_ORGANIZER, EventHasChanged),
 )
 async def delete_image(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     if_match: IfMatch = None,
@@ -137,7 +135,7 @@ async def delete_image(
 )
 async def get_image(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     image_hash: _ImageHash,
     image_file: _ImageFile,
     files: NamedDependency[Files],

@@ -12,7 +12,7 @@ from datetime import timedelta
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.event_changes import EventIsCancelled, lock_own_event, refuse_stale
+from boxoffice.catalog.event_changes import EventIsCancelled, lock_own_event, refuse_stale, renew_terms
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.images import queries
 from boxoffice.catalog.images.encoder import Encoder
@@ -21,6 +21,7 @@ from boxoffice.catalog.images.removal import REPLACED_KEPT, remove_later
 from boxoffice.catalog.images.result import Encoded
 from boxoffice.catalog.images.sizes import ImageFormat
 from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.queries import get_now
 from boxoffice.catalog.schemas import Event, EventState
 from boxoffice.catalog.terms import find_event_owner
 from boxoffice.kit.errors import NotFound, Unavailable
@@ -77,7 +78,7 @@ async def put_image(
     encoded = await encoder.encode(upload)
     image_hash = _hash_of(encoded)
     async with db.transaction() as tx:
-        stored_at = await queries.get_now(tx)
+        stored_at = await get_now(tx)
         await remove_later(tx, event_id, image_hash, UNUSED_KEPT)
     await files.put_all(
         {stored_name(event_id, image_hash, file): content for file, content in encoded.files.items()}
@@ -94,7 +95,7 @@ async def put_image(
             await remove_later(tx, before.files_of, before.hash, REPLACED_KEPT)
         sizes = msgspec.json.encode(encoded.sizes).decode()
         await queries.insert_image(tx, event_id, image_hash, fingerprint, sizes)
-        await queries.update_revision(tx, event_id)
+        await renew_terms(tx, event_id)
         return await get_any_event(tx, event_id)
 
 
@@ -110,7 +111,7 @@ async def delete_image(db: Database, user: Identity, event_id: int, if_match: st
         if image is None:
             return
         await queries.delete_image(tx, event_id)
-        await queries.update_revision(tx, event_id)
+        await renew_terms(tx, event_id)
         await remove_later(tx, image.files_of, image.hash)
 
 

@@ -1,7 +1,5 @@
 """SQL of the images of events. Whoever writes has the event's lock and counts its revision up."""
 
-from datetime import datetime
-
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
@@ -30,10 +28,6 @@ async def find_image(source: Source, event_id: int) -> ImageRow | None:
 async def find_event_with(source: Source, image_hash: str) -> int | None:
     """One of the events that have this image."""
     return await source.find(int, "SELECT event_id FROM event_images WHERE hash = $1 LIMIT 1", image_hash)
-
-
-async def get_now(source: Source) -> datetime:
-    return await source.get(datetime, "SELECT now()")
 
 
 async def insert_image(
@@ -71,8 +65,3 @@ async def insert_same_image(tx: Transaction, event_id: int, other_id: int) -> No
 
 async def delete_image(tx: Transaction, event_id: int) -> None:
     await tx.execute("DELETE FROM event_images WHERE event_id = $1", event_id)
-
-
-async def update_revision(tx: Transaction, event_id: int) -> None:
-    """Have everybody who keeps the event's document ask for it anew."""
-    await tx.execute("UPDATE events SET revision = revision + 1 WHERE id = $1", event_id)

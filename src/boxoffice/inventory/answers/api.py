@@ -1,12 +1,12 @@
 """HTTP of questions and answers."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -17,13 +17,11 @@ from boxoffice.inventory.answers.export import export_answers
 from boxoffice.inventory.answers.schemas import AnsweredBooking, Answers, Questions
 from boxoffice.inventory.refusals import BookingIsOver
 from boxoffice.kit.errors import InvalidInput, NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.kit.spreadsheet import CSV
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _TABLE = ResponseSpec(str, description="The table, as CSV.", media_type=CSV, generate_examples=False)  # pyright: ignore[reportArgumentType]  any string is allowed
 
@@ -42,7 +40,7 @@ async def put_questions(
     data: JSONBody[Questions],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
 ) -> Questions:
     """Ask these questions and no others. Whoever has not started to pay answers anew."""
     return await asking.put_questions(db, user, event_id, data)
@@ -55,7 +53,7 @@ async def put_questions(
     tags=["Questions"],
     responses=documents(NotFound),
 )
-async def get_questions(db: NamedDependency[Database], event_id: _EventId) -> Questions:
+async def get_questions(db: NamedDependency[Database], event_id: EventIdInPath) -> Questions:
     """Show what those who book are asked."""
     return await asking.get_questions(db, event_id)
 
@@ -72,7 +70,7 @@ async def list_all(
     request: Request[Any, Any, Any],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     cursor: Cursor = None,
     limit: Limit = PAGE_ITEMS,
 ) -> Response[Page[AnsweredBooking]]:
@@ -90,7 +88,7 @@ async def list_all(
     responses={200: _TABLE, **documents(*_ORGANIZER)},
 )
 async def export(
-    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
 ) -> Stream:
     """Write a row for each place that is asked about, or for each booking, with a column for each question.
 

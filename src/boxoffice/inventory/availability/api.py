@@ -6,14 +6,14 @@ from litestar import get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.inventory.availability.document import Availability
 from boxoffice.inventory.availability.live import LiveAvailability
 from boxoffice.inventory.availability.viewers import Viewer
 from boxoffice.kit.errors import InvalidInput, NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.prerendered import Prerendered
 from boxoffice.kit.problems import documents
 
@@ -21,7 +21,6 @@ from boxoffice.kit.problems import documents
 _VERSION_MAX = 2**63 - 1
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 _After = Annotated[
     int | None,
     QueryParameter(ge=0, le=_VERSION_MAX, description="The `version` of the document you have."),
@@ -56,7 +55,7 @@ data: {"version":18,"revision":3,"state":"PUBLISHED","starts_at":"2027-06-12T18:
     },
 )
 async def get_availability(
-    event_id: _EventId, availability: NamedDependency[LiveAvailability]
+    event_id: EventIdInPath, availability: NamedDependency[LiveAvailability]
 ) -> Prerendered:
     """Show the state of every seat and how many places are left, a fifth of a second old as a rule.
 
@@ -82,7 +81,7 @@ async def get_availability(
     },
 )
 async def watch_availability(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     availability: NamedDependency[LiveAvailability],
     after: _After = None,
     last_event_id: _LastEventId = None,

@@ -1,11 +1,10 @@
 """HTTP of blocks."""
 
-from typing import Annotated
 from uuid import UUID
 
 from litestar import Response, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, PathParameter
+from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -19,11 +18,9 @@ from boxoffice.inventory.refusals import AreasFull, EventCancelled, NotInThisBlo
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.idempotency import Once
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
 
@@ -52,7 +49,7 @@ async def create(
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
     once: NamedDependency[Once | None],
-    event_id: _EventId,
+    event_id: EventIdInPath,
 ) -> Response[Block]:
     """Keep seats and admissions out of the sale: every one or none. 409 names those that somebody has."""
     return idempotency.respond(await keeping.keep_places(db, sales, user, event_id, data, once), once)
@@ -67,7 +64,7 @@ async def create(
     responses=documents(*_ORGANIZER),
 )
 async def list_all(
-    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
 ) -> list[Block]:
     """List the blocks of an event of one's own, the oldest first."""
     return await keeping.list_own_blocks(db, user, event_id)
@@ -86,7 +83,7 @@ async def change(
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     block_id: FromPath[UUID],
 ) -> Block:
     """Change the name, the release time or the channel; nobody can have the places in between."""
@@ -107,7 +104,7 @@ async def release(
     db: NamedDependency[Database],
     sales: NamedDependency[GroupCommit],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     block_id: FromPath[UUID],
 ) -> Block:
     """Sell these places like all others from now on; all of the block's when none is named."""

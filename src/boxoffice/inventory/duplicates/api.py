@@ -1,10 +1,8 @@
 """HTTP of duplicates of events."""
 
-from typing import Annotated
-
 from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -16,11 +14,9 @@ from boxoffice.inventory.duplicates.duplicating import duplicate_event
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.idempotency import Once
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 
 @post(
@@ -33,7 +29,7 @@ _EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
     dependencies=ONCE,
 )
 async def duplicate(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     data: JSONBody[Duplicate],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],

@@ -22,13 +22,12 @@ from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.inventory.journal.seat_changes import SeatChange
 from boxoffice.inventory.journal.seat_history import SeatMoment, TooFarBack
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import documents
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 # Beyond any map, and small enough that the framework's own integers hold it.
 _SeatId = Annotated[int, PathParameter(ge=0, le=VERSION_MAX)]
 
@@ -55,7 +54,7 @@ class SeatHistory(Struct, frozen=True):
 )
 async def list_journal(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     after: Annotated[
@@ -87,7 +86,7 @@ async def list_journal(
 )
 async def get_seat_history(
     request: Request[Any, Any, Any],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     seat_id: _SeatId,
     user: NamedDependency[Identity],
     db: NamedDependency[Database],

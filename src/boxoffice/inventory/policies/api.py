@@ -1,10 +1,8 @@
 """HTTP of cancellation policies; the event shows the one that it has."""
 
-from typing import Annotated
-
 from litestar import put
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -13,11 +11,9 @@ from boxoffice.catalog.cancellation_policy import CancellationPolicy
 from boxoffice.catalog.event_changes import EventIsCancelled
 from boxoffice.inventory.policies.setting import put_policy
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 
 @put(
@@ -32,7 +28,7 @@ async def put_cancellation_policy(
     data: JSONBody[CancellationPolicy],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
 ) -> CancellationPolicy:
     """Say until when a paid booking may be cancelled, and what comes back; no tiers: not at all.
 

@@ -14,11 +14,10 @@ from boxoffice.inventory.promo_codes import writing
 from boxoffice.inventory.promo_codes.schemas import NewPromoCode, PromoCode, PromoCodeChange
 from boxoffice.inventory.promo_codes.writing import PromoCodeTaken, TooManyPromoCodes
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 _PromoCodeId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
@@ -36,7 +35,7 @@ async def create(
     data: JSONBody[NewPromoCode],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
 ) -> PromoCode:
     """Make a code that takes something off each place. Bookings name it as `promo_code`."""
     return await writing.create_promo_code(db, user, event_id, data)
@@ -51,7 +50,7 @@ async def create(
     responses=documents(*_ORGANIZER),
 )
 async def list_all(
-    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: _EventId
+    db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
 ) -> list[PromoCode]:
     """List the codes of an event of one's own, the oldest first, with how much of each is used."""
     return await writing.list_own_promo_codes(db, user, event_id)
@@ -69,7 +68,7 @@ async def change(
     data: JSONBody[PromoCodeChange],
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     promo_code_id: _PromoCodeId,
 ) -> PromoCode:
     """Change what a code does from now on. A limit below what is used already takes nothing back."""
@@ -87,7 +86,7 @@ async def change(
 async def withdraw(
     db: NamedDependency[Database],
     user: NamedDependency[Identity],
-    event_id: _EventId,
+    event_id: EventIdInPath,
     promo_code_id: _PromoCodeId,
 ) -> None:
     """Sell nothing more with it; what is held or sold keeps its discount."""

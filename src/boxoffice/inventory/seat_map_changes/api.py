@@ -1,10 +1,8 @@
 """HTTP of changing the seat map of an event that is on sale."""
 
-from typing import Annotated
-
 from litestar import Response, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -18,11 +16,9 @@ from boxoffice.inventory.refusals import EventCancelled, PlacesInTheWay
 from boxoffice.inventory.seat_map_changes import changing
 from boxoffice.inventory.seat_map_changes.schemas import SeatMapDifference, WantedSeatMap
 from boxoffice.kit.errors import NotFound
-from boxoffice.kit.ids import EVENT_ID_MAX
+from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-
-_EventId = Annotated[int, PathParameter(ge=1, le=EVENT_ID_MAX)]
 
 _REFUSALS = (
     NotSignedIn,
@@ -47,7 +43,7 @@ _REFUSALS = (
     responses=documents(*_REFUSALS),
 )
 async def preview(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     data: JSONBody[WantedSeatMap],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
@@ -74,7 +70,7 @@ async def preview(
     responses=documents(*_REFUSALS, PlacesInTheWay),
 )
 async def change(
-    event_id: _EventId,
+    event_id: EventIdInPath,
     data: JSONBody[WantedSeatMap],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
