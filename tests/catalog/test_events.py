@@ -12,7 +12,7 @@ from boxoffice.catalog.schemas import (
     EventState,
 )
 from boxoffice.catalog.tariff import AMOUNT_MAX
-from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.catalog.years import YEAR_MAX
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.postgres import Database
@@ -222,9 +222,7 @@ async def test_terms_and_owner_are_found_in_any_state(organizer: Person, db: Dat
     assert terms.sale_starts_at
     assert terms.sale_ends_at
     assert terms.sale_starts_at < terms.sale_ends_at < terms.starts_at
-    assert await find_event_owner(db, draft["id"]) == organizer.id
     assert await find_sale_terms(db, EVENT_ID_MAX) is None
-    assert await find_event_owner(db, EVENT_ID_MAX) is None
 
 
 async def test_bodies_that_are_no_json_are_refused(organizer: Person):

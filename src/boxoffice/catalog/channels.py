@@ -11,12 +11,11 @@ from boxoffice.catalog.channel_keys import new_key
 from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.event_changes import lock_own_event, priceable_names, renew_terms
 from boxoffice.catalog.events import get_any_event
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.price_changes import faults_of_prices, faults_of_steps
 from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.catalog.series import lock_nights, naming
 from boxoffice.catalog.series_schemas import SeriesChannel
-from boxoffice.catalog.terms import find_event_owner
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.postgres import Database, Source, Transaction
@@ -100,9 +99,7 @@ async def change_channel(
 
 async def list_channels(db: Database, user: Identity, event_id: int) -> list[Channel]:
     """The event's channels. Raises `NotFound`."""
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
+    await refuse_foreign(db, user, event_id)
     return [_channel(row) for row in await channel_queries.list_channels(db, event_id)]
 
 

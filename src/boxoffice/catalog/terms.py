@@ -119,8 +119,3 @@ async def find_sale_terms(source: Source, event_id: int) -> SaleTerms | None:
         hidden_categories=decode_hidden(row.hidden_categories),
         tariff=with_types(decode_tariff(row.fees, row.tax, row.currency), ticket_types),
     )
-
-
-async def find_event_owner(source: Source, event_id: int) -> int | None:
-    """The user id of the event's organizer."""
-    return await queries.find_event_owner(source, event_id)

@@ -6,10 +6,8 @@ from zoneinfo import ZoneInfo
 from prometheus_client import Counter
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.seat_map import get_seat_map
-from boxoffice.catalog.terms import find_event_owner
-from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Database
 from boxoffice.tickets import queries
 from boxoffice.tickets.code import TicketCode, TicketKeys
@@ -26,9 +24,7 @@ async def check_in(db: Database, keys: TicketKeys, gate: Identity, event_id: int
     When this raises `Unavailable` the ticket may or may not be admitted: scan again, and
     `admitted_at` tells.
     """
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(gate, owner):
-        raise NotFound
+    await refuse_foreign(db, gate, event_id)
     code = await find_genuine_code(db, keys, scanned)
     if code is None:
         answer = CheckIn(CheckInResult.BAD_CODE, "This is not one of our tickets. Do not admit.")

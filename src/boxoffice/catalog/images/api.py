@@ -20,6 +20,7 @@ from boxoffice.catalog.images import event_image
 from boxoffice.catalog.images.encoder import Encoder, NotAnImage
 from boxoffice.catalog.images.sizes import ImageFormat
 from boxoffice.catalog.images.upload import UPLOAD_BYTES_MAX, UPLOAD_REFUSALS, read_upload
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import Event
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.files import Files
@@ -91,7 +92,7 @@ async def put_image(
     in the file, such as where it was taken, is not kept. The files of an image never change and are
     cached for ever; another image has other addresses, and the old ones end after an hour.
     """
-    await event_image.refuse_foreign(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     with encoder.place():
         upload = await read_upload(request)
         event = await event_image.put_image(db, files, encoder, user, event_id, upload, if_match)

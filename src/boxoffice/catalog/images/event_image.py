@@ -20,10 +20,9 @@ from boxoffice.catalog.images.naming import FILES, stored_name
 from boxoffice.catalog.images.removal import REPLACED_KEPT, remove_later
 from boxoffice.catalog.images.result import Encoded
 from boxoffice.catalog.images.sizes import ImageFormat
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.queries import get_now
 from boxoffice.catalog.schemas import Event, EventState
-from boxoffice.catalog.terms import find_event_owner
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.files import Files
 from boxoffice.kit.postgres import Database
@@ -46,13 +45,6 @@ class ImageFile(msgspec.Struct, frozen=True):
 
     content: bytes
     media_type: str
-
-
-async def refuse_foreign(db: Database, user: Identity, event_id: int) -> None:
-    """Raise `NotFound` for other people's events: before an upload is read, and again under the lock."""
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
 
 
 async def put_image(

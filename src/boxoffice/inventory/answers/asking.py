@@ -7,11 +7,11 @@ import msgspec
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.event_changes import lock_own_event
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.series import lock_nights
 from boxoffice.catalog.series_schemas import Nights
-from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.answers import queries
 from boxoffice.inventory.answers.schemas import (
     Answer,
@@ -136,13 +136,6 @@ async def list_answers(
 async def erase_answers(tx: Transaction, buyer_id: int) -> None:
     """Forget everything that a buyer has answered."""
     await queries.delete_answers_of_buyer(tx, buyer_id)
-
-
-async def refuse_foreign(source: Source, user: Identity, event_id: int) -> None:
-    """Raise `NotFound` for other people's events."""
-    owner = await find_event_owner(source, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
 
 
 async def _refuse_draft(source: Source, event_id: int) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from boxoffice.accounts.identity import Identity
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.answers import queries
-from boxoffice.inventory.answers.asking import answers_in, questions_of, refuse_foreign
+from boxoffice.inventory.answers.asking import answers_in, questions_of
 from boxoffice.inventory.answers.queries import AnswersRow
 from boxoffice.inventory.answers.schemas import Answer, QuestionPer
 from boxoffice.kit.errors import NotFound

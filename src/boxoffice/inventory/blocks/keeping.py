@@ -6,9 +6,9 @@ from uuid import UUID
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory import commands
 from boxoffice.inventory.blocks.queries import list_blocks
@@ -34,7 +34,7 @@ async def keep_places(
     once: Once | None = None,
 ) -> Block:
     """Keep every place or none. Raises what `decide_block` refuses with, `EventIsDraft`, `InvalidInput`."""
-    await _get_own_event(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     terms = await find_sale_terms(db, event_id)
     if terms is None or terms.state is EventState.DRAFT:
         raise EventIsDraft
@@ -62,7 +62,7 @@ async def change_block(
     db: Database, sales: GroupCommit, user: Identity, event_id: int, block_id: UUID, change: BlockChange
 ) -> Block:
     """Change what is given. Raises `NotFound`, `InvalidInput`."""
-    await _get_own_event(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     _check_moment(change)
     now = await _get_block(db, event_id, block_id)
     return await _ask(
@@ -81,7 +81,7 @@ async def release_places(
     db: Database, sales: GroupCommit, user: Identity, event_id: int, block_id: UUID, given: ReleasedPlaces
 ) -> Block:
     """Give places up. Raises `NotFound`, `NotInThisBlock`, `InvalidInput`."""
-    await _get_own_event(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     _check(given.seat_ids, given.areas)
     await _get_block(db, event_id, block_id)
     return await _ask(sales, event_id, Release(block_id, tuple(given.seat_ids), _pairs(given.areas)))
@@ -89,7 +89,7 @@ async def release_places(
 
 async def list_own_blocks(db: Database, user: Identity, event_id: int) -> list[Block]:
     """The event's blocks, the oldest first; those whose time is over, too, until they are tidied up."""
-    await _get_own_event(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     return [_view(row.places()) for row in await list_blocks(db, event_id)]
 
 
@@ -99,12 +99,6 @@ async def _get_block(db: Database, event_id: int, block_id: UUID) -> BlockedPlac
         if row.id == block_id:
             return row.places()
     raise NotFound
-
-
-async def _get_own_event(db: Database, user: Identity, event_id: int) -> None:
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
 
 
 async def _ask(sales: GroupCommit, event_id: int, command: Command, once: Once | None = None) -> Block:

@@ -11,10 +11,10 @@ from msgspec import Struct, ValidationError, convert
 
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import Moment
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
-from boxoffice.catalog.terms import find_event_owner, find_sale_terms
+from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory.journal import seat_history
 from boxoffice.inventory.journal.feed import JournalEntry, list_entries
@@ -71,7 +71,7 @@ async def list_journal(
     To follow a sale, ask again with `after` set to the last version you have. Rows never change. A page
     of a busy time may have fewer rows than `limit`; it has `next_cursor` as long as there are more.
     """
-    await _refuse_strangers(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     page = await list_entries(db, event_id, after=after, cursor=cursor, limit=limit)
     return Response(page, headers=link_headers(request, page))
 
@@ -103,7 +103,7 @@ async def get_seat_history(
     tidied up yet is still HELD there, and `available`: it would have been free to the next buyer. A page
     may be short, or empty, and have `next_cursor`: one request reads only so much of the journal.
     """
-    await _refuse_strangers(db, user, event_id)
+    await refuse_foreign(db, user, event_id)
     seat_map = await _get_map(db, event_id)
     if seat_id >= seat_map.seat_count:
         raise NotFound
@@ -116,12 +116,6 @@ async def get_seat_history(
     label = seat_map.label_of(seat_id)
     history = SeatHistory(seat_id, label.zone, label.row, label.number, page.items, page.next_cursor, moment)
     return Response(history, headers=link_headers(request, page))
-
-
-async def _refuse_strangers(db: Database, user: Identity, event_id: int) -> None:
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
 
 
 async def _get_map(db: Database, event_id: int) -> SeatMap:

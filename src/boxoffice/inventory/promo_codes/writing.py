@@ -9,11 +9,11 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.duplicates import Duplicated
 from boxoffice.catalog.event_changes import lock_own_event, renew_terms
 from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
-from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.series import lock_nights, naming
 from boxoffice.catalog.series_schemas import Nights
-from boxoffice.catalog.terms import SaleTerms, find_event_owner, find_sale_terms
+from boxoffice.catalog.terms import SaleTerms, find_sale_terms
 from boxoffice.inventory.promo_codes import queries
 from boxoffice.inventory.promo_codes.queries import CodeUsed, PromoCodeColumns, PromoCodeRow
 from boxoffice.inventory.promo_codes.schemas import NewPromoCode, PromoCode, PromoCodeChange
@@ -117,9 +117,7 @@ async def withdraw_promo_code(db: Database, user: Identity, event_id: int, code_
 
 async def list_own_promo_codes(db: Database, user: Identity, event_id: int) -> list[PromoCode]:
     """The event's codes, the oldest first. Raises `NotFound`."""
-    owner = await find_event_owner(db, event_id)
-    if owner is None or not may_change(user, owner):
-        raise NotFound
+    await refuse_foreign(db, user, event_id)
     terms = await _get_terms(db, event_id)
     used = {each.code_id: each for each in await queries.list_codes_used(db, event_id)}
     rows = await queries.list_promo_codes(db, event_id)
