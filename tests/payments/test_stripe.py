@@ -79,6 +79,26 @@ async def test_it_is_asked_before_the_hold_ends(shop: Shop, db: Database):
     assert before == 30
 
 
+async def test_a_payment_that_stripe_does_not_know_keeps_no_other_from_being_asked_about(shop: Shop):
+    strange, unheard = await shop.hold(), await shop.hold()
+    unknown, lost = await shop.start(strange), await shop.start(unheard)
+    async with shop.parts.db.transaction() as tx:
+        await tx.execute(
+            """
+            UPDATE payments
+               SET reference = 'pi_of_another_account', ask_at = now() - interval '1 second'
+             WHERE id = $1
+            """,
+            UUID(unknown),
+        )
+    shop.peer.pay(lost)
+
+    await shop.ask(lost)
+
+    assert await shop.states(unheard, lost) == ("CONFIRMED", "CAPTURE_DUE")
+    assert await shop.states(strange, unknown) == ("PENDING", "PENDING")
+
+
 async def test_two_processes_ask_about_a_payment_once(shop: Shop):
     held = await shop.hold()
     payment_id = await shop.start(held)

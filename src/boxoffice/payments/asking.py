@@ -8,7 +8,8 @@ from boxoffice.kit.errors import Unavailable
 from boxoffice.payments import queries
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
-from boxoffice.payments.provider import Providers
+from boxoffice.payments.provider import Provider, Providers
+from boxoffice.payments.queries import DueToAsk
 
 # How often somebody looks for payments whose time to be asked about has come.
 ASK_SECONDS = 5.0
@@ -34,16 +35,21 @@ async def ask_providers(desk: Desk, sales: GroupCommit, providers: Providers) ->
     for payment in due:
         if payment.provider in away:
             continue
-        provider = providers.get(payment.provider)
         try:
-            fact = await provider.ask(payment)
-            if fact is None and payment.is_abandoned:
-                fact = await provider.close_checkout(payment)
+            await _ask_about(desk, sales, providers.get(payment.provider), payment)
         except Unavailable as error:
             # It comes again in a minute, and so do its others.
             _log.warning("a provider could not be asked", provider=payment.provider, reason=error.detail)
             away.add(payment.provider)
-            continue
-        if fact is not None:
-            metrics.FACTS_ASKED_FOR.labels(payment.provider, fact.kind).inc()
-            await take_fact(desk, sales, payment.provider, fact)
+        except Exception:  # noqa: BLE001  logged with its traceback
+            # One that the provider does not know, as after a change of accounts, keeps no other waiting.
+            _log.exception("a payment could not be asked about", payment_id=str(payment.payment_id))
+
+
+async def _ask_about(desk: Desk, sales: GroupCommit, provider: Provider, payment: DueToAsk) -> None:
+    fact = await provider.ask(payment)
+    if fact is None and payment.is_abandoned:
+        fact = await provider.close_checkout(payment)
+    if fact is not None:
+        metrics.FACTS_ASKED_FOR.labels(payment.provider, fact.kind).inc()
+        await take_fact(desk, sales, payment.provider, fact)
