@@ -17,7 +17,7 @@ from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
 from boxoffice.payments.dispute_comparison import compare_disputes
-from boxoffice.payments.provider import DisputeState, FactKind, RefundListingProvider
+from boxoffice.payments.provider import DisputeState, FactKind
 from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
 from boxoffice.payments.refund_facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
 from payments.baskets import Basket, headers_of
@@ -257,8 +257,7 @@ async def books_are_compared(story: Story) -> None:
     since, parts = await bank.opened_at(payment_id), story.shop.parts
     for _ in range(2):
         await reconcile_window(parts.desk, parts.sales, bank.provider, since, since + timedelta(seconds=1))
-        if isinstance(bank.provider, RefundListingProvider):
-            await reconcile_refunds(parts.db, bank.provider, since, datetime.now(UTC) + timedelta(hours=1))
+        await reconcile_refunds(parts.db, bank.provider, since, datetime.now(UTC) + timedelta(hours=1))
         await _compare_disputes(story, since)
 
 

@@ -23,6 +23,7 @@ from boxoffice.payments.provider import (
     Listed,
     NotCapturable,
     OpenCheckout,
+    RefundFact,
 )
 from boxoffice.payments.queries import PaymentRow
 
@@ -81,7 +82,7 @@ class Till:
     async def capture(self, payment: Asked) -> None:
         self._bank.capture(payment.payment_id)
 
-    async def give_back(self, refund: DueRefund) -> None:
+    async def give_back(self, refund: DueRefund) -> RefundFact | None:
         if refund.payment_id in self._bank.captured:
             self._bank.refund(refund.payment_id, refund.refund_id, refund.amount)
         else:
@@ -104,6 +105,16 @@ class Till:
         return next(
             (each for each in self._bank.list_disputes(self.name) if each.reference == reference), None
         )
+
+    async def list_refunds(self, payment: Asked) -> list[RefundFact]:
+        return [
+            fact for fact in self._bank.refund_facts(self.name) if fact.payment_reference == payment.reference
+        ]
+
+    async def list_refunds_made(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[RefundFact], str | None]:
+        return self._bank.refund_facts(self.name), None
 
 
 class Bank:
@@ -183,12 +194,20 @@ class Bank:
         """What it has captured at a till, whenever that was, some at a time."""
         paid = [id_ for id_ in sorted(self.captured) if self.visits[id_].provider == till]
         page = [id_ for id_ in paid if after is None or str(id_) > after][:_LISTED_MAX]
-        listed = [Listed(reference_of(till, id_), self.captured[id_], self.given_back(id_)) for id_ in page]
+        listed = [Listed(reference_of(till, id_), self.captured[id_]) for id_ in page]
         return listed, str(page[-1]) if len(page) == _LISTED_MAX else None
 
     def list_disputes(self, till: str) -> list[DisputeFact]:
         """How all disputes of what was paid at a till stand, whenever they were opened."""
         return [self._fact(each) for each in self.disputes if self.visits[each.payment_id].provider == till]
+
+    def refund_facts(self, till: str) -> list[RefundFact]:
+        """What it has given back at a till."""
+        return [
+            RefundFact(str(id_), reference_of(till, paid), amount, self.captured[paid].currency, id_)
+            for id_, (paid, amount) in self.refunds.items()
+            if self.visits[paid].provider == till
+        ]
 
     def given_back(self, payment_id: UUID) -> int:
         """What it has given back of a payment."""

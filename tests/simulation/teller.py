@@ -13,7 +13,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.provider import DisputeFact, Fact
-from boxoffice.payments.reconciliation import reconcile_window
+from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
 from boxoffice.payments.refunding import refund_booking
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewRefund
@@ -228,15 +228,20 @@ async def ask_at_last(season: "Season", process: Process) -> None:
 
 async def wait_for_money(season: "Season") -> None:
     """Until what is due is captured or given back; jobs that wait for another try do not wait."""
+    # Those of a run that broke off are its bank's, which is gone.
+    event_ids = [sale.event_id for sale in season.sales]
     due: list[str] = []
     for _ in range(_TRIES_MAX):
         due = await season.world.db.list(
             str,
             """
-            SELECT 'refund ' || id || ' of ' || payment_id FROM refunds WHERE state = 'DUE'
+            SELECT 'refund ' || id || ' of ' || payment_id FROM refunds
+             WHERE event_id = ANY ($1::bigint[]) AND state = 'DUE'
              UNION ALL
-            SELECT 'capture of ' || id FROM payments WHERE state = 'CAPTURE_DUE'
+            SELECT 'capture of ' || id FROM payments
+             WHERE event_id = ANY ($1::bigint[]) AND state = 'CAPTURE_DUE'
             """,
+            event_ids,
         )
         if not due:
             return
@@ -250,5 +255,6 @@ async def compare(season: "Season", process: Process) -> None:
     db, now = season.world.db, datetime.now(UTC)
     for provider in process.providers:
         await reconcile_window(process.desk, process.sales, provider, now, now)
+        await reconcile_refunds(process.db, provider, now, now)
     if found := await db.list(str, "SELECT what || ' of ' || payment_id FROM book_differences"):
         raise Broken("P5", f"the books differ: {', '.join(found[:3])}", season.sales[0].event_id)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -144,11 +144,10 @@ class DueRefund(Asked, frozen=True):
 
 
 class Listed(msgspec.Struct, frozen=True):
-    """A payment as the provider's books have it: what it says, and what went back of it, in minor units."""
+    """A payment as the provider's books have it, and what they say of it."""
 
     reference: str
     report: Fact | ForeignMoney
-    refunded: int
 
 
 class Provider(Protocol):
@@ -203,13 +202,8 @@ class Provider(Protocol):
         """How this dispute stands; None where the provider does not know it, or says nothing of money."""
         ...
 
-
-@runtime_checkable
-class RefundListingProvider(Provider, Protocol):
-    """A provider whose refunds can fail after it took them, and can be made there by hand."""
-
     async def list_refunds(self, payment: Asked) -> list[RefundFact]:
-        """All refunds of a payment, whoever made them."""
+        """All refunds of a payment, whoever made them, those that failed included."""
         ...
 
     async def list_refunds_made(

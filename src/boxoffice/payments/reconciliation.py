@@ -13,7 +13,7 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.dispute_comparison import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.provider import Fact, FactKind, Listed, Provider, RefundListingProvider
+from boxoffice.payments.provider import Fact, FactKind, Listed, Provider
 from boxoffice.payments.reconciliation_queries import Known
 from boxoffice.payments.refund_facts import take_news
 
@@ -65,9 +65,8 @@ async def reconcile(
     since = (last or until) - timedelta(days=LOOKED_AT_DAYS)
     since = min(since, until - timedelta(days=days))
     found = await reconcile_window(desk, sales, provider, since, until)
-    if isinstance(provider, RefundListingProvider):
-        refunds_since = min(since, (last or until) - timedelta(days=REFUNDS_LOOKED_AT_DAYS))
-        await reconcile_refunds(desk.db, provider, refunds_since, until)
+    refunds_since = min(since, (last or until) - timedelta(days=REFUNDS_LOOKED_AT_DAYS))
+    await reconcile_refunds(desk.db, provider, refunds_since, until)
     disputes_since = min(since, (last or until) - timedelta(days=DISPUTES_LOOKED_AT_DAYS))
     found.made_up_for += await compare_disputes(desk, sales, provider, disputes_since, until)
     async with desk.db.transaction() as tx:
@@ -87,14 +86,12 @@ async def reconcile_window(
         known = {row.reference: row for row in await queries.list_known(desk.db, provider.name, references)}
         found.listed += len(listed)
         for each in listed:
-            await _compare(desk, sales, provider, each, known.get(each.reference), found)
+            await _compare(desk, sales, provider.name, each, known.get(each.reference), found)
         if after is None:
             return found
 
 
-async def reconcile_refunds(
-    db: Database, provider: RefundListingProvider, since: datetime, until: datetime
-) -> None:
+async def reconcile_refunds(db: Database, provider: Provider, since: datetime, until: datetime) -> None:
     """Take over what the provider's refunds of this time say and we have not heard."""
     after: str | None = None
     while True:
@@ -116,9 +113,9 @@ async def get_standing(source: Source) -> Standing:
 
 
 async def _compare(
-    desk: Desk, sales: GroupCommit, lister: Provider, there: Listed, here: Known | None, found: Compared
+    desk: Desk, sales: GroupCommit, provider: str, there: Listed, here: Known | None, found: Compared
 ) -> None:
-    provider, report = lister.name, there.report
+    report = there.report
     if not isinstance(report, Fact):
         found.differences += 1
         await note_foreign(desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency)
@@ -131,17 +128,12 @@ async def _compare(
     if report.kind is FactKind.CAPTURED and here.captured != report.amount:
         found.differences += 1
         await _note(desk.db, provider, there.reference, "CAPTURED", here.captured, report)
-    if there.refunded > here.refunded and not isinstance(lister, RefundListingProvider):
-        found.differences += 1
-        await _note(desk.db, provider, there.reference, "REFUNDED", here.refunded, report, there.refunded)
 
 
-async def _note(
-    db: Database, provider: str, reference: str, what: str, ours: int, fact: Fact, theirs: int | None = None
-) -> None:
+async def _note(db: Database, provider: str, reference: str, what: str, ours: int, fact: Fact) -> None:
     """A person has to look: our books are not changed by what somebody did there by hand."""
-    found = fact.amount if theirs is None else theirs
-    _log.error("books differ", provider=provider, what=what, reference=reference, ours=ours, theirs=found)
+    theirs = fact.amount
+    _log.error("books differ", provider=provider, what=what, reference=reference, ours=ours, theirs=theirs)
     metrics.BOOKS_DIFFER.labels(provider, what).inc()
     async with db.transaction() as tx:
         await queries.insert_difference(
@@ -151,6 +143,6 @@ async def _note(
             what=what,
             payment_id=fact.payment_id,
             ours=ours,
-            theirs=found,
+            theirs=theirs,
             currency=fact.currency,
         )

@@ -10,12 +10,11 @@ from boxoffice.kit.postgres import Source, Transaction
 
 
 class Known(msgspec.Struct, frozen=True):
-    """A payment as our books have it; `refunded` is what the provider was asked, or will be, to give back."""
+    """A payment as our books have it."""
 
     reference: str
     state: str
     captured: int
-    refunded: int
 
 
 class DifferenceRow(msgspec.Struct, frozen=True):
@@ -50,12 +49,9 @@ async def list_known(source: Source, provider: str, references: Sequence[str]) -
     return await source.list(
         Known,
         """
-        SELECT payment.reference, payment.state, payment.captured,
-               (SELECT coalesce(sum(refund.amount - refund.by_bank), 0)::bigint
-                  FROM refunds AS refund
-                 WHERE refund.event_id = payment.event_id AND refund.payment_id = payment.id) AS refunded
-          FROM payments AS payment
-         WHERE payment.provider = $1 AND payment.reference = ANY ($2::text[])
+        SELECT reference, state, captured
+          FROM payments
+         WHERE provider = $1 AND reference = ANY ($2::text[])
         """,
         provider,
         references,

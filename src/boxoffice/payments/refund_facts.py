@@ -20,7 +20,7 @@ from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_fact_queries as queries
 from boxoffice.payments.dispute_queries import DisputedPayment, find_disputed
-from boxoffice.payments.provider import Asked, Providers, RefundFact, RefundListingProvider
+from boxoffice.payments.provider import Asked, Providers, RefundFact
 from boxoffice.payments.refund_fact_queries import KnownRefund, LockedPayment, RefundByHand
 from boxoffice.payments.refund_queries import update_refund_done
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
@@ -69,10 +69,8 @@ async def take_refund(db: Database, provider: str, fact: RefundFact) -> None:
 
 async def take_refunds_there(db: Database, providers: Providers, asked: Asked) -> None:
     """Make true here what the provider has of a payment's refunds. Raises `Unavailable`."""
-    provider = providers.find(asked.provider)
-    if isinstance(provider, RefundListingProvider):
-        for fact in await provider.list_refunds(asked):
-            await take_refund(db, asked.provider, fact)
+    for fact in await providers.get(asked.provider).list_refunds(asked):
+        await take_refund(db, asked.provider, fact)
 
 
 async def take_news(db: Database, provider: str, facts: Sequence[RefundFact]) -> int:

@@ -4,16 +4,16 @@ It keeps books of its own, shows a checkout page, and reports with signed webhoo
 and again until they are answered 2xx: everything between it and us is what a real provider does.
 """
 
-import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TypeVar
 from uuid import UUID
 
 import httpx
 import msgspec
 
-from boxoffice.kit.errors import Unavailable, invalid
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.ids import earliest_id, event_of, new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.outbound import Outbound
@@ -27,13 +27,28 @@ from boxoffice.payments.provider import (
     DisputeState,
     DueRefund,
     Fact,
-    FactKind,
     Listed,
     NotCapturable,
+    NotRefundable,
     OpenCheckout,
+    RefundFact,
 )
-from boxoffice.payments.sandbox_queries import CheckoutRow, CheckoutState, DisputeRow
+from boxoffice.payments.sandbox_queries import CheckoutRow, CheckoutState
+from boxoffice.payments.sandbox_reports import (
+    FINAL_FAILURE,
+    Report,
+    fact_of,
+    fact_of_dispute,
+    read_body,
+    reference_of,
+    refund_fact_of,
+    report_of_checkout,
+    report_of_dispute,
+    report_of_refund,
+)
 from boxoffice.payments.sandbox_seals import Seals
+
+_Row = TypeVar("_Row")
 
 # How long the webhook job leaves the first attempt, made at once, to succeed.
 FIRST_ATTEMPT = timedelta(seconds=15)
@@ -42,17 +57,6 @@ WEBHOOK_JOB = "sandbox-webhook"
 
 # As many as Stripe lists at once.
 LISTED_MAX = 100
-
-# What the bank of whoever disputes writes.
-_REASON = "fraudulent"
-
-_KIND_OF_STATE = {
-    CheckoutState.DECLINED: FactKind.DECLINED,
-    CheckoutState.AUTHORISED: FactKind.AUTHORISED,
-    CheckoutState.PAID: FactKind.CAPTURED,
-    CheckoutState.REFUNDED: FactKind.CAPTURED,
-    CheckoutState.CLOSED: FactKind.CANCELLED,
-}
 
 
 class Choice(StrEnum):
@@ -75,7 +79,15 @@ class BankChoice(StrEnum):
     DISPUTE_HALF = "dispute-half"
     WIN = "win"
     LOSE = "lose"
+    REFUND_FAILS = "refund-fails"
+    REFUND_FAILS_FOR_GOOD = "refund-fails-for-good"
 
+
+# What the bank says of a refund that it sends back, after Stripe's words.
+_FAILURES = {
+    BankChoice.REFUND_FAILS: "declined",
+    BankChoice.REFUND_FAILS_FOR_GOOD: FINAL_FAILURE,
+}
 
 _DECIDED = {BankChoice.WIN: DisputeState.WON, BankChoice.LOSE: DisputeState.LOST}
 
@@ -97,23 +109,11 @@ class Checkout(msgspec.Struct, frozen=True):
 
 
 class Webhook(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The job's payload: which checkout, or which dispute, has something to report."""
+    """The job's payload: which checkout, dispute or attempt to refund has something to report."""
 
     payment_id: UUID
     dispute_id: UUID | None = None
-
-
-class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A webhook's body: how a payment stands, or how the dispute does that `id` names."""
-
-    id: str
-    payment_id: UUID
-    amount: int
-    currency: str
-    kind: FactKind | None = None
-    dispute: DisputeState | None = None
-    booking_id: UUID | None = None
-    reference: str | None = None
+    attempt_id: UUID | None = None
 
 
 class Sandbox:
@@ -132,26 +132,10 @@ class Sandbox:
         url = f"{self._address}/sandbox/checkouts/{self._seals.seal(charge)}"
         return OpenCheckout(url=url, reference=reference_of(charge.payment_id))
 
-    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | DisputeFact:
+    def read_report(self, headers: Mapping[str, str], body: bytes) -> Fact | DisputeFact | RefundFact:
         """Verify the signature over the raw body, and read it."""
         self._seals.check(headers, body)
-        try:
-            report = msgspec.json.decode(body, type=Report)
-        except msgspec.DecodeError as error:
-            raise invalid("", f"This is not a report of the sandbox: {error}") from None
-        if report.kind is not None:
-            return Fact(
-                report.id,
-                report.kind,
-                report.payment_id,
-                report.amount,
-                report.currency,
-                report.booking_id,
-                report.reference,
-            )
-        if report.dispute is None:
-            raise invalid("", "This is not a report of the sandbox: it is of no payment and of no dispute.")
-        return _fact_of_dispute(report, report.dispute)
+        return read_body(body)
 
     async def ask(self, payment: Asked) -> Fact | None:
         """What has become of it; None while it waits for its buyer, or for one who pays late."""
@@ -159,7 +143,7 @@ class Sandbox:
         row = await queries.find_checkout(self._db, payment.payment_id)
         if row is None or row.state in (CheckoutState.OPEN, CheckoutState.DECLINED):
             return None
-        return _fact(row) if row.is_there or row.state is CheckoutState.CLOSED else None
+        return fact_of(row) if row.is_there or row.state is CheckoutState.CLOSED else None
 
     async def capture(self, payment: Asked) -> None:
         """Take what was authorised. Raises `NotCapturable` when it was let go."""
@@ -180,25 +164,39 @@ class Sandbox:
                 await queries.update_state(tx, payment.payment_id, CheckoutState.CLOSED)
         return await self.ask(payment)
 
-    async def give_back(self, refund: DueRefund) -> None:
-        """Let go what was only authorised, or give so much back; the same refund again changes nothing.
+    async def give_back(self, refund: DueRefund) -> RefundFact | None:
+        """Let go what was only authorised, or give so much back; the same attempt again changes nothing.
 
-        Raises `LookupError` for more than there is: what a bank has, or has given away, is not there.
+        Raises `NotRefundable` for more than there is: what a bank has, or has given away, is not there.
         """
-        payment_id = refund.payment_id
+        payment_id, attempt_id = refund.payment_id, refund.attempt_id or refund.refund_id
         async with self._db.transaction() as tx:
             row = await self._lock(tx, refund)
             if row.state is CheckoutState.AUTHORISED:
                 await queries.update_state(tx, payment_id, CheckoutState.CLOSED)
             if row.state in (CheckoutState.AUTHORISED, CheckoutState.CLOSED):
-                return
-            if await queries.insert_refund(tx, refund.refund_id, payment_id, refund.amount) is None:
-                return
-            given_back = await queries.get_given_back(tx, payment_id)
-            if given_back + await queries.get_disputed(tx, payment_id) > row.amount:
-                raise LookupError(f"the sandbox has not so much of {payment_id}: {refund.amount}")
-            if given_back == row.amount:
-                await queries.update_state(tx, payment_id, CheckoutState.REFUNDED)
+                return None
+            if await queries.insert_refund(tx, attempt_id, refund.refund_id, payment_id, refund.amount):
+                given_back = await queries.get_given_back(tx, payment_id)
+                if given_back + await queries.get_disputed(tx, payment_id) > row.amount:
+                    raise NotRefundable(f"the sandbox has not so much of {payment_id}: {refund.amount}")
+                if given_back == row.amount:
+                    await queries.update_state(tx, payment_id, CheckoutState.REFUNDED)
+            return refund_fact_of(await queries.get_refund(tx, attempt_id))
+
+    async def list_refunds(self, payment: Asked) -> list[RefundFact]:
+        """All attempts to give something of a payment back, those that failed included."""
+        assert_no_transaction("A call to the sandbox")
+        return [refund_fact_of(row) for row in await queries.list_refunds(self._db, payment.payment_id)]
+
+    async def list_refunds_made(
+        self, since: datetime, until: datetime, after: str | None
+    ) -> tuple[list[RefundFact], str | None]:
+        """A page of attempts that were made then."""
+        assert_no_transaction("A call to the sandbox")
+        cursor = UUID(after) if after else None
+        rows = await queries.list_refunds_made(self._db, since, until, cursor, LISTED_MAX)
+        return [refund_fact_of(row) for row in rows], _next_of(rows, lambda row: row.attempt_id)
 
     async def list_money(
         self, since: datetime, until: datetime, after: str | None
@@ -206,8 +204,8 @@ class Sandbox:
         """A page of checkouts that were first acted on then, and have money."""
         assert_no_transaction("A call to the sandbox")
         rows = await queries.list_taken(self._db, since, until, UUID(after) if after else None, LISTED_MAX)
-        listed = [Listed(reference_of(row.payment_id), _fact(row), row.given_back) for row in rows]
-        return listed, str(rows[-1].payment_id) if len(rows) == LISTED_MAX else None
+        listed = [Listed(reference_of(row.payment_id), fact_of(row)) for row in rows]
+        return listed, _next_of(rows, lambda row: row.payment_id)
 
     async def list_disputes(
         self, since: datetime, until: datetime, after: str | None
@@ -216,14 +214,14 @@ class Sandbox:
         assert_no_transaction("A call to the sandbox")
         begin = UUID(after) if after else earliest_id(since)
         rows = await queries.list_disputes(self._db, begin, earliest_id(until), LISTED_MAX)
-        listed = [_fact_of_dispute(_report_of_dispute(row), row.state) for row in rows]
-        return listed, str(rows[-1].id) if len(rows) == LISTED_MAX else None
+        listed = [fact_of_dispute(row) for row in rows]
+        return listed, _next_of(rows, lambda row: row.id)
 
     async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
         """How the dispute stands."""
         assert_no_transaction("A call to the sandbox")
         row = await queries.find_dispute(self._db, UUID(reference))
-        return None if row is None else _fact_of_dispute(_report_of_dispute(row), row.state)
+        return None if row is None else fact_of_dispute(row)
 
     async def get_checkout(self, token: str) -> Checkout:
         """The checkout behind the address. Raises `NotFound` for an address that is not ours."""
@@ -264,24 +262,35 @@ class Sandbox:
         return await self.get_checkout(token)
 
     async def choose_as_bank(self, token: str, choice: BankChoice) -> Checkout:
-        """Dispute what was paid, or decide the dispute, and report it; nothing, where there is none."""
+        """Dispute what was paid, decide the dispute, or send a refund back, and report it.
+
+        Nothing happens where there is none.
+        """
         checkout = await self.get_checkout(token)
         payment_id = checkout.asked.payment_id
         async with self._db.transaction() as tx:
             row = await queries.lock_checkout(tx, payment_id)
             if row is None or row.state not in (CheckoutState.PAID, CheckoutState.REFUNDED):
                 return checkout
-            decided = _DECIDED.get(choice)
-            if decided is not None:
-                dispute_id = await queries.update_dispute_closed(tx, payment_id, decided)
-            else:
-                dispute_id = await self._dispute(tx, row, choice)
-            if dispute_id is None:
+            webhook = await self._act_as_bank(tx, row, choice)
+            if webhook is None:
                 return checkout
-            webhook = Webhook(payment_id, dispute_id)
             await enqueue(tx, WEBHOOK_JOB, webhook, delay=FIRST_ATTEMPT)
         await self._report_at_once(webhook, times=1)
         return await self.get_checkout(token)
+
+    async def _act_as_bank(self, tx: Transaction, row: CheckoutRow, choice: BankChoice) -> Webhook | None:
+        if failure := _FAILURES.get(choice):
+            attempt_id = await queries.update_refund_failed(tx, row.payment_id, failure)
+            if attempt_id is None:
+                return None
+            await queries.update_state(tx, row.payment_id, CheckoutState.PAID)
+            return Webhook(row.payment_id, attempt_id=attempt_id)
+        if decided := _DECIDED.get(choice):
+            dispute_id = await queries.update_dispute_closed(tx, row.payment_id, decided)
+        else:
+            dispute_id = await self._dispute(tx, row, choice)
+        return None if dispute_id is None else Webhook(row.payment_id, dispute_id)
 
     async def deliver(self, payload: bytes) -> None:
         """The webhook job: report until we are heard. Raises so that the job is repeated."""
@@ -323,11 +332,14 @@ class Sandbox:
             dispute = await queries.find_dispute(self._db, webhook.dispute_id)
             if dispute is None:
                 raise LookupError(f"the sandbox has no dispute {webhook.dispute_id}")
-            return _report_of_dispute(dispute), dispute.delivered_at
+            return report_of_dispute(dispute), dispute.delivered_at
+        if webhook.attempt_id is not None:
+            refund = await queries.get_refund(self._db, webhook.attempt_id)
+            return report_of_refund(refund), refund.delivered_at
         row = await queries.find_checkout(self._db, webhook.payment_id)
         if row is None:
             raise LookupError(f"the sandbox has no checkout for {webhook.payment_id}")
-        return _report_of_checkout(row), row.delivered_at
+        return report_of_checkout(row), row.delivered_at
 
     async def _send(self, webhook: Webhook, report: Report) -> None:
         body = msgspec.json.encode(report)
@@ -339,15 +351,12 @@ class Sandbox:
         if status >= 300:
             raise Unavailable(f"The webhook was answered {status}.")
         async with self._db.transaction() as tx:
-            if webhook.dispute_id is None or report.dispute is None:
-                await queries.update_delivered(tx, webhook.payment_id)
-            else:
+            if webhook.attempt_id is not None:
+                await queries.update_refund_delivered(tx, webhook.attempt_id)
+            elif webhook.dispute_id is not None and report.dispute is not None:
                 await queries.update_dispute_delivered(tx, webhook.dispute_id, report.dispute)
-
-
-def reference_of(payment_id: UUID) -> str:
-    """The sandbox's own name for a payment."""
-    return f"sandbox-{payment_id}"
+            else:
+                await queries.update_delivered(tx, webhook.payment_id)
 
 
 def _paid_with(asked: Charge, choice: Choice) -> tuple[int, str]:
@@ -357,44 +366,6 @@ def _paid_with(asked: Charge, choice: Choice) -> tuple[int, str]:
     return asked.amount + (1 if choice is Choice.PAY_WRONG_AMOUNT else 0), asked.currency
 
 
-def _report_of_checkout(row: CheckoutRow) -> Report:
-    fact = _fact(row)
-    return Report(
-        id=fact.provider_event_id,
-        payment_id=fact.payment_id,
-        amount=fact.amount,
-        currency=fact.currency,
-        kind=fact.kind,
-        booking_id=fact.booking_id,
-        reference=fact.reference,
-    )
-
-
-def _report_of_dispute(row: DisputeRow) -> Report:
-    return Report(
-        id=str(row.id),
-        payment_id=row.payment_id,
-        amount=row.amount,
-        currency=row.currency,
-        dispute=row.state,
-    )
-
-
-def _fact_of_dispute(report: Report, state: DisputeState) -> DisputeFact:
-    reference = reference_of(report.payment_id)
-    return DisputeFact(report.id, reference, state, report.amount, report.currency, _REASON)
-
-
-def _fact(row: CheckoutRow) -> Fact:
-    """What the books say; what was captured has the same id, reported or asked for."""
-    kind = _KIND_OF_STATE[row.state]
-    report_id = str(row.charge) if kind is FactKind.CAPTURED else f"{kind.lower()}-{secrets.token_hex(8)}"
-    return Fact(
-        report_id,
-        kind,
-        row.payment_id,
-        row.amount,
-        row.currency,
-        row.booking_id,
-        reference_of(row.payment_id),
-    )
+def _next_of(rows: Sequence[_Row], id_of: Callable[[_Row], UUID]) -> str | None:
+    """Where the next page begins, if this one is full."""
+    return str(id_of(rows[-1])) if len(rows) == LISTED_MAX else None

@@ -22,6 +22,8 @@ _LABELS = {
 _DISPUTE_LABELS = {
     BankChoice.DISPUTE: "The buyer's bank disputes it",
     BankChoice.DISPUTE_HALF: "The buyer's bank disputes half of it",
+    BankChoice.REFUND_FAILS: "The last refund comes back",
+    BankChoice.REFUND_FAILS_FOR_GOOD: "The last refund comes back, for the card is gone",
 }
 
 _DECISION_LABELS = {

@@ -43,12 +43,6 @@ class ShownRow(CheckoutRow, frozen=True):
     dispute: DisputeState | None
 
 
-class TakenRow(CheckoutRow, frozen=True):
-    """A checkout with money, and what went back of it."""
-
-    given_back: int
-
-
 class DisputeRow(msgspec.Struct, frozen=True):
     """A dispute of what was paid."""
 
@@ -57,6 +51,18 @@ class DisputeRow(msgspec.Struct, frozen=True):
     amount: int
     currency: str
     state: DisputeState
+    delivered_at: datetime | None
+
+
+class RefundRow(msgspec.Struct, frozen=True):
+    """An attempt to give back; `ours` is the refund that it was asked for, `failure` why it came back."""
+
+    attempt_id: UUID
+    ours: UUID | None
+    payment_id: UUID
+    amount: int
+    currency: str
+    failure: str | None
     delivered_at: datetime | None
 
 
@@ -138,26 +144,109 @@ async def update_delivered(tx: Transaction, payment_id: UUID) -> None:
     await tx.execute("UPDATE sandbox_checkouts SET delivered_at = now() WHERE payment_id = $1", payment_id)
 
 
-async def insert_refund(tx: Transaction, refund_id: UUID, payment_id: UUID, amount: int) -> UUID | None:
-    """Give so much back; None when it was given back before. The checkout must be locked."""
+async def insert_refund(
+    tx: Transaction, attempt_id: UUID, refund_id: UUID, payment_id: UUID, amount: int
+) -> UUID | None:
+    """Give so much back; None when this attempt was made before. The checkout must be locked."""
     return await tx.find(
         UUID,
         """
-        INSERT INTO sandbox_refunds (refund_id, payment_id, amount) VALUES ($1, $2, $3)
+        INSERT INTO sandbox_refunds (refund_id, ours, payment_id, amount) VALUES ($1, $2, $3, $4)
         ON CONFLICT (refund_id) DO NOTHING
         RETURNING refund_id
         """,
+        attempt_id,
         refund_id,
         payment_id,
         amount,
     )
 
 
+async def update_refund_failed(tx: Transaction, payment_id: UUID, failure: str) -> UUID | None:
+    """The newest refund of a payment has come back; which attempt, if there is one that has not."""
+    return await tx.find(
+        UUID,
+        """
+        UPDATE sandbox_refunds AS refund
+           SET failure = $2, delivered_at = NULL
+          FROM (SELECT refund_id FROM sandbox_refunds
+                 WHERE payment_id = $1 AND failure IS NULL
+                 ORDER BY made_at DESC LIMIT 1) AS newest
+         WHERE refund.refund_id = newest.refund_id
+        RETURNING refund.refund_id
+        """,
+        payment_id,
+        failure,
+    )
+
+
+async def update_refund_delivered(tx: Transaction, attempt_id: UUID) -> None:
+    """The webhook was answered 2xx."""
+    await tx.execute("UPDATE sandbox_refunds SET delivered_at = now() WHERE refund_id = $1", attempt_id)
+
+
+async def get_refund(source: Source, attempt_id: UUID) -> RefundRow:
+    """The attempt, in the currency of what was paid."""
+    return await source.get(
+        RefundRow,
+        """
+        SELECT refund.refund_id AS attempt_id, refund.ours, refund.payment_id, refund.amount,
+               checkout.currency, refund.failure, refund.delivered_at
+          FROM sandbox_refunds AS refund
+          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = refund.payment_id
+         WHERE refund.refund_id = $1
+        """,
+        attempt_id,
+    )
+
+
+async def list_refunds(source: Source, payment_id: UUID) -> list[RefundRow]:
+    """All attempts to give something of a payment back."""
+    return await source.list(
+        RefundRow,
+        """
+        SELECT refund.refund_id AS attempt_id, refund.ours, refund.payment_id, refund.amount,
+               checkout.currency, refund.failure, refund.delivered_at
+          FROM sandbox_refunds AS refund
+          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = refund.payment_id
+         WHERE refund.payment_id = $1
+         ORDER BY refund.made_at
+        """,
+        payment_id,
+    )
+
+
+async def list_refunds_made(
+    source: Source, since: datetime, until: datetime, after: UUID | None, rows_max: int
+) -> list[RefundRow]:
+    """Attempts that were made in this time, in the order of their ids."""
+    return await source.list(
+        RefundRow,
+        """
+        SELECT refund.refund_id AS attempt_id, refund.ours, refund.payment_id, refund.amount,
+               checkout.currency, refund.failure, refund.delivered_at
+          FROM sandbox_refunds AS refund
+          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = refund.payment_id
+         WHERE refund.made_at >= $1 AND refund.made_at < $2 AND ($3::uuid IS NULL OR refund.refund_id > $3)
+         ORDER BY refund.refund_id
+         LIMIT $4
+        """,
+        since,
+        until,
+        after,
+        rows_max,
+    )
+
+
 async def get_given_back(tx: Transaction, payment_id: UUID) -> int:
-    """How much of a payment was given back altogether."""
+    """How much of a payment was given back altogether, and has not come back."""
     return await tx.get(
         int,
-        "SELECT coalesce(sum(amount), 0)::bigint FROM sandbox_refunds WHERE payment_id = $1",
+        """
+        SELECT coalesce(sum(amount), 0)::bigint
+          FROM sandbox_refunds
+         WHERE payment_id = $1 AND failure IS NULL
+        """,
         payment_id,
     )
 
@@ -177,15 +266,13 @@ async def get_disputed(tx: Transaction, payment_id: UUID) -> int:
 
 async def list_taken(
     source: Source, since: datetime, until: datetime, after: UUID | None, rows_max: int
-) -> list[TakenRow]:
+) -> list[CheckoutRow]:
     """Checkouts with money that were first acted on in this time, in the order of their payments."""
     return await source.list(
-        TakenRow,
+        CheckoutRow,
         """
-        SELECT payment_id, booking_id, amount, currency, state, charge, true AS is_there, delivered_at,
-               (SELECT coalesce(sum(refund.amount), 0)::bigint FROM sandbox_refunds AS refund
-                 WHERE refund.payment_id = checkout.payment_id) AS given_back
-          FROM sandbox_checkouts AS checkout
+        SELECT payment_id, booking_id, amount, currency, state, charge, true AS is_there, delivered_at
+          FROM sandbox_checkouts
          WHERE opened_at >= $1 AND opened_at < $2 AND ($3::uuid IS NULL OR payment_id > $3)
            AND state IN ('AUTHORISED', 'PAID', 'REFUNDED') AND paid_at <= now()
          ORDER BY payment_id

@@ -209,8 +209,7 @@ class Stripe:
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[Listed], str | None]:
         """A page of intents that were opened then; those without money are left out."""
-        wanted = _window(since, until, after) | {"expand": ["data.latest_charge"]}
-        page = await _call(self._intents.list_async, wanted)
+        page = await _call(self._intents.list_async, _window(since, until, after))
         intents = [intent_of(each) for each in page.data]
         listed = [each for each in map(listed_of, intents) if each is not None]
         return listed, intents[-1].id if page.has_more and intents else None

@@ -93,9 +93,8 @@ class _Refunds(msgspec.Struct, frozen=True):
 
 
 class _Charge(msgspec.Struct, frozen=True):
-    """What we read of an intent's charge; the amount is Stripe's."""
+    """What we read of an intent's charge."""
 
-    amount_refunded: int = 0
     refunds: _Refunds | None = None
 
 
@@ -168,9 +167,7 @@ def listed_of(intent: Intent) -> Listed | None:
     report = report_of(intent, kind, f"asked:{intent.id}:{intent.status}")
     if report is None or (isinstance(report, Fact) and kind is FactKind.CANCELLED):
         return None
-    charge = intent.latest_charge
-    refunded = charge.amount_refunded if isinstance(charge, _Charge) else 0
-    return Listed(intent.id, report, from_stripe(refunded, intent.currency.upper()))
+    return Listed(intent.id, report)
 
 
 def report_of(intent: Intent, kind: FactKind, report_id: str) -> Fact | ForeignMoney | None:
