@@ -6,8 +6,10 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
+from litestar import Litestar
 
 from boxoffice.kit import traffic
 from boxoffice.kit.client_address import network_of
@@ -268,3 +270,55 @@ def test_counting_a_request_takes_no_time_to_speak_of(db: Database):
 
     # 1.2 microseconds measured; a hold takes 120.
     assert (time.perf_counter() - started) / 10_000 < 20e-6
+
+
+def crowd(db: Database, at_once: int) -> Traffic:
+    settings = Settings(requests_at_once_per_address=at_once)
+    return Traffic(db, settings, lambda _: None, ("/health/",))
+
+
+def test_an_address_has_so_many_requests_in_progress_and_a_place_again_when_one_is_over(db: Database):
+    doors = crowd(db, 3)
+    scopes = [scope_of(f"2001:db8::{number:x}") for number in range(4)]
+
+    assert [doors.refuse(scope) for scope in scopes[:3]] == [None, None, None]
+    refused = doors.refuse(scopes[3])
+    assert refused is not None
+    assert (refused[0], dict(refused[1])[b"retry-after"]) == (429, b"1")
+    # Nobody else is concerned, and who was refused has no place to give back.
+    assert doors.refuse(scope_of("2001:db8:1::1")) is None
+    doors.leave(scopes[3])
+    assert doors.refuse(scope_of("2001:db8::9")) is not None
+
+    doors.leave(scopes[0])
+    doors.leave(scopes[0])
+
+    assert doors.refuse(scopes[3]) is None
+    assert doors.refuse(scope_of("2001:db8::9")) is not None
+
+
+def test_a_proxy_that_nobody_named_and_who_may_always_come_are_not_limited_at_once(db: Database):
+    doors = crowd(db, 1)
+    proxied = (b"x-forwarded-for", b"203.0.113.9")
+
+    for _ in range(3):
+        assert doors.refuse(scope_of("127.0.0.1")) is None
+        assert doors.refuse(scope_of("10.0.0.1", proxied)) is None
+        assert doors.refuse(scope_of(path="/health/ready")) is None
+    unlimited = crowd(db, 0)
+    assert [unlimited.refuse(scope_of()) for _ in range(2_000)] == [None] * 2_000
+
+
+async def test_a_request_that_is_over_gives_its_place_back_however_it_ended(
+    app: Litestar, monkeypatch: pytest.MonkeyPatch
+):
+    every: Any = app.asgi_handler
+    monkeypatch.setattr(every.traffic, "_at_once_max", 1)
+    transport = httpx.ASGITransport(app, client=("203.0.113.200", 1))  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver/api/v1") as client:
+        statuses = [
+            (await client.get(path)).status_code for path in ("/events", "/nowhere", "/me", "/events")
+        ]
+
+    assert statuses == [200, 404, 401, 200]
+    assert "203.0.113.200" not in every.traffic._at_once

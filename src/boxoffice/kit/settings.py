@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # A minute's: a full office behind one address, a dozen gates with one account; 0 is no limit.
     requests_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 6_000
     requests_per_account: Annotated[int, Meta(ge=0, le=1_000_000)] = 3_000
+    # A large office that looks at a sale; a seventh of the connections that a worker accepts. 0 is no limit.
+    requests_at_once_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
     # One process per core is right for CPU-bound work; two is what the smallest machine has.
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_inside: bool = True

@@ -3,12 +3,15 @@
 They are counted in memory, since a statement for each request would cost more than the request. Once a second
 a process adds what it let through to the sums in PostgreSQL, of those who came often, and learns what the
 others let through. So a limit holds across processes with a second's lag. See decision 0025.
+
+Requests in progress, streams and slow bodies among them, are counted by each process for itself.
 """
 
 import asyncio
 import hmac
+import sys
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -40,6 +43,11 @@ KEYS_MAX = 200_000
 TOLD_FROM = 0.75
 
 _MINUTE = 60
+
+# Who has too many requests in progress has a place again as soon as one of them is answered.
+AT_ONCE_RETRY_SECONDS = 1
+
+_PLACE = "boxoffice.at_once"
 
 _log = structlog.get_logger()
 
@@ -98,19 +106,44 @@ class Traffic:
         self._uncounted = uncounted
         self._addresses = _counter("address", settings.requests_per_address)
         self._accounts = _counter("account", settings.requests_per_account)
+        self._at_once_max = settings.requests_at_once_per_address or sys.maxsize
+        self._at_once: dict[str, int] = {}
         self._minute = 0
         self._is_told = False
 
     def refuse(self, scope: Any) -> Answer | None:
-        """The answer to a request that is one too many, or None: then it was counted."""
+        """The answer to a request that is one too many, or None: then it was counted, and has to `leave`."""
         if scope["path"].startswith(self._uncounted):
             return None
+        network = network_of(client_address(scope))
+        at_once = self._at_once.get(network, 0)
+        if at_once >= self._at_once_max and is_one_client(scope):
+            metrics.LIMITED.labels("at once").inc()
+            return _refusal(AT_ONCE_RETRY_SECONDS)
+        refused = self._refuse_by_minute(scope, network)
+        if refused is None:
+            self._at_once[network] = at_once + 1
+            scope[_PLACE] = network
+        return refused
+
+    def leave(self, scope: Any) -> None:
+        """The request is over, with its stream if it had one."""
+        network = scope.pop(_PLACE, None)
+        if network is None:
+            return
+        left = self._at_once[network] - 1
+        if left:
+            self._at_once[network] = left
+        else:
+            del self._at_once[network]
+
+    def _refuse_by_minute(self, scope: Any, network: str) -> Answer | None:
         now = time.time()
         minute = int(now) // _MINUTE
         if minute != self._minute:
             self._begin(minute)
         if (counter := self._addresses) is not None:
-            left = counter.take(network_of(client_address(scope)))
+            left = counter.take(network)
             if left <= counter.told_from and (found := self._tell(counter, scope, left, now)):
                 return found
         if (counter := self._accounts) is not None and (account := self.account_of(scope)) is not None:
@@ -189,13 +222,17 @@ class Traffic:
             scope.setdefault(HEADERS, []).extend(headers)
             return None
         metrics.LIMITED.labels(counter.limit.name).inc()
-        body = msgspec.json.encode(refusal_content(TooManyRequests(retry_after=seconds)))
-        more = [
-            (b"content-type", PROBLEM_JSON.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"retry-after", str(seconds).encode()),
-        ]
-        return 429, [*more, *headers], body
+        return _refusal(seconds, headers)
+
+
+def _refusal(seconds: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    body = msgspec.json.encode(refusal_content(TooManyRequests(retry_after=seconds)))
+    more = [
+        (b"content-type", PROBLEM_JSON.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", str(seconds).encode()),
+    ]
+    return 429, [*more, *headers], body
 
 
 def _counter(name: str, per_minute: int) -> Counter | None:
