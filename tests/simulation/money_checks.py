@@ -140,6 +140,12 @@ def _check_end(bank: Bank, books: _Books, payment: _Payment, then: Then | None, 
         )
     else:
         is_right = payment.state == "REFUNDED" and is_all_back
+        # All of it given back in amounts leaves the tickets; all of it lost to a bank does not.
+        is_lost = any(
+            each.state == DisputeState.LOST and each.amount == payment.captured
+            for each in books.disputes[payment.id]
+        )
+        is_right = is_right and not (is_lost and then is not None and then.state == "CONFIRMED")
     if payment.refunded != (sum(each.amount for each in refunds) if payment.captured else 0):
         is_right = False
     if not is_right or any(each.state == "DUE" for each in refunds):
