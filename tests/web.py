@@ -23,8 +23,10 @@ CHEAP = Parameters(
 )
 
 
-def _cheap_passwords(threads: int) -> Passwords:
-    return Passwords(threads, CHEAP)
+def _cheap_passwords(count: int, *, apart: bool) -> Passwords:
+    assert apart
+    # Threads start sooner than processes.
+    return Passwords(count, CHEAP)
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from boxoffice.accounts.audit import api as audit
 from boxoffice.accounts.cookies import COOKIE_PATH
 from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
+from boxoffice.accounts.passwords import line_is_full
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.booking import api as booking
 from boxoffice.booking import cancellation_api as booking_cancellation
@@ -168,7 +169,8 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
         identity_of,
     )
-    app.asgi_handler = EveryRequest(SlowLane(door, _UNHURRIED), settings, traffic, same_origin=(COOKIE_PATH,))
+    lane = SlowLane(door, _UNHURRIED, of_accounts["passwords"], line_is_full())
+    app.asgi_handler = EveryRequest(lane, settings, traffic, same_origin=(COOKIE_PATH,))
     return app
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -23,9 +24,8 @@ from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.limits import LOGIN, LOGIN_TO_ACCOUNT
 from boxoffice.accounts.passwords import (
-    NICENESS,
     RETRY_AFTER_SECONDS,
-    WAITING_PER_THREAD_MAX,
+    WAITING_PER_HASHER_MAX,
     Passwords,
     is_common,
     is_guessable,
@@ -58,10 +58,10 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Generator[threading.Event]:
 
 
 async def test_unless_told_otherwise_a_hash_costs_what_rfc_9106_recommends():
-    passwords = Passwords(threads=1)
+    passwords = Passwords(1)
     hashed = await passwords.hash("correct horse")
 
-    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
     assert await passwords.verify("correct horse", hashed)
     assert not await passwords.verify("correct horses", hashed)
     assert not await passwords.verify("correct horse", None)
@@ -89,7 +89,7 @@ async def test_nobodys_password_takes_as_long_as_a_wrong_one():
 @pytest.mark.parametrize("threads", [1, 2])
 async def test_the_line_is_full_at_its_edge_and_empties(gate: threading.Event, threads: int):
     passwords = Passwords(threads, NOTICEABLE)
-    places = threads * (1 + WAITING_PER_THREAD_MAX)
+    places = threads * (1 + WAITING_PER_HASHER_MAX)
     waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(places)]
     await asyncio.sleep(0)
 
@@ -104,7 +104,7 @@ async def test_the_line_is_full_at_its_edge_and_empties(gate: threading.Event, t
 
 async def test_whoever_goes_away_leaves_the_line(gate: threading.Event):
     passwords = Passwords(1, NOTICEABLE)
-    waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(1 + WAITING_PER_THREAD_MAX)]
+    waiting = [asyncio.create_task(passwords.hash("x")) for _ in range(1 + WAITING_PER_HASHER_MAX)]
     await asyncio.sleep(0)
     for task in waiting[1:]:
         task.cancel()
@@ -120,7 +120,7 @@ async def test_whoever_goes_away_leaves_the_line(gate: threading.Event):
 async def test_a_full_line_answers_503_and_keeps_those_who_wait(
     gate: threading.Event, new_browser: Callable[[], Browser]
 ):
-    browsers = [new_browser() for _ in range(1 + WAITING_PER_THREAD_MAX + 5)]
+    browsers = [new_browser() for _ in range(1 + WAITING_PER_HASHER_MAX + 5)]
     asking = [asyncio.create_task(browser.register()) for browser in browsers]
     turned_away, waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
     while len(turned_away) < 5:
@@ -129,7 +129,7 @@ async def test_a_full_line_answers_503_and_keeps_those_who_wait(
     gate.set()
     answers = await asyncio.gather(*asking)
 
-    assert Counter(answer.status_code for answer in answers) == {201: 1 + WAITING_PER_THREAD_MAX, 503: 5}
+    assert Counter(answer.status_code for answer in answers) == {201: 1 + WAITING_PER_HASHER_MAX, 503: 5}
     for task in turned_away:
         answer = task.result()
         assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER_SECONDS))
@@ -140,7 +140,7 @@ async def test_a_log_in_that_waits_or_is_turned_away_has_asked_the_database_noth
 ):
     limits: RateLimits = quick_app.state.rate_limits
     hashing = asyncio.create_task(new_browser().register())
-    browsers = [new_browser() for _ in range(WAITING_PER_THREAD_MAX + 1)]
+    browsers = [new_browser() for _ in range(WAITING_PER_HASHER_MAX + 1)]
     for browser in browsers:
         # From all over the world: each has turns of its own.
         browser.address = f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"
@@ -154,8 +154,8 @@ async def test_a_log_in_that_waits_or_is_turned_away_has_asked_the_database_noth
     assert await db.list(bytes, turns, places) == []
     gate.set()
     answers = Counter([answer.status_code for answer in await asyncio.gather(*asking)])
-    assert answers == {401: WAITING_PER_THREAD_MAX, 503: 1}
-    assert len(await db.list(bytes, turns, places)) == 2 * WAITING_PER_THREAD_MAX
+    assert answers == {401: WAITING_PER_HASHER_MAX, 503: 1}
+    assert len(await db.list(bytes, turns, places)) == 2 * WAITING_PER_HASHER_MAX
     await hashing
 
 
@@ -211,13 +211,29 @@ async def test_who_logs_in_with_a_password_that_became_common_is_told(
     assert told[0] not in [letter["Subject"] for letter in await mailbox.deliver(ada.email)]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
-async def test_hashes_give_way_to_the_sale():
-    passwords = Passwords(1)
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+async def test_a_hashing_process_that_is_killed_is_replaced():
+    passwords = Passwords(1, CHEAP, apart=True)
+    hashed = await passwords.hash("correct horse")
     async with passwords.turn() as hasher:
-        within = await hasher._run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))  # pyright: ignore[reportPrivateUsage]
+        os.kill(await hasher._run(os.getpid), signal.SIGKILL)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(Unavailable):
+            await hasher.verify("correct horse", hashed)
+
+    assert await passwords.verify("correct horse", hashed)
+    assert not await passwords.verify("correct horses", hashed)
+    assert not await passwords.verify("correct horse", None)
     passwords.close()
 
-    assert within == NICENESS
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process has no such class")
+async def test_hashes_give_way_to_the_sale():
+    passwords = Passwords(1, apart=True)
+    async with passwords.turn() as hasher:
+        policy = await hasher._run(os.sched_getscheduler, 0)  # pyright: ignore[reportPrivateUsage]
+        cores = await hasher._run(os.sched_getaffinity, 0)  # pyright: ignore[reportPrivateUsage]
+    passwords.close()
+
+    assert policy == os.SCHED_IDLE
+    allowed = os.sched_getaffinity(0)
+    assert cores == (allowed - {min(allowed)} or allowed)
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

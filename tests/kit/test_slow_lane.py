@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 
 from boxoffice.kit import slow_lane
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.slow_lane import SlowLane
 
 
 class Door:
-    """A lane in front of an application that notes who came through."""
+    """A lane in front of an application that notes who came through, and of a line."""
 
     def __init__(self) -> None:
         self.through: list[str] = []
         self.said: list[Any] = []
-        self._lane = SlowLane(self._note, frozenset({"/login"}))
+        self.is_full = False
+        self._lane = SlowLane(self._note, frozenset({"/login"}), self, Unavailable("Come again.", 7))
 
     async def ask(self, path: str) -> None:
         """One request."""
@@ -65,6 +67,20 @@ async def test_a_lane_that_is_full_turns_away(monkeypatch: pytest.MonkeyPatch):
             group.create_task(door.ask("/login"))
 
     start, body = door.said
-    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"1")
-    assert b"logging in" in body["body"]
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"7")
+    assert b"Come again." in body["body"]
     assert door.through == ["/login"] * 3
+
+
+async def test_when_the_line_behind_it_is_full_the_lane_says_so():
+    door = Door()
+    await door.ask("/login")
+    waiting = asyncio.create_task(door.ask("/login"))
+    await asyncio.sleep(0)
+    door.is_full = True
+    await door.ask("/login")
+    await waiting
+    await door.ask("/bookings")
+
+    assert door.through == ["/login", "/bookings"]
+    assert [said["status"] for said in door.said if "status" in said] == [503, 503]

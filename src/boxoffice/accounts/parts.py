@@ -16,5 +16,5 @@ def accounts_parts(settings: Settings) -> dict[str, Any]:
         "tokens": Tokens(secret, settings.access_token_minutes, others),
         "refresh_tokens": RefreshTokens(secret, settings.refresh_token_days, others),
         "second_factors": SecondFactors(settings.secrets),
-        "passwords": Passwords(settings.password_threads),
+        "passwords": Passwords(settings.password_threads, apart=True),
     }

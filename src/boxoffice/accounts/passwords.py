@@ -2,28 +2,32 @@
 
 import asyncio
 import base64
-import os
+import dataclasses
 import secrets
 import string
-import sys
-import threading
 import unicodedata
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from argon2 import Parameters, PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
+from boxoffice.accounts.hashing import hashing_processes, verify
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable, invalid
 
-# How many may wait for each thread: at 0.11 s a hash the last of them waits about 3 seconds, which is
-# as long as somebody looks at a log-in button before pressing it again.
-WAITING_PER_THREAD_MAX = 30
+# RFC 9106's second recommended option (64 MiB, three passes), but in one lane: the threads of its four lanes
+# would want four cores at once.
+COST = dataclasses.replace(RFC_9106_LOW_MEMORY, parallelism=1)
+
+# How many may wait for each that hashes: at 0.18 s a hash the last of them waits about 3 seconds (6, where
+# two share a core), as long as somebody looks at a log-in button before pressing it again.
+WAITING_PER_HASHER_MAX = 15
 
 # By then the line of those who were let in is gone.
 RETRY_AFTER_SECONDS = 4
@@ -37,9 +41,6 @@ _CORE_CHARACTERS_MIN = 6
 _CORES = frozenset(
     core for word in COMMON_PASSWORDS if len(core := word.strip(_AROUND)) >= _CORE_CHARACTERS_MIN
 )
-
-# The least urgent there is: a hash of 0.1 s may take a second while seats are sold.
-NICENESS = 19
 
 Result = TypeVar("Result")
 
@@ -72,12 +73,15 @@ def is_common(password: str) -> bool:
 
 
 class Hasher:
-    """Hashes and checks passwords with argon2id, in threads that give way to everything else."""
+    """Hashes and checks passwords with argon2id: apart, in processes that give way to everything else, or in
+    threads, where nothing is sold.
+    """
 
-    def __init__(self, threads: int, cost: Parameters) -> None:
+    def __init__(self, count: int, cost: Parameters, *, apart: bool) -> None:
         self._hasher = PasswordHasher.from_parameters(cost)
         self._dummy = _nobodys_hash(cost)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords", initializer=_give_way)
+        self._new_pool = partial(hashing_processes if apart else ThreadPoolExecutor, count)
+        self._pool: Executor = self._new_pool()
 
     async def hash(self, password: str) -> str:
         """The password's hash with its salt and cost."""
@@ -85,7 +89,7 @@ class Hasher:
 
     async def verify(self, password: str, password_hash: str | None) -> bool:
         """Whether the password is right; without a hash it never is, and takes as long to say so."""
-        return await self._run(self._verify, password_hash or self._dummy, normalized(password))
+        return await self._run(verify, self._hasher, password_hash or self._dummy, normalized(password))
 
     def is_outdated(self, password_hash: str) -> bool:
         """Whether the hash was made at another cost than today's."""
@@ -95,29 +99,40 @@ class Hasher:
         """Drop those who wait and finish the hash at work."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _verify(self, password_hash: str, password: str) -> bool:
+    async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        pool = self._pool
         try:
-            return self._hasher.verify(password_hash, password)
-        # An account that cannot be logged in to has a hash that is none.
-        except (VerifyMismatchError, InvalidHashError):
-            return False
+            return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+        except BrokenProcessPool:
+            # Somebody has killed it, perhaps the kernel for its memory; the next to ask starts another.
+            if self._pool is pool:
+                self._pool = self._new_pool()
+            raise Unavailable("Passwords cannot be checked right now. Try again shortly.") from None
 
-    async def _run(self, work: Callable[..., Result], *arguments: str) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
+def line_is_full() -> Unavailable:
+    """What is said to those for whom there is no place in the line."""
+    return Unavailable(
+        "Too many people are logging in at this moment. Try again shortly.", RETRY_AFTER_SECONDS
+    )
 
 
 class Passwords:
     """The line before the hasher: so many at a time, and so many who wait.
 
-    `cost` is RFC 9106's second recommended option: 64 MiB, three passes, four lanes. Tests may make
-    it cheaper.
+    Tests may make the cost cheaper.
     """
 
-    def __init__(self, threads: int, cost: Parameters = RFC_9106_LOW_MEMORY) -> None:
-        self._hasher = Hasher(threads, cost)
-        self._turn = asyncio.Semaphore(threads)
+    def __init__(self, count: int, cost: Parameters = COST, *, apart: bool = False) -> None:
+        self._hasher = Hasher(count, cost, apart=apart)
+        self._turn = asyncio.Semaphore(count)
         # Waiting or at work.
-        self._places = threads * (1 + WAITING_PER_THREAD_MAX)
+        self._places = count * (1 + WAITING_PER_HASHER_MAX)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever comes now is turned away."""
+        return not self._places
 
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[Hasher]:
@@ -126,11 +141,9 @@ class Passwords:
         Whoever asks the database on the way to a hash does so within the turn: a rush of log-ins then comes
         to the database one by one, and whoever is turned away has cost it nothing.
         """
-        if not self._places:
+        if self.is_full:
             metrics.TURNED_AWAY.labels("password line full").inc()
-            raise Unavailable(
-                "Too many people are logging in at this moment. Try again shortly.", RETRY_AFTER_SECONDS
-            )
+            raise line_is_full()
         self._places -= 1
         try:
             async with self._turn:
@@ -151,15 +164,6 @@ class Passwords:
     def close(self) -> None:
         """Drop those who wait and finish the hash at work."""
         self._hasher.close()
-
-
-def _give_way() -> None:
-    """Let whoever sells go first: this thread, and those that a hash starts, take what is left of the cores.
-
-    Linux has priorities for each thread; elsewhere it would be the whole process's.
-    """
-    if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _nobodys_hash(cost: Parameters) -> str:

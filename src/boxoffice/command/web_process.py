@@ -1,26 +1,19 @@
 """What one worker process of `boxoffice serve` starts with."""
 
 import asyncio
-import ctypes
 import gc
-import multiprocessing
-import os
 import resource
 import signal
 import sys
-import threading
 from types import FrameType
 
 import structlog
 from litestar import Litestar
 
+from boxoffice.kit.children import end_with_parent
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import forget_dead_processes
-from boxoffice.kit.postgres_binaries import KERNEL_ENDS_CHILDREN
 from boxoffice.kit.settings import load_settings
-
-# prctl's option "send me this signal when the thread that made me ends" (Linux).
-_PR_SET_PDEATHSIG = 1
 
 # Every connection that a worker accepts, PostgreSQL's, and room for all else.
 OPEN_FILES_MAX = 10_000
@@ -31,7 +24,7 @@ def make_app() -> Litestar:
 
     From here on the process ends with the one that started it, however that one ends.
     """
-    _end_with_parent()
+    end_with_parent()
     settings = load_settings()
     configure_logs(settings)
     forget_dead_processes()
@@ -81,20 +74,3 @@ def _collect_garbage_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _end_with_parent() -> None:
-    """SIGKILL, as our parent got: what was answered is durable, and nobody is left to answer to."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    if KERNEL_ENDS_CHILDREN:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, *map(ctypes.c_ulong, (signal.SIGKILL, 0, 0, 0)))
-    if os.getppid() != parent.pid:
-        os._exit(1)
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    # For systems whose kernel does not watch; elsewhere it just waits.
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()

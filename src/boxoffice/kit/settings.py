@@ -77,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     second_factor_required: bool = False
     access_token_minutes: Annotated[int, Meta(ge=1, le=15)] = 15
     refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30
-    # One hash takes 64 MiB and a core for 0.1 s: more at once would starve the sale.
+    # One hash takes 64 MiB and a core for 0.18 s, and a worker has a core at most.
     password_threads: Annotated[int, Meta(ge=1, le=16)] = 1
     # Of a buyer who comes once a year: less than that is no sign that somebody has left.
     unused_account_days: Annotated[int, Meta(ge=0, le=3650)] = 0
