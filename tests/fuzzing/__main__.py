@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from boxoffice.command.serve import end_on_sigterm
 from fuzzing.attack import attack, log_in
 from server import data_folder, started
 
@@ -13,6 +14,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Fixes every choice.")] = 1,
 ) -> None:
     """Ask every operation for what nobody expects; exits with 1 when an answer should not have been."""
+    end_on_sigterm()
     with data_folder() as folder, started(folder, command=("demo",)) as server:
         status, printed = attack(
             server.url, log_in(server.url), folder, seed=seed, examples=200, seconds=60 * minutes

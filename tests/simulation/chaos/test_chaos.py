@@ -16,7 +16,7 @@ from simulation.run import make_database
 # A server of two processes, of which one is killed a second after both are there, and nobody waits for half
 # minutes.
 _SMALL = Plan(
-    bookings=60,
+    bookings=45,
     seed=7,
     servers=1,
     buyers_at_once=12,
