@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 
 from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
 from boxoffice.payments.dispute_comparison import compare_disputes
-from boxoffice.payments.provider import DisputeState, FactKind
+from boxoffice.payments.provider import DisputeState, FactKind, NotRefundable
 from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
 from boxoffice.payments.refund_facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
 from payments.baskets import Basket, headers_of
@@ -229,6 +230,13 @@ def is_refused(step: Step) -> Step:
 async def jobs_are_done(story: Story) -> None:
     """Captures and refunds that are due are carried out, each twice."""
     await settle(story)
+
+
+async def is_asked_in_vain(story: Story) -> None:
+    """The bank refuses a refund that is due, and would refuse it again under its key."""
+    for _ in range(2):
+        with pytest.raises(NotRefundable):
+            await settle(story)
 
 
 def sees(state: str, payment: str) -> Step:

@@ -13,6 +13,7 @@ from payments.case_steps import (
     buyer_cancels,
     captures,
     event_is_cancelled,
+    is_asked_in_vain,
     is_called_off,
     is_captured_by_hand,
     is_disputed,
@@ -182,6 +183,21 @@ GIVING_BACK = (
     Case(
         "disputed, and to be refunded",
         (*paid, is_disputed(), reports, organizer_gives(), is_disputed(LOST), reports),
+        End("CANCELLED", 0, received=PRICE, taken=PRICE),
+    ),
+    Case(
+        "disputed, and to be refunded before it is reported",
+        (*paid, is_disputed(), organizer_gives(), is_asked_in_vain, is_disputed(WON), reports),
+        ALL_BACK,
+    ),
+    Case(
+        "disputed, and to be refunded before it is reported",
+        (*paid, is_disputed(), organizer_gives(1200), is_asked_in_vain, is_disputed(WON), reports_are_lost),
+        End("CONFIRMED", 2, received=PRICE, back=1200, organizers=-1200),
+    ),
+    Case(
+        "disputed, and to be refunded before it is reported",
+        (*paid, is_disputed(), organizer_gives(), is_asked_in_vain, is_disputed(LOST), reports_backwards),
         End("CANCELLED", 0, received=PRICE, taken=PRICE),
     ),
     Case(

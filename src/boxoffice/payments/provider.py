@@ -20,7 +20,15 @@ class NotCapturable(Exception):  # noqa: N818  a fact about money, not a fault
 
 
 class NotRefundable(Exception):  # noqa: N818  a fact about money, not a fault
-    """The provider has understood what is to be given back, and refuses; the message is its reason."""
+    """The provider has understood what is to be given back, and refuses; the message is its reason.
+
+    It was not made, and whoever comes with the same key is told the same. A refusal that `passes` ends by
+    itself: the bank has the money for now, or the balance is too low.
+    """
+
+    def __init__(self, reason: str, *, passes: bool = False) -> None:
+        super().__init__(reason)
+        self.passes = passes
 
 
 class FactKind(StrEnum):

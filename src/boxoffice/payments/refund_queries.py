@@ -13,12 +13,14 @@ from boxoffice.payments.provider import DueRefund
 class RefundToMake(DueRefund, frozen=True, kw_only=True):
     """A refund that is to be carried out, and how much of its payment the provider still has.
 
-    `is_disputed` is whether a bank has not decided yet, `failures` how often the provider was asked in vain.
+    `is_disputed` is whether a bank has not decided yet, `failures` how often the provider was asked in vain,
+    and it `has_failed` when an attempt was made and came back.
     """
 
     left_there: int
     is_disputed: bool
     failures: int
+    has_failed: bool
 
 
 class CancellationRow(msgspec.Struct, frozen=True):
@@ -274,6 +276,7 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
         """
         SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
                refund.id AS refund_id, payment.captured, refund.currency, refund.attempt_id, refund.failures,
+               refund.failure IS NOT NULL AS has_failed,
                (payment.captured
                 - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
                      FROM refunds AS done
@@ -294,16 +297,22 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
     )
 
 
-async def update_failed(tx: Transaction, event_id: int, refund_id: UUID) -> None:
-    """The provider did not take the refund; it is asked again later."""
+async def update_not_made(
+    tx: Transaction, event_id: int, refund_id: UUID, attempt_id: UUID | None, next_attempt_id: UUID | None
+) -> None:
+    """The provider did not take this attempt; it is asked again later, by the next if there is one."""
     await tx.execute(
         """
         UPDATE refunds
-           SET failures = failures + 1
+           SET failures = failures + 1,
+               attempt_id = CASE WHEN attempt_id IS NOT DISTINCT FROM $3 THEN coalesce($4, $3)
+                                 ELSE attempt_id END
          WHERE event_id = $1 AND id = $2 AND state = 'DUE'
         """,
         event_id,
         refund_id,
+        attempt_id,
+        next_attempt_id,
     )
 
 

@@ -210,12 +210,15 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             asked = msgspec.structs.replace(refund, amount=amount)
             await providers.get(refund.provider).give_back(asked)
     except Exception as error:
-        tried = refund.attempt_id is not None or refund.failures + 1 >= REFUSALS_MAX
-        if isinstance(error, NotRefundable) and tried:
+        is_refused = isinstance(error, NotRefundable)
+        tried = refund.has_failed or refund.failures + 1 >= REFUSALS_MAX
+        if is_refused and not error.passes and tried:
             await _give_up(db, refund, str(error))
             return
         async with db.transaction() as tx:
-            await queries.update_failed(tx, event_id, refund_id)
+            # A key that was refused is refused for ever.
+            next_attempt_id = new_id(event_id) if is_refused else None
+            await queries.update_not_made(tx, event_id, refund_id, refund.attempt_id, next_attempt_id)
         raise
     async with db.transaction() as tx:
         # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.

@@ -181,9 +181,8 @@ class Stripe:
             # Somebody has refunded it by hand just now: that is what we wanted.
             if error.code == "charge_already_refunded":
                 return None
-            if error.code in _PASSING_REFUSALS:
-                raise
-            raise NotRefundable(error.user_message or error.code or "refused") from error
+            reason = error.user_message or error.code or "refused"
+            raise NotRefundable(reason, passes=error.code in _PASSING_REFUSALS) from error
 
     async def list_refunds(self, payment: Asked) -> list[RefundFact]:
         """The newest hundred refunds of an intent, failed ones included."""
