@@ -12,7 +12,8 @@ from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from payments.baskets import Basket, Holder, headers_of
-from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, StripePeer, stripe_peer
+from payments.stripe_http import stripe_peer
+from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET, StripePeer
 from payments.stripe_shop import Shop
 from shows import insert_user, open_show
 from web import running

@@ -1,7 +1,8 @@
-"""A peer that speaks the part of Stripe's API that we use, over HTTP, and misbehaves on purpose.
+"""A peer that speaks the part of Stripe's API that we use, and misbehaves on purpose.
 
 It keeps PaymentIntents and refunds, honours idempotency keys as Stripe documents them (the first answer
-is given again; other parameters are an error), signs its webhooks, and can fail before or after acting.
+is given again as it was, be it a refusal or a fault; other parameters are an error), signs its webhooks, and
+can fail before or after acting.
 What a buyer does in Stripe's own form is done with `pay`, `decline` and `expire_authorisation`.
 """
 
@@ -12,12 +13,9 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from copy import deepcopy
 from enum import Enum, auto
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any
 
 WEBHOOK_SECRET = "whsec_of_the_tests"
 SECRET_KEY = "sk_test_of_the_tests"
@@ -34,6 +32,8 @@ class Fault(Enum):
     BROKEN = auto()  # a 500 without having done anything
     BUSY = auto()  # a 429
     LOST = auto()  # done, and the connection dropped before the answer
+    KEPT = auto()  # not done, and a 500 that its idempotency key is answered from then on
+    KEPT_AND_DONE = auto()  # done, and the same
 
 
 class StripePeer:
@@ -56,7 +56,9 @@ class StripePeer:
         """What goes wrong with a request that comes with this idempotency key; asked once by each."""
         if self.is_down:
             return Fault.BROKEN
-        return self.faults.popleft() if self.faults else None
+        # What is kept is kept for a key.
+        is_for_another = key is None and self.faults and self.faults[0] in (Fault.KEPT, Fault.KEPT_AND_DONE)
+        return self.faults.popleft() if self.faults and not is_for_another else None
 
     def intent_of(self, payment_id: str) -> dict[str, Any]:
         """The intent that was made for our payment; there is one, however often it was asked for."""
@@ -146,17 +148,22 @@ class StripePeer:
         self.events.append(event)
         return event
 
-    def answer(self, method: str, path: str, form: dict[str, str], key: str | None) -> Answer:
+    def answer(
+        self, method: str, path: str, form: dict[str, str], key: str | None, fault: Fault | None = None
+    ) -> Answer:
         """Do what is asked, or repeat what was answered to this idempotency key."""
         with self._lock:
             self.asked.append(f"{method} {path}")
             asked = json.dumps([path, form], sort_keys=True)
             if key is not None and key in self._answers:
                 before, answer = self._answers[key]
-                return answer if before == asked else _error(400, "idempotency_error", "keys_differ")
-            answer = self._act(method, path.removeprefix("/v1/").split("/"), form)
+                return answer if before == asked else error_of(400, "idempotency_error", "keys_differ")
+            answer = error_of(500, "api_error", "broken")
+            if fault is not Fault.KEPT:
+                done = self._act(method, path.removeprefix("/v1/").split("/"), form)
+                answer = answer if fault is Fault.KEPT_AND_DONE else done
             if key is not None:
-                self._answers[key] = (asked, answer)
+                self._answers[key] = (asked, deepcopy(answer))
             return answer
 
     def _act(  # noqa: PLR0911  one for each call
@@ -184,7 +191,7 @@ class StripePeer:
             case "GET", ["disputes", dispute_id] if dispute_id.removeprefix("dp_") in self.disputes:
                 return 200, self.disputes[dispute_id.removeprefix("dp_")]
             case _:
-                return _error(404, "invalid_request_error", "resource_missing")
+                return error_of(404, "invalid_request_error", "resource_missing")
 
     def _list(self, query: dict[str, str]) -> Answer:
         """The intents that were opened then, the newest first, two at a time; with what went back of each."""
@@ -218,7 +225,7 @@ class StripePeer:
 
     def _open(self, form: dict[str, str]) -> Answer:
         if int(form["amount"]) < AMOUNT_MIN:
-            return _error(400, "invalid_request_error", "amount_too_small")
+            return error_of(400, "invalid_request_error", "amount_too_small")
         intent_id = f"pi_{secrets.token_hex(12)}"
         intent = {
             "id": intent_id,
@@ -237,10 +244,10 @@ class StripePeer:
 
     def _capture(self, intent: dict[str, Any]) -> Answer:
         if intent["status"] != "requires_capture":
-            return _error(400, "invalid_request_error", "payment_intent_unexpected_state")
+            return error_of(400, "invalid_request_error", "payment_intent_unexpected_state")
         if intent.get("declines_capture"):
             intent |= {"status": "requires_payment_method", "amount_capturable": 0}
-            return _error(402, "card_error", "card_declined")
+            return error_of(402, "card_error", "card_declined")
         taken = intent["amount_capturable"]
         intent |= {"status": "succeeded", "amount_capturable": 0, "amount_received": taken}
         self._happened("payment_intent.succeeded", intent)
@@ -248,7 +255,7 @@ class StripePeer:
 
     def _cancel(self, intent: dict[str, Any]) -> Answer:
         if intent["status"] in ("succeeded", "canceled"):
-            return _error(400, "invalid_request_error", "payment_intent_unexpected_state")
+            return error_of(400, "invalid_request_error", "payment_intent_unexpected_state")
         intent |= {"status": "canceled", "amount_capturable": 0}
         self._happened("payment_intent.canceled", intent)
         return 200, intent
@@ -262,19 +269,19 @@ class StripePeer:
             if each["payment_intent"] == intent["id"] and each["status"] == "succeeded"
         )
         if intent["id"] in self.refuses_refunds:
-            return _error(400, "invalid_request_error", "refund_not_possible")
+            return error_of(400, "invalid_request_error", "refund_not_possible")
         left = intent["amount_received"] - given
         if not left:
-            return _error(400, "invalid_request_error", "charge_already_refunded")
+            return error_of(400, "invalid_request_error", "charge_already_refunded")
         dispute = self.disputes.get(intent["id"])
         if dispute is not None and dispute["status"] not in ("won", "lost"):
-            return _error(400, "invalid_request_error", "charge_disputed")
+            return error_of(400, "invalid_request_error", "charge_disputed")
         if dispute is not None and dispute["status"] == "lost":
             left -= dispute["amount"]
         if left < int(amount or left or 1):
-            return _error(400, "invalid_request_error", "charge_disputed")
+            return error_of(400, "invalid_request_error", "charge_disputed")
         if amount is not None and int(amount) > left:
-            return _error(400, "invalid_request_error", "amount_too_large")
+            return error_of(400, "invalid_request_error", "amount_too_large")
         refund = {
             "id": f"re_{secrets.token_hex(12)}",
             "object": "refund",
@@ -288,9 +295,6 @@ class StripePeer:
         self.refunds.append(refund)
         self._happened("refund.created", refund)
         return 200, refund
-
-
-PeerKind = TypeVar("PeerKind", bound=StripePeer)
 
 
 def _page(found: list[dict[str, Any]], query: dict[str, str], length: int = 2) -> Answer:
@@ -310,7 +314,8 @@ def _metadata(form: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _error(status: int, kind: str, code: str) -> Answer:
+def error_of(status: int, kind: str, code: str) -> Answer:
+    """An error as Stripe answers it."""
     return status, {"error": {"type": kind, "code": code, "message": code.replace("_", " ")}}
 
 
@@ -320,76 +325,3 @@ def signed(event: dict[str, Any], *, age: int = 0, secret: str = WEBHOOK_SECRET)
     stamp = int(time.time()) - age
     seal = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
     return body, f"t={stamp},v1={seal}"
-
-
-@contextmanager
-def stripe_peer() -> Generator[StripePeer]:
-    """A peer that listens on a port of its own until the block ends."""
-    with listening(StripePeer()) as peer:
-        yield peer
-
-
-@contextmanager
-def listening(peer: PeerKind) -> Generator[PeerKind]:
-    """Have this peer listen on a port of its own until the block ends."""
-
-    class Handler(_Handler):
-        books = peer
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    peer.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield peer
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # Head and body are written apart: without this the body waits until the head has been acknowledged.
-    disable_nagle_algorithm = True
-    books: ClassVar[StripePeer]
-
-    def handle(self) -> None:
-        """Whoever asks may be killed in the middle of it."""
-        with suppress(ConnectionError):
-            super().handle()
-
-    def do_GET(self) -> None:
-        self._answer("GET")
-
-    def do_POST(self) -> None:
-        self._answer("POST")
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
-        """Say nothing."""
-
-    def _answer(self, method: str) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        key = self.headers.get("idempotency-key")
-        fault = self.books.next_fault(key)
-        if fault is Fault.BROKEN:
-            self._send(*_error(500, "api_error", "broken"))
-        elif fault is Fault.BUSY:
-            self._send(*_error(429, "invalid_request_error", "rate_limit"))
-        elif self.headers.get("authorization") != f"Bearer {SECRET_KEY}":
-            self._send(*_error(401, "invalid_request_error", "api_key_unknown"))
-        else:
-            path, _, query = self.path.partition("?")
-            answer = self.books.answer(method, path, dict(parse_qsl(body or query)), key)
-            if fault is Fault.LOST:
-                self.close_connection = True
-                return
-            self._send(*answer)
-
-    def _send(self, status: int, content: dict[str, Any]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)

@@ -187,7 +187,9 @@ class Provider(Protocol):
         ...
 
     async def give_back(self, refund: DueRefund) -> RefundFact | None:
-        """Void the authorisation, or give the amount back; the same attempt once. Raises `NotRefundable`."""
+        """Void the authorisation, or give the amount back: the same attempt once, and never what is there
+        already of this refund. Raises `NotRefundable`.
+        """
         ...
 
     async def close_checkout(self, payment: Asked) -> Fact | None:

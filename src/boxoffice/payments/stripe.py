@@ -1,9 +1,10 @@
 """Stripe: PaymentIntents that are authorised first and captured once the places are the buyer's.
 
-Its official SDK makes the calls and verifies the webhooks. Every call that changes something carries an
-idempotency key made of our payment's id, so each may be repeated after a crash at any point. Methods
-that cannot be authorised first (bank debits, vouchers) are captured by Stripe: their money then buys
-the places, or goes back, as any captured money does.
+Its official SDK makes the calls and verifies the webhooks. Each call may be repeated after a crash at any
+point: what opens an intent or gives back carries an idempotency key of ours, and an intent is captured, or
+let go, once by itself. To that we give no key, for Stripe repeats its answer to one for a day, be it a fault,
+and whatever has happened since. Methods that cannot be authorised first (bank debits, vouchers) are captured
+by Stripe: their money then buys the places, or goes back, as any captured money does.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -61,6 +62,9 @@ INTENTS_LISTED_MAX = 100
 
 # Refusals that end by themselves: with the bank's decision, and when money has come in.
 _PASSING_REFUSALS = frozenset(["charge_disputed", "balance_insufficient"])
+
+# In these states nothing can be captured, now or later, but what a buyer pays anew.
+_WITHOUT_MONEY = frozenset(["canceled", "requires_payment_method"])
 
 _log = structlog.get_logger()
 
@@ -131,17 +135,13 @@ class Stripe:
     async def capture(self, payment: Asked) -> None:
         """Take what was authorised. Raises `NotCapturable` when the authorisation is gone."""
         try:
-            await _call(
-                self._intents.capture_async,
-                payment.reference,
-                {},
-                {"idempotency_key": f"capture-{payment.payment_id}"},
-            )
+            await _call(self._intents.capture_async, payment.reference)
         except (stripe.InvalidRequestError, stripe.CardError) as error:
             intent = await self._retrieve(payment)
             if intent.status == "succeeded":
                 return
-            if intent.status == "canceled" or isinstance(error, stripe.CardError):
+            # Also when the card failed at an attempt whose answer was lost: its buyer may pay again.
+            if intent.status in _WITHOUT_MONEY or isinstance(error, stripe.CardError):
                 raise NotCapturable from error
             raise
 
@@ -177,6 +177,9 @@ class Stripe:
         key = f"refund-{refund.attempt_id or refund.refund_id}"
         try:
             return refund_in(await _call(self._refunds.create_async, wanted, {"idempotency_key": key}))
+        except stripe.IdempotencyError as error:
+            # It stands for what was to be given back before, which is not there: less of it, or more.
+            raise NotRefundable("the key of another amount", passes=True) from error
         except stripe.InvalidRequestError as error:
             # Somebody has refunded it by hand just now: that is what we wanted.
             if error.code == "charge_already_refunded":
@@ -238,12 +241,7 @@ class Stripe:
         return intent_of(await _call(self._intents.retrieve_async, payment.reference))
 
     async def _cancel(self, payment: Asked) -> None:
-        await _call(
-            self._intents.cancel_async,
-            payment.reference,
-            {},
-            {"idempotency_key": f"cancel-{payment.payment_id}"},
-        )
+        await _call(self._intents.cancel_async, payment.reference)
 
 
 def _services(settings: Settings, http: stripe.HTTPXClient) -> tuple[Any, Any, Any]:

@@ -12,7 +12,7 @@ import msgspec
 
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
-from payments.stripe_peer import listening
+from payments.stripe_http import listening
 from shows import Show, open_show
 from simulation.chaos.bank import Bank, Postman
 from simulation.chaos.buyers import Crowd, Pair
