@@ -190,3 +190,27 @@ async def list_buyers_of(db: Database, booking_ids: list[str]) -> dict[str, int]
 class _BuyerOf(msgspec.Struct, frozen=True):
     booking_id: str
     buyer_id: int
+
+
+class _Invoices(msgspec.Struct, frozen=True):
+    invoices: int
+    highest: int
+
+
+async def count_invoices(db: Database) -> int:
+    """The invoices of all organizers, of which a benchmark has one."""
+    return await db.get(int, "SELECT count(*) FROM invoices WHERE kind = 'INVOICE'")
+
+
+async def false_invoices(db: Database) -> list[str]:
+    """Whether each payment that bought its booking has one invoice, and none is missing between two."""
+    sold = await db.get(int, "SELECT count(*) FROM payments WHERE state = 'CAPTURED'")
+    found = await db.get(
+        _Invoices,
+        """
+        SELECT count(DISTINCT booking_id) AS invoices, coalesce(max(number), 0) AS highest
+          FROM invoices
+         WHERE kind = 'INVOICE'
+        """,
+    )
+    return [] if found == _Invoices(sold, sold) else [f"{sold} sales have {found}"]

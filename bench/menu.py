@@ -19,6 +19,7 @@ from bench.growth import (
     measure_hall,
     measure_workers,
 )
+from bench.invoices import measure_invoices
 from bench.latency import Pace, latency_found
 from bench.memory import measure_memory
 from bench.overload import measure_overload, measure_pause
@@ -89,6 +90,7 @@ def _sale(bench: Bench) -> list[Measure]:
     return [
         partial(sales, Kind.SALE, SALE_CONNECTIONS, options.holds),
         partial(sales, Kind.SANDBOX_SALE, SANDBOX_CONNECTIONS, min(options.holds, SANDBOX_SALES_MAX)),
+        partial(measure_invoices, bench.stage, bench.accountant),
     ]
 
 

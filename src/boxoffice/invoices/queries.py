@@ -161,23 +161,32 @@ async def get_version(source: Source, event_id: int) -> int:
 
 
 async def list_sales(
-    tx: Transaction, event_id: int, after: int, until: int, rows_max: int
+    tx: Transaction, event_id: int, after: int, until: int, rows_max: int, length_max: int
 ) -> list[JournalRow]:
-    """The journal rows between these versions in which something is sold or cancelled, in order."""
+    """The first journal rows between these versions in which something is sold or cancelled, in order.
+
+    So many rows, or fewer: none comes after `length_max` characters of changes.
+    """
     return await tx.list(
         JournalRow,
         """
         SELECT version, at, changes
-          FROM journal
-         WHERE event_id = $1 AND version > $2 AND version <= $3
-           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED|REDUCED)"'
+          FROM (SELECT version, at, changes,
+                       sum(length(changes::text)) OVER (ORDER BY version) - length(changes::text) AS before
+                  FROM (SELECT version, at, changes
+                          FROM journal
+                         WHERE event_id = $1 AND version > $2 AND version <= $3
+                           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED|REDUCED)"'
+                         ORDER BY version
+                         LIMIT $4) AS sale) AS counted
+         WHERE before < $5
          ORDER BY version
-         LIMIT $4
         """,
         event_id,
         after,
         until,
         rows_max,
+        length_max,
     )
 
 

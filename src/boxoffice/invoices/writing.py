@@ -17,9 +17,10 @@ from boxoffice.invoices.schemas import Document, InvoiceSeller
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.postgres import Database, Transaction
 
-# So many journal rows, of up to 2,000 changes each, share a transaction: seconds of work at most, for which
-# only other invoices of the same organizer wait.
-ROWS_AT_ONCE_MAX = 10
+# So many journal rows share a transaction, or as many as have so many characters (a change has about 150, a
+# row up to 2,000 changes): seconds of work at most, for which only other invoices of the same organizer wait.
+ROWS_AT_ONCE_MAX = 200
+LENGTH_AT_ONCE_MAX = 1_000_000
 
 # Events looked at in one round; the rest have their turn in the next.
 EVENTS_PER_ROUND_MAX = 100
@@ -55,9 +56,13 @@ async def _write_some(tx: Transaction, event: EventRow) -> bool:
     series = await queries.lock_series(tx, event.organizer_id)
     until = await queries.get_version(tx, event.id)
     after = await queries.get_cursor(tx, event.id)
-    rows = await queries.list_sales(tx, event.id, after, until, ROWS_AT_ONCE_MAX) if after < until else []
+    rows = (
+        await queries.list_sales(tx, event.id, after, until, ROWS_AT_ONCE_MAX, LENGTH_AT_ONCE_MAX)
+        if after < until
+        else []
+    )
     amounts = await queries.list_uncredited_amounts(tx, event.id)
-    is_full = len(rows) == ROWS_AT_ONCE_MAX
+    is_full = len(rows) == ROWS_AT_ONCE_MAX or sum(len(row.changes) for row in rows) >= LENGTH_AT_ONCE_MAX
     if rows or amounts:
         # After the rows, so that it has every seat that they name: seats are added while an event is on sale.
         seat_map = await get_seat_map(tx, await queries.get_seat_map_id(tx, event.id))
