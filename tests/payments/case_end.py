@@ -104,6 +104,7 @@ async def _end(story: "Story", books: Books, price: int) -> End:
     balances = {account: int(amount) for account, amount in (each.split("=") for each in accounts)}
     left = books.received - books.back - books.taken
     assert balances.get("PROVIDER", 0) == left - foreign - differs, "our books have what the banks have"
+    assert balances.keys().isdisjoint({"RESERVED", "PROMISED"}), "what was authorised is taken or let go"
     assert balances.keys() <= {"PROVIDER", "ORGANIZER"}, "nobody else has anything of it"
     tickets = await story.held.show.count("tickets")
     return End(

@@ -251,7 +251,7 @@ def _check_withdrawn(bank: Bank, record: Record, books: _Books, sale: Sale, past
 
 
 async def _check_ledger(db: Database, bank: Bank, sale: Sale) -> None:
-    """The ledger is what the tables say, and its PROVIDER account what the bank has for us."""
+    """The ledger is what the tables say; the bank has for us what is on PROVIDER, and RESERVED is empty."""
     if faults := (await verify_ledger(db, sale.event_id)).faults:
         _broken("P5", f"the ledger says: {faults[0]}", sale)
     ours = {
@@ -261,7 +261,7 @@ async def _check_ledger(db: Database, bank: Bank, sale: Sale) -> None:
             """
             SELECT currency, sum(amount)::bigint AS amount
               FROM ledger_entries
-             WHERE event_id = $1 AND account = 'PROVIDER'
+             WHERE event_id = $1 AND account IN ('PROVIDER', 'RESERVED')
              GROUP BY currency HAVING sum(amount) <> 0
             """,
             sale.event_id,

@@ -8,10 +8,11 @@ import structlog
 from boxoffice.inventory.commands import Withdraw
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
-from boxoffice.kit.ids import event_of
+from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.ledger import AT_LAST, record_captured
+from boxoffice.payments.ledger_queries import update_gone
 from boxoffice.payments.provider import FactKind, NotCapturable, Providers
 from boxoffice.payments.queries import DueCapture
 
@@ -57,4 +58,4 @@ async def _take_tickets_back(db: Database, sales: GroupCommit, event_id: int, pa
     metrics.CAPTURES_LOST.inc()
     await sales.submit(event_id, Withdraw(payment.booking_id, payment.payment_id))
     async with db.transaction() as tx:
-        await queries.update_gone(tx, event_id, payment.payment_id)
+        await update_gone(tx, event_id, payment.payment_id, new_id(event_id))

@@ -17,7 +17,7 @@ from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.ledger import AT_LAST, AT_ONCE, record_captured
-from boxoffice.payments.ledger_queries import insert_money_to_return
+from boxoffice.payments.ledger_queries import insert_money_to_return, update_capture_due
 from boxoffice.payments.provider import Fact, FactKind
 from boxoffice.payments.queries import PaymentRow
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
@@ -122,7 +122,8 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
     if captured := _ids(settled, PaymentOutcome.CONFIRMED, captured=True):
         await record_captured(tx, decided.event_id, captured, AT_ONCE)
     if authorised := _ids(settled, PaymentOutcome.CONFIRMED, captured=False):
-        await queries.update_capture_due(tx, decided.event_id, authorised)
+        movement_ids = [new_id(decided.event_id) for _ in authorised]
+        await update_capture_due(tx, decided.event_id, authorised, movement_ids)
         for payment_id in authorised:
             await enqueue(tx, CAPTURE_JOB, CaptureDue(payment_id=payment_id))
     if heard_again := _ids(settled, PaymentOutcome.ALREADY_SETTLED, captured=True):

@@ -15,15 +15,16 @@ from boxoffice.payments import ledger_queries as queries
 from boxoffice.payments.ledger_queries import BalanceRow, MovementRow
 from boxoffice.payments.schemas import PaymentState
 
-# The states in which captured money is news: all but those in which it was taken or given up.
-AT_ONCE = (PaymentState.PENDING, PaymentState.DECLINED, PaymentState.CANCELLED, PaymentState.CAPTURE_DUE)
+# The states in which money that was captured at once is news.
+AT_ONCE = (PaymentState.PENDING, PaymentState.DECLINED, PaymentState.CANCELLED)
 
-# The state of what was authorised, and is captured some moments after its places were sold.
+# The state of what was authorised, and is captured some moments after its places were sold: what was
+# reserved is not any more.
 AT_LAST = (PaymentState.CAPTURE_DUE,)
 
 
 class MovementKind(StrEnum):
-    """What moved money. A refund is taken off when it is decided (REFUND_DUE).
+    """What moved an organizer's money. A refund is taken off when it is decided (REFUND_DUE).
 
     REFUND_SETTLED: the organizer has given one back without the provider, which still has its money for them.
 
@@ -83,7 +84,9 @@ async def record_captured(
     tx: Transaction, event_id: int, payment_ids: Sequence[UUID], states: Sequence[PaymentState]
 ) -> None:
     """These payments are captured, unless they are in none of these states; one statement for all."""
-    await queries.update_captured(tx, event_id, payment_ids, [new_id(event_id) for _ in payment_ids], states)
+    movement_ids = [new_id(event_id) for _ in payment_ids]
+    over_ids = [new_id(event_id) for _ in payment_ids] if states is AT_LAST else []
+    await queries.update_captured(tx, event_id, payment_ids, movement_ids, states, over_ids)
 
 
 async def get_balance(source: Source, organizer_id: int) -> Balance:

@@ -1,7 +1,8 @@
 """SQL of the ledger: what moves money writes its entries in the same statement, so there are both or neither.
 
 An entry above 0 raises an account, one below lowers it. PROVIDER is money that a provider has for us;
-ORGANIZER, FEES, TAXES, BUYER and PAYOUT are what we owe for it, and are therefore below 0.
+ORGANIZER, FEES, TAXES, BUYER and PAYOUT are what we owe for it, and are therefore below 0. What is only
+authorised is nobody's yet: RESERVED at a bank, PROMISED by a buyer, and beside all other accounts.
 """
 
 from collections.abc import Sequence
@@ -48,11 +49,12 @@ async def update_captured(
     payment_ids: Sequence[UUID],
     movement_ids: Sequence[UUID],
     states: Sequence[str],
+    over_ids: Sequence[UUID],
 ) -> None:
     """The money of these payments has come and has become tickets, unless they are in another state.
 
-    The parts of it are those that the booking's places bear. The ids are named twice, see
-    `inventory.queries.update_bookings`.
+    The parts of it are those that the booking's places bear. With `over_ids`, movements too, it had been
+    authorised. The ids are named twice, see `inventory.queries.update_bookings`.
     """
     await tx.execute(
         """
@@ -76,20 +78,77 @@ async def update_captured(
         )
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
                                     amount, currency)
-        SELECT $1, movement.id, entry.line, 'CAPTURED', parted.id, parted.booking_id, entry.account,
+        SELECT $1, entry.movement_id, entry.line, entry.kind, parted.id, parted.booking_id, entry.account,
                entry.amount, parted.currency
           FROM parted
-          JOIN unnest($2::uuid[], $3::uuid[]) AS movement (payment_id, id) ON movement.payment_id = parted.id,
-               LATERAL (VALUES (0, 'PROVIDER', parted.amount),
-                               (1, 'ORGANIZER', fees + taxes - parted.amount),
-                               (2, 'FEES', -fees),
-                               (3, 'TAXES', -taxes)) AS entry (line, account, amount)
-         WHERE entry.amount <> 0
+          JOIN unnest($2::uuid[], $3::uuid[], $5::uuid[]) AS movement (payment_id, id, over_id)
+            ON movement.payment_id = parted.id,
+               LATERAL (VALUES (movement.id, 'CAPTURED', 0, 'PROVIDER', parted.amount),
+                               (movement.id, 'CAPTURED', 1, 'ORGANIZER', fees + taxes - parted.amount),
+                               (movement.id, 'CAPTURED', 2, 'FEES', -fees),
+                               (movement.id, 'CAPTURED', 3, 'TAXES', -taxes),
+                               (movement.over_id, 'AUTHORISATION_OVER', 0, 'RESERVED', -parted.amount),
+                               (movement.over_id, 'AUTHORISATION_OVER', 1, 'PROMISED', parted.amount))
+                 AS entry (movement_id, kind, line, account, amount)
+         WHERE entry.movement_id IS NOT NULL AND entry.amount <> 0
         """,
         event_id,
         payment_ids,
         movement_ids,
         states,
+        over_ids,
+    )
+
+
+async def update_capture_due(
+    tx: Transaction, event_id: int, payment_ids: Sequence[UUID], movement_ids: Sequence[UUID]
+) -> None:
+    """The money was authorised and has become tickets; it is still to be taken."""
+    await tx.execute(
+        """
+        WITH authorised AS (
+            UPDATE payments
+               SET state = 'CAPTURE_DUE', ask_at = NULL, changed_at = now()
+             WHERE event_id = $1 AND id = ANY ($2::uuid[])
+            RETURNING id, booking_id, amount, currency
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, movement.id, entry.line, 'AUTHORISED', authorised.id, authorised.booking_id, entry.account,
+               entry.amount, authorised.currency
+          FROM authorised
+          JOIN unnest($2::uuid[], $3::uuid[]) AS movement (payment_id, id)
+            ON movement.payment_id = authorised.id,
+               LATERAL (VALUES (0, 'RESERVED', authorised.amount),
+                               (1, 'PROMISED', -authorised.amount)) AS entry (line, account, amount)
+        """,
+        event_id,
+        payment_ids,
+        movement_ids,
+    )
+
+
+async def update_gone(tx: Transaction, event_id: int, payment_id: UUID, movement_id: UUID) -> None:
+    """What was authorised is gone, and so are the tickets."""
+    await tx.execute(
+        """
+        WITH gone AS (
+            UPDATE payments
+               SET state = 'CANCELLED', ask_at = NULL, changed_at = now()
+             WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
+            RETURNING id, booking_id, amount, currency
+        )
+        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                    amount, currency)
+        SELECT $1, $3, entry.line, 'AUTHORISATION_OVER', gone.id, gone.booking_id, entry.account,
+               entry.amount, gone.currency
+          FROM gone,
+               LATERAL (VALUES (0, 'RESERVED', -gone.amount),
+                               (1, 'PROMISED', gone.amount)) AS entry (line, account, amount)
+        """,
+        event_id,
+        payment_id,
+        movement_id,
     )
 
 
@@ -105,7 +164,7 @@ async def insert_money_to_return(
 ) -> None:
     """Owe money back that came for nothing: all of it, with the reason. A second refund of it is refused.
 
-    What was only authorised will be void, and moves nothing.
+    What was only authorised will be void, and is reserved until then.
     """
     await tx.execute(
         """
@@ -129,13 +188,14 @@ async def insert_money_to_return(
         )
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
                                     amount, currency)
-        SELECT $1, movement_id, entry.line, 'CAPTURED', payment_id, moved.booking_id, entry.account,
-               entry.amount, currency
+        SELECT $1, movement_id, entry.line, CASE WHEN is_captured THEN 'CAPTURED' ELSE 'AUTHORISED' END,
+               payment_id, moved.booking_id, entry.account, entry.amount, currency
           FROM returned
           JOIN moved ON moved.id = returned.payment_id,
-               LATERAL (VALUES (0, 'PROVIDER', returned.amount),
-                               (1, 'BUYER', -returned.amount)) AS entry (line, account, amount)
-         WHERE is_captured
+               LATERAL (VALUES
+                   (0, CASE WHEN is_captured THEN 'PROVIDER' ELSE 'RESERVED' END, returned.amount),
+                   (1, CASE WHEN is_captured THEN 'BUYER' ELSE 'PROMISED' END, -returned.amount)
+               ) AS entry (line, account, amount)
         """,
         event_id,
         payment_ids,
@@ -227,7 +287,7 @@ async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
                coalesce(-sum(amount) FILTER (WHERE account = 'PAYOUT'), 0)::bigint AS due
           FROM events AS event
           JOIN ledger_entries AS entry ON entry.event_id = event.id
-         WHERE event.organizer_id = $1
+         WHERE event.organizer_id = $1 AND entry.account NOT IN ('RESERVED', 'PROMISED')
          GROUP BY entry.currency
          ORDER BY entry.currency
         """,

@@ -268,19 +268,6 @@ async def update_declined(tx: Transaction, event_id: int, payment_ids: list[UUID
     )
 
 
-async def update_capture_due(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
-    """The money was authorised and has become tickets; it is still to be taken."""
-    await tx.execute(
-        """
-        UPDATE payments
-           SET state = 'CAPTURE_DUE', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = ANY ($2::uuid[])
-        """,
-        event_id,
-        payment_ids,
-    )
-
-
 async def update_cancelled(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
     """Nothing was paid and nothing can be any more.
 
@@ -294,19 +281,6 @@ async def update_cancelled(tx: Transaction, event_id: int, payment_ids: list[UUI
         """,
         event_id,
         payment_ids,
-    )
-
-
-async def update_gone(tx: Transaction, event_id: int, payment_id: UUID) -> None:
-    """What was authorised is gone, and so are the tickets."""
-    await tx.execute(
-        """
-        UPDATE payments
-           SET state = 'CANCELLED', ask_at = NULL, changed_at = now()
-         WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
-        """,
-        event_id,
-        payment_id,
     )
 
 

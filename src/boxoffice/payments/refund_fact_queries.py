@@ -313,17 +313,22 @@ async def update_settled(
                    changed_at = now()
               FROM done
              WHERE payment.event_id = $1 AND payment.id = done.payment_id
-            RETURNING payment.id, payment.booking_id
+            RETURNING payment.id, payment.booking_id, payment.captured
         )
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
                                     amount, currency)
-        SELECT $1, $3::uuid, entry.line, 'REFUND_SETTLED', done.id, settled.booking_id, entry.account,
+        SELECT $1, $3::uuid, entry.line, entry.kind, entry.cause_id, settled.booking_id, entry.account,
                entry.amount, done.currency
           FROM done
           JOIN settled ON settled.id = done.payment_id,
-               LATERAL (VALUES (0, 'BUYER', done.amount),
-                               (1, CASE $4::text WHEN 'HOUSE' THEN 'PROVIDER' ELSE 'ORGANIZER' END,
-                                -done.amount)) AS entry (line, account, amount)
+               LATERAL (VALUES
+                   (true, 'REFUND_SETTLED', done.id, 0, 'BUYER', done.amount),
+                   (true, 'REFUND_SETTLED', done.id, 1,
+                    CASE $4::text WHEN 'HOUSE' THEN 'PROVIDER' ELSE 'ORGANIZER' END, -done.amount),
+                   (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
+                   (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
+               ) AS entry (is_captured, kind, cause_id, line, account, amount)
+         WHERE entry.is_captured = (settled.captured > 0)
         """,
         event_id,
         refund_id,

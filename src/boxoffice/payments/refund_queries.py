@@ -319,7 +319,10 @@ async def update_not_made(
 async def update_refund_done(
     tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID, by_bank: int
 ) -> None:
-    """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED."""
+    """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED.
+
+    Of what was only authorised there is nothing to go back: it is not reserved any more.
+    """
     await tx.execute(
         """
         WITH done AS (
@@ -341,13 +344,17 @@ async def update_refund_done(
         )
         INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
                                     amount, currency)
-        SELECT $1, $3, entry.line, 'REFUNDED', done.attempt_id, settled.booking_id, entry.account,
+        SELECT $1, $3, entry.line, entry.kind, entry.cause_id, settled.booking_id, entry.account,
                entry.amount, done.currency
           FROM done
           JOIN settled ON settled.id = done.payment_id,
-               LATERAL (VALUES (0, 'BUYER', done.amount),
-                               (1, 'PROVIDER', -done.amount)) AS entry (line, account, amount)
-         WHERE settled.captured > 0
+               LATERAL (VALUES
+                   (true, 'REFUNDED', done.attempt_id, 0, 'BUYER', done.amount),
+                   (true, 'REFUNDED', done.attempt_id, 1, 'PROVIDER', -done.amount),
+                   (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
+                   (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
+               ) AS entry (is_captured, kind, cause_id, line, account, amount)
+         WHERE entry.is_captured = (settled.captured > 0)
         """,
         event_id,
         refund_id,

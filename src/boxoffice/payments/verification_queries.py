@@ -227,3 +227,37 @@ async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
         """,
         event_id,
     )
+
+
+async def list_false_authorisations(source: Source, event_id: int) -> list[Finding]:
+    """Payments of which something else is reserved than their state says: all of it, or nothing any more."""
+    return await source.list(
+        Finding,
+        """
+        WITH expected AS (
+            SELECT payment.id, coalesce(returned.currency, payment.currency) AS currency,
+                   coalesce(returned.amount, payment.amount) AS amount
+              FROM payments AS payment
+              LEFT JOIN refunds AS returned ON returned.event_id = $1 AND returned.id = payment.id
+             WHERE payment.event_id = $1 AND payment.captured = 0
+               AND payment.state IN ('CAPTURE_DUE', 'REFUND_DUE')
+        ), booked AS (
+            SELECT cause_id AS id, currency,
+                   coalesce(sum(amount) FILTER (WHERE account = 'RESERVED'), 0)::bigint AS reserved,
+                   coalesce(-sum(amount) FILTER (WHERE account = 'PROMISED'), 0)::bigint AS promised
+              FROM ledger_entries
+             WHERE event_id = $1 AND account IN ('RESERVED', 'PROMISED')
+             GROUP BY cause_id, currency
+        )
+        SELECT DISTINCT
+               CASE WHEN expected.id IS NULL THEN 'authorisation neither held nor let go, of payment'
+                    ELSE 'authorisation of payment' END AS what,
+               id, currency, coalesce(expected.amount, 0) AS expected, account.amount AS found
+          FROM expected
+          FULL JOIN booked USING (id, currency),
+               LATERAL (VALUES (coalesce(reserved, 0)), (coalesce(promised, 0))) AS account (amount)
+         WHERE account.amount <> coalesce(expected.amount, 0)
+         ORDER BY what, id
+        """,
+        event_id,
+    )

@@ -130,11 +130,16 @@ class Judge:
         theirs = sum(self._kept(intent) for intent in self._intents.values())
         if ours != theirs:
             self.faults.append(f"the ledger says that the bank has {ours} for us; it has {theirs}")
-        left = await self._db.get(
-            int, "SELECT coalesce(sum(amount), 0)::bigint FROM ledger_entries WHERE account = 'BUYER'"
+        left = await self._db.list(
+            str,
+            """
+            SELECT account || ' ' || sum(amount) FROM ledger_entries
+             WHERE account IN ('BUYER', 'RESERVED', 'PROMISED')
+             GROUP BY account HAVING sum(amount) <> 0
+            """,
         )
         if left:
-            self.faults.append(f"the ledger says that {left} are still on their way back to buyers")
+            self.faults.append(f"the ledger says that something is still on its way: {', '.join(left)}")
 
     async def _verify_here(self) -> None:
         """What these commands do, without the seconds that starting them takes."""
