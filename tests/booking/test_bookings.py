@@ -5,9 +5,13 @@ from uuid import UUID
 
 import httpx
 import pytest
+from litestar import Litestar
 
+from boxoffice.accounts.identity import Role
 from boxoffice.booking.schemas import PLACES_PER_BOOKING_MAX
+from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.kit.postgres import Database
+from catalog.stage import person
 from payments.conftest import headers_of
 from shows import insert_user, open_show
 
@@ -36,6 +40,26 @@ async def test_a_booking_spells_out_its_places(db: Database, client: httpx.Async
     assert booking["expires_at"] > booking["created_at"]
     shown = await client.get(f"/bookings/{booking['id']}", headers=headers)
     assert shown.json() == booking
+
+
+async def test_what_costs_nothing_after_an_exchange_is_sold_at_once(
+    app: Litestar, client: httpx.AsyncClient, db: Database
+):
+    """It was held on, and to pay for it was answered 500: nobody can ask for nothing."""
+    organizer = await person(app, client, db, Role.ORGANIZER)
+    buyer = await person(app, client, db, Role.USER)
+    event = await organizer.has_event(prices={"Stalls": 1000, "Floor": 0})
+    held = (await buyer.post("/bookings", {"event_id": event["id"], "seat_ids": [0]})).json()
+    swap = {"give": {"seat_ids": [0]}, "take": {"areas": [{"area_id": 0, "quantity": 1}]}}
+
+    booking = (await buyer.post(f"/bookings/{held['id']}/exchange", swap)).json()
+
+    assert (booking["state"], booking["total"]["amount"], booking["expires_at"]) == ("CONFIRMED", 0, None)
+    assert (await buyer.get(f"/bookings/{held['id']}")).json() == booking
+    tickets = (await buyer.get(f"/bookings/{held['id']}/tickets")).json()["items"]
+    assert [each["state"] for each in tickets] == ["VALID"]
+    assert (await buyer.post(f"/bookings/{held['id']}/payments", {})).status_code == 409
+    assert isinstance(await verify_event(db, event["id"]), Verified)
 
 
 async def test_a_refusal_names_the_seats_that_are_gone(db: Database, client: httpx.AsyncClient):

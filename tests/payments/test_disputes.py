@@ -69,6 +69,13 @@ async def test_a_dispute_that_is_won_brings_the_money_back_and_tickets_stay_good
     assert await accounts(shop, held) == {"PROVIDER": 5000, "ORGANIZER": -5000}
     assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
     assert [each["state"] for each in await listed(shop, held)] == ["WON"]
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    statement = (await shop.client.get("/organizers/me/statement", headers=headers)).json()["items"]
+    assert [(line["kind"], line["gross"]["amount"], line["net"]["amount"]) for line in statement] == [
+        ("DISPUTE_WON", 0, 0),
+        ("DISPUTED", 0, 0),
+        ("CAPTURED", 5000, 5000),
+    ]
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["needs_response", "under_review", "lost"])))

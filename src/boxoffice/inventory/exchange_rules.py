@@ -7,7 +7,7 @@ import msgspec
 
 from boxoffice.catalog.pricing import PricedPlace, booking_fees_before, decode_levies, levy, priced_before
 from boxoffice.catalog.ticket_types import decode_types_of_places
-from boxoffice.inventory.changes import BookingExchanged
+from boxoffice.inventory.changes import BookingConfirmed, BookingExchanged
 from boxoffice.inventory.commands import Booking, Exchange
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.offer import (
@@ -44,7 +44,7 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
     """Give places back and take others in one step; what is taken costs what it costs now.
 
     Fees for the whole booking are those it was held with, over what it has afterwards. What is taken has
-    the booking's promo code, if that is still good.
+    the booking's promo code, if that is still good. A booking that costs nothing then is confirmed at once.
     """
     booking = pending_booking(draft, command.booking_id, command.buyer_id)
     if isinstance(booking, Refusal):
@@ -88,6 +88,17 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
     if refusal := exchange_refusal(draft, code, booking, use_of(change.levies)):
         return refusal
     draft.exchange(change)
+    if change.total == 0:
+        # What costs nothing is sold at once, as when it is held: nobody can pay for it.
+        draft.confirm(
+            BookingConfirmed(
+                booking.id,
+                booking.buyer_id,
+                change.seat_ids,
+                change.area_ids,
+                ticket_types=change.ticket_types,
+            )
+        )
     return draft.booking(booking.id) or NotFound()
 
 

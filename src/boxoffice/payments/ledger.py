@@ -28,7 +28,7 @@ class MovementKind(StrEnum):
 
     REFUND_SETTLED: the organizer has given one back without the provider, which still has its money for them.
 
-    DISPUTED is a note: an organizer pays only for a DISPUTE_LOST.
+    DISPUTED and DISPUTE_WON are notes, of 0: an organizer pays only for a DISPUTE_LOST.
     """
 
     CAPTURED = "CAPTURED"

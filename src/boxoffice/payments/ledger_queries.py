@@ -312,8 +312,8 @@ async def list_movements(
           FROM events AS event,
                LATERAL (
                    SELECT movement_id, kind, cause_id, booking_id, at, currency,
-                          (-sum(amount) FILTER (
-                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')))::bigint AS gross,
+                          coalesce(-sum(amount) FILTER (
+                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint AS gross,
                           coalesce(sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
                           coalesce(sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
                           coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS net
