@@ -43,6 +43,7 @@ def may(who: str, permission: Who | Right) -> bool:
         Who.ANYBODY: set(WHO),
         Who.VIEWER: {*persons, *keys, "stranger"},
         Who.PERSON: persons,
+        Who.CONCERNED: persons | {key for key, rights in KEYS.items() if Right.SEE in rights},
         Who.ORGANIZER: {"owner", "other organizer", "admin"},
         Who.SELLER: {"owner", "other organizer", "admin", "key OWNER", "key MANAGER"},
         Who.ADMIN: {"admin"},

@@ -38,6 +38,8 @@ class Who(Enum):
     VIEWER = auto()
     # Somebody with an account, about what is theirs; no API key.
     PERSON = auto()
+    # The same; and who may see the event that it is of, an API key too.
+    CONCERNED = auto()
     # Who sells events of their own; no API key.
     ORGANIZER = auto()
     # The same, or an API key of theirs that may manage all of their events.
@@ -168,7 +170,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "CheckIn": Right.SCAN,
     # Money of an organizer
     "RefundBooking": Right.MANAGE,
-    "ListRefunds": Who.PERSON,
+    "ListRefunds": Who.CONCERNED,
     "TryRefundAgain": Right.MANAGE,
     "SettleRefund": Right.MANAGE,
     "ListDisputes": Right.SEE,
@@ -252,7 +254,7 @@ async def _identify_person(connection: _Connection, permission: Permission, bear
         raise NotAllowed
     if permission in (Who.ORGANIZER, Who.SELLER) and identity.role is Role.USER:
         raise NotAllowed
-    if permission is Who.VIEWER:
+    if permission in (Who.VIEWER, Who.CONCERNED):
         access = await _find_access(connection, identity.user_id)
         if access is not None and _may(access.roles, Right.SEE):
             return identity.acting_for(access.organizer_id)
@@ -285,6 +287,8 @@ async def _identify_key(connection: _Connection, permission: Permission, bearer:
     if permission is Who.VIEWER:
         fits = key.event_id in (None, _event_id_of(connection.path_params))
         return identity if fits and Right.SEE in rights else None
+    if permission is Who.CONCERNED:
+        permission = Right.SEE
     if permission is Who.SELLER and key.event_id is None and Right.MANAGE in rights:
         return identity
     if not isinstance(permission, Right):

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -14,6 +14,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.inventory.commands import Confirm, Payment, PaymentOutcome, TakeBack
 from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.kit import metrics
+from boxoffice.kit.ids import new_id
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
@@ -22,6 +23,7 @@ from boxoffice.payments.ledger_verification import verify_ledger
 from boxoffice.payments.refunds import RefundDue, carry_out_refund
 from payments.conftest import Basket, Holder, headers_of
 from payments.test_payments import report, start, tell
+from shows import insert_user
 
 
 async def paid(client: httpx.AsyncClient, held: Basket, dsn: str) -> dict[str, Any]:
@@ -119,6 +121,25 @@ async def test_asking_twice_with_one_key_gives_back_once(
     assert await held.show.count("refunds") == 1
 
 
+async def test_who_asks_again_is_not_told_of_other_money_that_came_since(
+    dsn: str, client: httpx.AsyncClient, basket: Holder
+):
+    held = await basket()
+    payment = await paid(client, held, dsn)
+    first = await refund(client, held, "a-key")
+    another = {
+        **msgspec.json.decode(report(payment)),
+        "id": str(uuid4()),
+        "payment_id": str(new_id(held.show.event_id)),
+        "booking_id": str(held.booking_id),
+        "reference": "sandbox-another",
+    }
+    assert (await tell(client, msgspec.json.encode(another))).status_code == 204
+
+    assert (await refund(client, held, "a-key")).json() == first.json()
+    assert await held.show.count("refunds") == 2
+
+
 async def test_what_was_never_paid_has_nothing_to_give_back(
     app: Litestar, client: httpx.AsyncClient, basket: Holder
 ):
@@ -131,7 +152,7 @@ async def test_what_was_never_paid_has_nothing_to_give_back(
 
 
 async def test_only_the_events_organizer_gives_back_and_only_those_concerned_see_it(
-    dsn: str, client: httpx.AsyncClient, basket: Holder
+    db: Database, dsn: str, client: httpx.AsyncClient, basket: Holder
 ):
     held, other = await basket(), await basket()
     await paid(client, held, dsn)
@@ -142,6 +163,15 @@ async def test_only_the_events_organizer_gives_back_and_only_those_concerned_see
     assert (await client.post(path, json={}, headers=held.headers)).status_code == 403
     assert (await client.get(path, headers=stranger)).status_code == 404
     assert (await client.get(path, headers=held.headers)).json() == {"items": []}
+    member = await insert_user(db)
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO team_members (organizer_id, user_id, role) VALUES ($1, $2, 'MANAGER')",
+            held.show.organizer_id,
+            member,
+        )
+    assert (await client.post(path, json={"amount": 100}, headers=headers_of(member))).status_code == 201
+    assert len((await client.get(path, headers=headers_of(member))).json()["items"]) == 1
 
 
 async def test_what_is_paid_and_given_back_in_one_batch_is_settled(

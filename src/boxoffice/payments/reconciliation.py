@@ -66,7 +66,7 @@ async def reconcile(
     since = min(since, until - timedelta(days=days))
     found = await reconcile_window(desk, sales, provider, since, until)
     refunds_since = min(since, (last or until) - timedelta(days=REFUNDS_LOOKED_AT_DAYS))
-    await reconcile_refunds(desk.db, provider, refunds_since, until)
+    found.made_up_for += await reconcile_refunds(desk.db, provider, refunds_since, until)
     disputes_since = min(since, (last or until) - timedelta(days=DISPUTES_LOOKED_AT_DAYS))
     found.made_up_for += await compare_disputes(desk, sales, provider, disputes_since, until)
     async with desk.db.transaction() as tx:
@@ -91,15 +91,16 @@ async def reconcile_window(
             return found
 
 
-async def reconcile_refunds(db: Database, provider: Provider, since: datetime, until: datetime) -> None:
-    """Take over what the provider's refunds of this time say and we have not heard."""
+async def reconcile_refunds(db: Database, provider: Provider, since: datetime, until: datetime) -> int:
+    """Take over what the provider's refunds of this time say and we have not heard; how many were news."""
     after: str | None = None
+    news = 0
     while True:
         facts, after = await provider.list_refunds_made(since, until, after)
-        news = await take_news(db, provider.name, facts)
-        metrics.FACTS_ASKED_FOR.labels(provider.name, "REFUND").inc(news)
+        news += await take_news(db, provider.name, facts)
         if after is None:
-            return
+            metrics.FACTS_ASKED_FOR.labels(provider.name, "REFUND").inc(news)
+            return news
 
 
 async def get_standing(source: Source) -> Standing:

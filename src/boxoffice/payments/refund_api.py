@@ -68,7 +68,7 @@ async def refund(
 async def show(
     db: NamedDependency[Database], user: NamedDependency[Identity], booking_id: FromPath[UUID]
 ) -> RefundList:
-    """List the refunds of a booking of one's own or of one's event, the oldest first."""
+    """List the refunds of a booking of one's own, or of an event that one may see, the oldest first."""
     return RefundList(items=await refunding.list_refunds(db, user, booking_id))
 
 

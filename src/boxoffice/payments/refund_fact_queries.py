@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.kit.postgres import Source, Transaction
+from boxoffice.payments.provider import RefundFact
 
 
 class LockedPayment(msgspec.Struct, frozen=True):
@@ -115,34 +116,32 @@ async def list_failed(source: Source, event_id: int, payment_id: UUID) -> list[K
     )
 
 
-async def list_news(
-    source: Source,
-    references: Sequence[str],
-    event_ids: Sequence[int],
-    refund_ids: Sequence[UUID | None],
-    have_failed: Sequence[bool],
-) -> list[str]:
+async def list_news(source: Source, provider: str, facts: Sequence[RefundFact]) -> list[str]:
     """Those of these refunds of a provider that say something which is not in our books yet.
 
-    Refunds of ours that are DONE, or that failed and are noted, are no news. Without a refund of ours the
-    event's id is 0.
+    Refunds of ours that are DONE, or that failed and are noted, are no news, and neither are those of money
+    that is not ours, or that was not captured.
     """
     return await source.list(
         str,
         """
         SELECT made.reference
-          FROM unnest($1::text[], $2::bigint[], $3::uuid[], $4::boolean[])
-            AS made (reference, event_id, refund_id, has_failed)
-          LEFT JOIN provider_refunds AS known ON known.reference = made.reference
-          LEFT JOIN refunds AS ours ON ours.event_id = made.event_id AND ours.id = made.refund_id
+          FROM unnest($2::text[], $3::text[], $4::uuid[], $5::boolean[])
+            AS made (reference, payment_reference, refund_id, has_failed)
+          JOIN payments AS payment
+            ON payment.provider = $1 AND payment.reference = made.payment_reference AND payment.captured > 0
+          LEFT JOIN provider_refunds AS known
+            ON known.event_id = payment.event_id AND known.reference = made.reference
+          LEFT JOIN refunds AS ours ON ours.event_id = payment.event_id AND ours.id = made.refund_id
          WHERE CASE WHEN made.has_failed THEN known.failure IS NULL
                     WHEN ours.id IS NOT NULL THEN ours.state <> 'DONE' AND known.failure IS NULL
                     ELSE known.reference IS NULL END
         """,
-        references,
-        event_ids,
-        refund_ids,
-        have_failed,
+        provider,
+        [fact.reference for fact in facts],
+        [fact.payment_reference for fact in facts],
+        [fact.refund_id for fact in facts],
+        [fact.failure is not None for fact in facts],
     )
 
 

@@ -75,15 +75,7 @@ async def take_refunds_there(db: Database, providers: Providers, asked: Asked) -
 
 async def take_news(db: Database, provider: str, facts: Sequence[RefundFact]) -> int:
     """Make true what of these refunds is not in our books yet; how many there were."""
-    news = set(
-        await queries.list_news(
-            db,
-            [fact.reference for fact in facts],
-            [0 if fact.refund_id is None else event_of(fact.refund_id) for fact in facts],
-            [fact.refund_id for fact in facts],
-            [fact.failure is not None for fact in facts],
-        )
-    )
+    news = set(await queries.list_news(db, provider, facts))
     for fact in facts:
         if fact.reference in news:
             await take_refund(db, provider, fact)

@@ -42,7 +42,10 @@ class RefundCounts(msgspec.Struct, frozen=True):
 
 
 class RefundRow(msgspec.Struct, frozen=True):
-    """A refund of a booking, in minor units; `settled_by` has given it back without the provider."""
+    """A refund of a booking, in minor units; `settled_by` has given it back without the provider.
+
+    `is_of_all` that was left when the booking ended: there is one at most.
+    """
 
     id: UUID
     payment_id: UUID
@@ -55,6 +58,7 @@ class RefundRow(msgspec.Struct, frozen=True):
     part: str | None
     failure: str | None
     settled_by: str | None
+    is_of_all: bool
 
 
 class BookingOwners(msgspec.Struct, frozen=True):
@@ -157,7 +161,8 @@ async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[
         RefundRow,
         """
         SELECT refund.id, refund.payment_id, refund.amount, refund.currency, refund.reason, refund.state,
-               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by
+               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by,
+               refund.id = refund.payment_id AND refund.worth > 0 AS is_of_all
           FROM payments AS payment
           JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
          WHERE payment.event_id = $1 AND payment.booking_id = $2

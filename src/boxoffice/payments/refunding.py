@@ -51,11 +51,12 @@ async def refund_booking(
         return view_of_refund(booking_id, next(each for each in refunds if each.id == taken.refund_id))
     if wanted.amount is None:
         await sales.submit(event_id, TakeBack(booking_id, wanted.reason), once)
-        # A refund of all that is left has its payment's id, and was written with the places.
+        # It was written with the places; of a booking all of which had gone back before, the last one.
         refunds = await queries.list_refunds(db, event_id, booking_id)
         if not refunds:
             raise NothingToRefund
-        return view_of_refund(booking_id, refunds[-1])
+        whole = next((each for each in refunds if each.is_of_all), refunds[-1])
+        return view_of_refund(booking_id, whole)
     amount = wanted.amount
 
     async with db.transaction() as tx:
@@ -65,7 +66,7 @@ async def refund_booking(
 
 
 async def list_refunds(source: Source, user: Identity, booking_id: UUID) -> list[RefundView]:
-    """The refunds of a booking, for its buyer and its organizer. Raises `NotFound` for everybody else."""
+    """The refunds of a booking, for its buyer and the event's team. Raises `NotFound` for everybody else."""
     event_id = event_of(booking_id)
     owners = await queries.find_booking_owners(source, event_id, booking_id)
     if owners is None or not (user.user_id == owners.buyer_id or may_change(user, owners.organizer_id)):
