@@ -53,7 +53,8 @@ async def test_nobody_finds_what_is_somebody_elses(
     for operation in operations:
         name = operation.spec["operationId"]
         places = set(operation.names("path"))
-        if PERMISSIONS.get(name) not in (Who.PERSON, Who.CONCERNED) or not places or not places <= owned.keys():
+        who = PERMISSIONS.get(name)
+        if who not in (Who.PERSON, Who.CONCERNED) or not places or not places <= owned.keys():
             continue
         address = f"http://testserver{operation.path.format(**owned)}"
         body = None if operation.body is None else operation.example(operation.body)

@@ -288,3 +288,16 @@ async def test_the_worker_writes_what_nobody_has_asked_for(
     assert await till.numbers("INVOICE") == [1, 2, 3]
     # A server of another test may have written some of them.
     assert written == at_once or sum(written) < 3
+
+
+async def test_an_event_has_its_turn_however_many_before_it_have_something_new_each_time(
+    till: Till, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(writing, "EVENTS_AT_ONCE_MAX", 1)
+    later = Till(db, till.sales, await open_show(db), till.client)
+    await till.sell(9)
+    await later.sell(9)
+
+    await write_due_invoices(db)
+
+    assert (await till.numbers("INVOICE"), await later.numbers("INVOICE")) == ([1], [1])

@@ -342,24 +342,28 @@ async def find_booking_state(source: Source, event_id: int, booking_id: UUID, bu
     )
 
 
-async def list_events_behind(source: Source, events_max: int) -> list[int]:
-    """Events whose journal is longer than what has invoices, or with amounts that have no credit note."""
+async def list_events_behind(source: Source, after: int, events_max: int) -> list[int]:
+    """Events whose journal is longer than what has invoices, or with amounts that have no credit note.
+
+    Those with higher ids than `after`, in their order.
+    """
     return await source.list(
         int,
         """
         SELECT inventory.event_id
           FROM inventories AS inventory
           LEFT JOIN invoice_cursors AS cursor ON cursor.event_id = inventory.event_id
-         WHERE inventory.version > coalesce(cursor.version, 0)
+         WHERE inventory.version > coalesce(cursor.version, 0) AND inventory.event_id > $1
          UNION
         SELECT refund.event_id
           FROM refunds AS refund
-         WHERE refund.worth = 0 AND refund.id <> refund.payment_id
+         WHERE refund.worth = 0 AND refund.id <> refund.payment_id AND refund.event_id > $1
            AND NOT EXISTS (SELECT FROM invoices AS note
                             WHERE note.event_id = refund.event_id AND note.refund_id = refund.id)
          ORDER BY event_id
-         LIMIT $1
+         LIMIT $2
         """,
+        after,
         events_max,
     )
 

@@ -22,21 +22,25 @@ from boxoffice.kit.postgres import Database, Transaction
 ROWS_AT_ONCE_MAX = 200
 LENGTH_AT_ONCE_MAX = 1_000_000
 
-# Events looked at in one round; the rest have their turn in the next.
-EVENTS_PER_ROUND_MAX = 100
+# So many events are asked for at once: those after them have their turn in the same round, for the first of
+# a busy day have something new each time.
+EVENTS_AT_ONCE_MAX = 100
 
 _log = structlog.get_logger()
 
 
 async def write_due_invoices(db: Database) -> None:
     """Write what is due of all events; any number of processes may. A fault of one keeps no other."""
-    for event_id in await queries.list_events_behind(db, EVENTS_PER_ROUND_MAX):
-        try:
-            await write_invoices(db, event_id)
-        except Unavailable:
-            raise
-        except Exception:  # noqa: BLE001  logged with its traceback, and the next event has its turn
-            _log.exception("invoices of an event could not be written", event_id=event_id)
+    after = 0
+    while event_ids := await queries.list_events_behind(db, after, EVENTS_AT_ONCE_MAX):
+        for event_id in event_ids:
+            try:
+                await write_invoices(db, event_id)
+            except Unavailable:
+                raise
+            except Exception:  # noqa: BLE001  logged with its traceback, and the next event has its turn
+                _log.exception("invoices of an event could not be written", event_id=event_id)
+        after = event_ids[-1]
 
 
 async def write_invoices(db: Database, event_id: int) -> None:

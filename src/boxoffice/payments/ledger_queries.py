@@ -243,23 +243,24 @@ async def claim_payout_turn(tx: Transaction) -> bool:
 async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> list[int]:
     """Events that began so many days ago and whose organizers have something that is not due yet.
 
-    The newest entry is looked at first: after a payout nothing is added up until something else happens.
+    The newest entry is looked at first: a day after a payout nothing is added up until something else
+    happens. Until then it is: ids are made before they are committed, and one may turn up behind a payout's.
     """
     return await source.list(
         int,
         """
         SELECT event.id
           FROM events AS event,
-               LATERAL (SELECT kind
+               LATERAL (SELECT kind, at
                           FROM ledger_entries
                          WHERE event_id = event.id
                          ORDER BY event_id DESC, movement_id DESC, line DESC
                          LIMIT 1) AS newest
          WHERE event.starts_at < now() - $1 * interval '1 day'
-           AND CASE newest.kind WHEN 'PAYOUT_DUE' THEN false ELSE
-                   (SELECT coalesce(sum(entry.amount), 0)
-                      FROM ledger_entries AS entry
-                     WHERE entry.event_id = event.id AND entry.account = 'ORGANIZER') <> 0 END
+           AND CASE WHEN newest.kind = 'PAYOUT_DUE' AND newest.at < now() - interval '1 day' THEN false
+                    ELSE (SELECT coalesce(sum(entry.amount), 0)
+                            FROM ledger_entries AS entry
+                           WHERE entry.event_id = event.id AND entry.account = 'ORGANIZER') <> 0 END
          ORDER BY event.starts_at
          LIMIT $2
         """,
