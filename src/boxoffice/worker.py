@@ -21,6 +21,7 @@ from boxoffice.invoices.writing import write_due_invoices
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.idempotency import forget_old_keys
 from boxoffice.kit.jobs import Handler, run_jobs
+from boxoffice.kit.outages import Outage
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.rate_limits import forget_drained
 from boxoffice.parts import Parts
@@ -85,11 +86,13 @@ async def _forget_people(parts: Parts) -> None:
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    outage = Outage("tidying waits", "tidying goes on")
     while True:
         try:
             await work()
+            outage.over()
         except Unavailable as error:
-            _log.warning("tidying waits", reason=error.detail)
+            outage.failed(error)
         except Exception:  # noqa: BLE001  logged with its traceback
             # A bug in one kind of work must not end all others: refunds above all.
             _log.exception("bug in background work")

@@ -32,5 +32,9 @@ async def get_ready(db: NamedDependency[Database], schema_version: NamedDependen
     """Answer 200 when PostgreSQL answers and its schema is the one this program needs, else 503."""
     version = await db.find(str, "SELECT version_num FROM alembic_version")
     if version != schema_version:
-        raise Unavailable(f"The database is at version {version}; run `boxoffice migrate`.", retry_after=5)
+        raise Unavailable(
+            f"The database is at version {version}, this program needs {schema_version}: run `boxoffice "
+            "migrate`, or start the program that has migrated it.",
+            retry_after=5,
+        )
     return Health()

@@ -17,6 +17,7 @@ from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
 from boxoffice.kit import metrics
+from boxoffice.kit.outages import Outage
 from boxoffice.kit.postgres import Transaction
 
 # The first repetition comes after a second, then two, four ...
@@ -61,17 +62,19 @@ async def enqueue_all(
 
 async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
     """Do jobs until cancelled; any number of processes may. Comes back by itself after an outage."""
+    outage = Outage("jobs wait for PostgreSQL", "jobs have PostgreSQL again")
     while True:
         try:
             connection = await asyncpg.connect(dsn, server_settings={"application_name": "boxoffice jobs"})
         except (OSError, asyncpg.PostgresError) as error:
-            _log.warning("jobs wait for PostgreSQL", error=str(error))
+            outage.failed(error)
             await asyncio.sleep(RECONNECT_SECONDS)
             continue
+        outage.over()
         try:
             await _run_on(connection, handlers)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            _log.warning("jobs lost PostgreSQL", error=str(error))
+            outage.failed(error)
             await asyncio.sleep(RECONNECT_SECONDS)
         finally:
             connection.terminate()
@@ -85,6 +88,8 @@ async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler
 
     connection.add_termination_listener(stop)
     for name, handler in handlers.items():
+        # A series that begins at 1 has not risen for Prometheus.
+        metrics.JOBS.labels(name, "failed")
         queue.entrypoint(name)(_repeated(name, handler))
     await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
     if not connection.is_closed():

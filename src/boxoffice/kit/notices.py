@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
-import structlog
 
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.outages import Outage
 
 # How soon a lost connection is tried again.
 RECONNECT_SECONDS = 0.5
@@ -22,8 +22,6 @@ HEARTBEAT_ANSWER_SECONDS_MAX = 2
 # A process that starts knows what there is before it answers, unless PostgreSQL is away: then it starts all
 # the same, and can do nothing that matters.
 FIRST_SECONDS_MAX = 3.0
-
-_log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -53,11 +51,17 @@ async def _listen_for_ever(
     catch_up: Callable[[], Awaitable[None]],
     ready: asyncio.Event,
 ) -> None:
+    outage = Outage("no notices, PostgreSQL is away", "notices come again")
+
+    def connected() -> None:
+        outage.over(channel=channel)
+        ready.set()
+
     while True:
         try:
-            await _listen(dsn, channel, hear, catch_up, ready)
+            await _listen(dsn, channel, hear, catch_up, connected)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
-            _log.warning("no notices, PostgreSQL is away", channel=channel, error=str(error))
+            outage.failed(error, channel=channel)
         # What was tried in vain was tried: a start does not wait for PostgreSQL.
         ready.set()
         await asyncio.sleep(RECONNECT_SECONDS)
@@ -68,7 +72,7 @@ async def _listen(
     channel: str,
     hear: Callable[[str], None],
     catch_up: Callable[[], Awaitable[None]],
-    ready: asyncio.Event,
+    connected: Callable[[], None],
 ) -> None:
     def heard(_connection: object, _process: int, _channel: str, said: object) -> None:
         hear(str(said))
@@ -86,7 +90,7 @@ async def _listen(
         connection.add_termination_listener(over)
         await connection.add_listener(channel, heard)
         await catch_up()
-        ready.set()
+        connected()
         while not lost.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(lost.wait(), HEARTBEAT_SECONDS)

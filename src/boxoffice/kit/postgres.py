@@ -17,6 +17,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from boxoffice.kit.actor import current_actor
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.outages import Outage
 
 # A request that waits longer than this for a connection is better told to come back.
 ACQUIRE_SECONDS_MAX = 3.0
@@ -47,6 +48,9 @@ Row = TypeVar("Row")
 
 _Connection = PoolConnectionProxy
 
+# Clients read that it cannot answer; why (it is away, its disk is full) is for the operator.
+_outage = Outage("PostgreSQL cannot answer", "PostgreSQL answers again")
+
 _in_transaction: ContextVar[bool] = ContextVar("in_transaction", default=False)
 
 
@@ -61,6 +65,7 @@ def _outages_told_apart() -> Generator[None]:
     try:
         yield
     except _OUTAGES as error:
+        _outage.failed(error)
         raise Unavailable("The database cannot answer right now. Try again shortly.") from error
     except asyncpg.InterfaceError as error:
         if "clos" not in str(error) and "released" not in str(error):

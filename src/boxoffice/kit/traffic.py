@@ -23,6 +23,7 @@ from boxoffice.kit.client_address import client_address, network_of
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.keys import derive_key
 from boxoffice.kit.limit_queries import delete_counts, update_counts
+from boxoffice.kit.outages import Outage
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import PROBLEM_JSON, refusal_content
 from boxoffice.kit.rate_limits import HEADERS, RateLimit, TooManyRequests, headers_of, is_one_client
@@ -187,6 +188,7 @@ class Traffic:
 
     async def _exchange_for_ever(self) -> None:
         tidied = 0
+        outage = Outage("requests are counted by each process for itself", "they are counted together again")
         while True:
             await asyncio.sleep(EXCHANGE_SECONDS)
             try:
@@ -195,8 +197,9 @@ class Traffic:
                     tidied = self._minute
                     async with self._db.transaction() as tx:
                         await delete_counts(tx, tidied - 1)
+                outage.over()
             except Unavailable as error:
-                _log.warning("requests are counted by each process for itself", reason=error.detail)
+                outage.failed(error)
 
     def _begin(self, minute: int) -> None:
         self._minute = minute
