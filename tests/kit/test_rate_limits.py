@@ -264,12 +264,12 @@ def test_no_more_keys_are_counted_than_memory_is_set_aside_for():
 def test_counting_a_request_takes_no_time_to_speak_of(db: Database):
     process = counting(db, address=1_000_000, account=1_000_000)
     scope = scope_of("203.0.113.7", (b"x", b"7"))
-    started = time.perf_counter()
+    started = time.thread_time()
     for _ in range(10_000):
         process.refuse(scope)
 
-    # 1.2 microseconds measured; a hold takes 120.
-    assert (time.perf_counter() - started) / 10_000 < 20e-6
+    # 1.2 microseconds measured; a hold takes 120. Of our own time: others may use the machine.
+    assert (time.thread_time() - started) / 10_000 < 20e-6
 
 
 def crowd(db: Database, at_once: int) -> Traffic:
