@@ -11,6 +11,7 @@ from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.premises import Premises
+from boxoffice.kit import metrics
 from boxoffice.kit.files import Files
 from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
@@ -49,6 +50,8 @@ class Parts:
         self.stripe = _stripe(settings) if settings.stripe_secret_key else None
         # The first is the one that is used when a buyer names none: real money comes before the sandbox.
         self.providers = Providers(*[each for each in (self.stripe, self.sandbox) if each is not None])
+        for provider in self.providers:
+            metrics.count_from_zero(provider.name)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

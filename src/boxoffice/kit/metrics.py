@@ -80,6 +80,14 @@ REFUND_FACTS = Counter(
 )
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
+# What an alarm belongs on, with all it can say of a provider.
+_OF_PROVIDERS = (
+    (DISPUTES, ("OPENED", "WON", "LOST")),
+    (FOREIGN_MONEY, ("PAYMENT", "DISPUTE")),
+    (BOOKS_DIFFER, ("CAPTURED",)),
+    (REFUND_FACTS, ("FAILED", "GIVEN_UP", "BY_HAND")),
+)
+
 _request_cells: dict[tuple[str, str, int], Histogram] = {}
 
 
@@ -90,6 +98,13 @@ def observe_request(method: str, route: str, status: int, seconds: float) -> Non
     if cell is None:
         cell = _request_cells[key] = REQUEST_SECONDS.labels(method, route, str(status))
     cell.observe(seconds)
+
+
+def count_from_zero(provider: str) -> None:
+    """Begin the series of a provider at 0: one that begins at 1 has not risen for Prometheus."""
+    for counter, says in _OF_PROVIDERS:
+        for what in says:
+            counter.labels(provider, what)
 
 
 @get(
