@@ -12,7 +12,8 @@ import pytest_asyncio
 from litestar import Litestar
 
 from boxoffice.kit import traffic
-from boxoffice.kit.client_address import network_of
+from boxoffice.kit.client_address import ClientAddresses, network_of, read_networks
+from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.rate_limits import (
     HEADERS,
@@ -158,6 +159,25 @@ def test_but_a_proxy_that_nobody_has_named_is_many(scope: dict[str, Any]):
     assert not is_one_client(scope)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"x-forwarded-for", b"203.0.113.7"), (b"forwarded", b"for=6.6.6.6")],
+        [(b"x-forwarded-for", b"203.0.113.7"), (b"forwarded", b"garbage")],
+        [(b"forwarded", b'for="6.6.6.6, for=203.0.113.7')],
+    ],
+)
+def test_who_hides_behind_a_proxy_that_is_named_has_no_more_turns(headers: list[tuple[bytes, bytes]]):
+    """The proxy's address alone is no client, whoever it could not tell the address of."""
+    hiding: dict[str, Any] = {"client": ("10.0.0.1", 4711), "headers": headers}
+    unknown: dict[str, Any] = {"client": ("10.0.0.1", 4711), "headers": [(b"x-forwarded-for", b"unknown")]}
+    for scope in (hiding, unknown):
+        assert ClientAddresses(read_networks("10.0.0.0/8")).note(scope) == "10.0.0.1"
+
+    assert is_one_client(hiding)
+    assert not is_one_client(unknown)
+
+
 @pytest.fixture
 def minute(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still in a minute of the test's own; its one element may be changed."""
@@ -220,6 +240,20 @@ async def test_two_processes_share_a_minutes_limit(db: Database, minute: list[fl
     assert passed(one, 1) == 1
     await one.exchange()
     assert passed(one, 30) == 0
+
+
+async def test_a_bug_in_an_exchange_does_not_end_them(db: Database, monkeypatch: pytest.MonkeyPatch):
+    process, faults, done = counting(db), [KeyError("a bug"), Unavailable()], asyncio.Event()
+
+    async def exchange() -> None:
+        if faults:
+            raise faults.pop()
+        done.set()
+
+    monkeypatch.setattr(process, "exchange", exchange)
+    monkeypatch.setattr(traffic, "EXCHANGE_SECONDS", 0.001)
+    async with process.running(), asyncio.timeout(10):
+        await done.wait()
 
 
 async def test_two_processes_that_exchange_at_once_lose_no_count(db: Database, minute: list[float]):

@@ -25,6 +25,9 @@ UNKNOWN = "unknown"
 # `EveryRequest` finds the address once; this is where it is kept.
 _IN_SCOPE = "boxoffice.client_address"
 
+# Set when what a trusted proxy passed on cannot be believed, though no proxy writes such a thing.
+_MADE_UP = "boxoffice.client_made_up"
+
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105  the word of RFC 9110
 _PAIR = rf'{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*")'
 _ELEMENT = re.compile(rf"\s*({_PAIR}(?:\s*;\s*{_PAIR})*)\s*(?:,|$)")
@@ -35,6 +38,14 @@ _WITH_PORT = re.compile(r"(?:\[(?P<six>[^\]]+)\]|(?P<four>[0-9.]+))(?::[0-9]{1,5
 def client_address(scope: Any) -> str:
     """The client's IP address in its shortest form, an IPv4 address also where IPv6 carries it."""
     return scope.get(_IN_SCOPE, UNKNOWN)
+
+
+def is_made_up(scope: Any) -> bool:
+    """Whether the client wrote headers that hide its address, so that it has that of the proxy.
+
+    Those who do share one address then, and their turns; nobody else has to share with them.
+    """
+    return _MADE_UP in scope
 
 
 @lru_cache(ADDRESSES_KEPT_MAX)
@@ -62,26 +73,33 @@ class ClientAddresses:
         if address is None:
             found = UNKNOWN
         elif self._trusted and self._is_trusted(address):
-            found = self._believe(address, scope["headers"])
+            believed = self._believe(address, scope["headers"])
+            found = address if believed is None else believed
+            if believed is None:
+                scope[_MADE_UP] = True
         else:
             found = address
         scope[_IN_SCOPE] = found
         return found
 
-    def _believe(self, peer: str, headers: Headers) -> str:
+    def _believe(self, peer: str, headers: Headers) -> str | None:
         """The right-most address that is nobody's we trust.
 
         A proxy writes one of the headers and may pass the other on as the client sent it. When they name
-        different clients nobody can tell which was made up, and neither is believed.
+        different clients nobody can tell which was made up, and neither is believed: then it is None, as for
+        a line that no proxy writes.
         """
         plain = [value for name, value in headers if name == b"x-forwarded-for"]
         named = [value for name, value in headers if name == b"forwarded"]
-        found = [
-            self._walk(peer, hops)
-            for values, hops in ((plain, _plain_hops(plain)), (named, _named_hops(named)))
-            if values
-        ]
-        return found[0] if found and all(each == found[0] for each in found) else peer
+        try:
+            found = {
+                self._walk(peer, hops)
+                for values, hops in ((plain, _plain_hops(plain)), (named, _named_hops(named)))
+                if values
+            }
+        except _UnreadableLine:
+            return None
+        return found.pop() if len(found) == 1 else (None if found else peer)
 
     def _walk(self, peer: str, hops: Iterator[str | None]) -> str:
         """Follow the hops as long as those who wrote them are trusted; an unreadable one ends the way."""
@@ -97,6 +115,10 @@ class ClientAddresses:
     def _look_up(self, address: str) -> bool:
         parsed = ip_address(address)
         return any(parsed in network for network in self._trusted)
+
+
+class _UnreadableLine(Exception):  # noqa: N818  a sign from one function to another
+    """A line of `Forwarded` that no proxy writes: the client began it."""
 
 
 def _plain_hops(values: list[bytes]) -> Iterator[str | None]:
@@ -118,8 +140,7 @@ def _named_hops(values: list[bytes]) -> Iterator[str | None]:
         while at < len(text):
             element = _ELEMENT.match(text, at)
             if element is None:
-                yield None
-                return
+                raise _UnreadableLine
             elements.append(element[1])
             at = element.end()
         for element in reversed(elements):

@@ -18,7 +18,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from boxoffice.kit import metrics
-from boxoffice.kit.client_address import UNKNOWN, client_address, network_of
+from boxoffice.kit.client_address import UNKNOWN, client_address, is_made_up, network_of
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.keys import derive_key
 from boxoffice.kit.limit_queries import claim_turn, delete_drained, delete_turns
@@ -104,11 +104,13 @@ def is_one_client(scope: Any) -> bool:
     """Whether the address stands for a client, and not for all of those whom a proxy brings.
 
     Who comes from this machine, or from a private network and says that it forwards, is a proxy that
-    nobody has named in BOXOFFICE_TRUSTED_PROXIES.
+    nobody has named in BOXOFFICE_TRUSTED_PROXIES. But who hides behind one that is named stands for itself.
     """
     address = client_address(scope)
     if address == UNKNOWN:
         return False
+    if is_made_up(scope):
+        return True
     parsed = ip_address(address)
     if parsed.is_loopback:
         return False

@@ -200,6 +200,8 @@ class Traffic:
                 outage.over()
             except Unavailable as error:
                 outage.failed(error)
+            except Exception:  # noqa: BLE001  logged with its traceback
+                _log.exception("bug in counting requests")
 
     def _begin(self, minute: int) -> None:
         self._minute = minute
