@@ -1,6 +1,8 @@
 """HTTP of the second factor."""
 
-from litestar import post
+from typing import Any
+
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
@@ -9,6 +11,7 @@ from boxoffice.accounts import factor_use
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS, WrongPassword
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation, FactorCode, NewFactor, RecoveryCodes
 from boxoffice.accounts.second_factor import FACTOR_REFUSALS, FactorExists, NoFactor, SecondFactors
@@ -26,12 +29,14 @@ from boxoffice.kit.problems import BODY_REFUSALS, documents
 )
 async def set_up_factor(
     data: JSONBody[Confirmation],
+    request: Request[Any, Any, Any],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     passwords: NamedDependency[Passwords],
     second_factors: NamedDependency[SecondFactors],
 ) -> NewFactor:
     """Make a secret for an authenticator (TOTP, RFC 6238). It counts once you have confirmed a code of it."""
+    await count_confirmation(request, user.user_id)
     return await factor_use.set_up_factor(db, passwords, second_factors, user.user_id, data)
 
 
@@ -84,12 +89,14 @@ async def renew_codes(
 )
 async def remove_factor(
     data: JSONBody[Confirmation],
+    request: Request[Any, Any, Any],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     passwords: NamedDependency[Passwords],
     second_factors: NamedDependency[SecondFactors],
 ) -> None:
     """Log in with the password alone from now on. Without a second factor there is nothing to do."""
+    await count_confirmation(request, user.user_id)
     await factor_use.remove_factor(db, passwords, second_factors, user.user_id, data)
 
 

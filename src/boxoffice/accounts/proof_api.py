@@ -1,6 +1,8 @@
 """HTTP of what goes by e-mail: verifying an address, changing it, a forgotten password."""
 
-from litestar import post
+from typing import Any
+
+from litestar import Request, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
@@ -10,7 +12,7 @@ from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.letters import LetterKind
-from boxoffice.accounts.limits import LETTER, PROOF
+from boxoffice.accounts.limits import LETTER, PROOF, count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.proofs import EmailTaken, ProofIsOver
 from boxoffice.accounts.schemas import Address, EmailChange, PasswordReset, Proof
@@ -89,12 +91,14 @@ async def reset_password(
 )
 async def change_email(
     data: JSONBody[EmailChange],
+    request: Request[Any, Any, Any],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     passwords: NamedDependency[Passwords],
     second_factors: NamedDependency[SecondFactors],
 ) -> None:
     """Mail a link to the new address; until it is confirmed with `/auth/verify-email`, the old one stays."""
+    await count_confirmation(request, user.user_id)
     await proofs.change_email(db, passwords, second_factors, user.user_id, data)
 
 

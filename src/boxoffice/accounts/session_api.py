@@ -12,6 +12,7 @@ from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
 from boxoffice.accounts.cookies import find_cookie
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import ID_MAX, PasswordChange, Sessions
 from boxoffice.accounts.second_factor import SecondFactors
@@ -89,6 +90,7 @@ async def change_password(
 ) -> None:
     """Change your password; every session but that of this request's cookie ends."""
     presented = find_cookie(settings, request)
+    await count_confirmation(request, user.user_id)
     await sessions.change_password(db, passwords, second_factors, user.user_id, data, presented)
 
 

@@ -10,6 +10,7 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import ID_MAX, Confirmation
 from boxoffice.accounts.second_factor import SecondFactors
@@ -53,6 +54,7 @@ async def export(
 )
 async def erase_me(
     data: JSONBody[Confirmation],
+    request: Request[Any, Any, Any],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     passwords: NamedDependency[Passwords],
@@ -63,6 +65,7 @@ async def erase_me(
     Bookings, payments and tickets stay in the books, without anything that says they were yours; the
     codes of your tickets are good, so keep them. There is no way back.
     """
+    await count_confirmation(request, user.user_id)
     await personal_data.erase(db, passwords, second_factors, user, data)
 
 

@@ -1,8 +1,8 @@
 """HTTP of teams."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import delete, get, post
+from litestar import Request, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.types import ControllerRouterHandler
@@ -12,11 +12,12 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.proofs import ProofIsOver
 from boxoffice.accounts.schemas import ID_MAX
 from boxoffice.catalog.team import members
-from boxoffice.catalog.team.members import Invitations, TeamIsFull
+from boxoffice.catalog.team.members import INVITATIONS_TO_ADDRESS, Invitations, TeamIsFull
 from boxoffice.catalog.team.schemas import Acceptance, Invitation, Memberships, NewInvitation, Team
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.rate_limits import RateLimits
 
 _Id = Annotated[int, PathParameter(ge=1, le=ID_MAX)]
 
@@ -44,6 +45,7 @@ async def get_team(user: NamedDependency[Identity], db: NamedDependency[Database
 )
 async def invite(
     data: JSONBody[NewInvitation],
+    request: Request[Any, Any, Any],
     user: NamedDependency[Identity],
     db: NamedDependency[Database],
     invitations: NamedDependency[Invitations],
@@ -53,6 +55,8 @@ async def invite(
     Whoever opens it joins with an account of theirs; it need be no organizer's. An address that was asked
     for the same before gets a new link, and the old one is void.
     """
+    limits: RateLimits = request.app.state.rate_limits
+    await limits.take(request.scope, INVITATIONS_TO_ADDRESS, f"{user.user_id} {data.email.lower()}")
     return await members.invite(db, invitations, user, data)
 
 

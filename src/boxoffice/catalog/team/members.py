@@ -24,6 +24,7 @@ from boxoffice.kit.errors import NotFound, Refusal, invalid
 from boxoffice.kit.mail import Post, Undeliverable, is_mail_address
 from boxoffice.kit.mailed_tokens import MailedTokens, hash_of
 from boxoffice.kit.postgres import Database, Transaction
+from boxoffice.kit.rate_limits import RateLimit
 
 INVITATION_JOB = "invitation"
 
@@ -32,6 +33,9 @@ TEAM_MEMBERS_MAX = 500
 
 # A week: people read their letters before the show.
 INVITATION_LIFE = timedelta(days=7)
+
+# The first letter, and some for who cannot find it: nobody's mailbox is filled through us.
+INVITATIONS_TO_ADDRESS = RateLimit("invitation", turns=5, seconds=3600)
 
 _log = structlog.get_logger()
 
