@@ -2,20 +2,26 @@
 
 import asyncio
 import time
+from contextvars import Context
 from datetime import timedelta
 from email.message import EmailMessage
+from traceback import format_exception
 
 import msgspec
 import pytest
-from aiosmtplib import SMTPException
+import structlog
 
 from accounts.browser import PASSWORD, Browser
 from accounts.conftest import NewBrowser
 from accounts.mailbox import SHOP, Mailbox, read, text_of, token_in
+from boxoffice.accounts import queries
+from boxoffice.accounts.identity import Role
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LetterKind, LetterWanted
 from boxoffice.accounts.proofs import LETTER_PAUSE
+from boxoffice.kit.mail import NotTaken
 from boxoffice.kit.postgres import Database
+from catalog.stage import wait_until_it_waits
 
 NEW_PASSWORD = "a better horse, with a battery"
 
@@ -108,6 +114,22 @@ async def test_an_unknown_address_gets_no_letter_and_the_same_answer(browser: Br
     assert await mailbox.deliver(browser.email) == []
 
 
+async def test_a_link_goes_to_the_address_of_the_account_however_it_was_written(
+    new_browser: NewBrowser, mailbox: Mailbox
+):
+    """The sign of the Kelvin in lower case is a k, so it finds the account; it may be another mailbox."""
+    kate = new_browser()
+    kate.email = f"kate-{kate.email}"
+    await kate.register()
+    await mailbox.deliver(kate.email)
+    strange = kate.email.replace("k", "\N{KELVIN SIGN}", 1)
+    assert (await kate.send("POST", "/auth/forgot-password", json={"email": strange})).status_code == 204
+    letter = await one(mailbox, strange)
+
+    assert letter["To"] == kate.email
+    assert await reset(kate, token_in(letter)) == 204
+
+
 async def test_a_token_opens_only_what_it_was_made_for(ada: Browser, mailbox: Mailbox):
     verification = token_in(await one(mailbox, ada.email))
     await forgot(ada)
@@ -156,14 +178,18 @@ async def test_a_server_that_refuses_for_now_is_asked_again_for_the_same_letter(
 ):
     (wanted,) = await mailbox.wanted(ada.email)
     payload = msgspec.json.encode(wanted)
-    mailbox.refuse = "451 come back later"
+    mailbox.refuse = f"451 <{ada.email}> come back later"
     try:
-        with pytest.raises(SMTPException):
+        with pytest.raises(NotTaken, match="come back later") as refused:
             await carry_out_letter(mailbox.db, mailbox.post, mailbox.proofs, SHOP, payload)
-        mailbox.refuse = "554 never"
-        await carry_out_letter(mailbox.db, mailbox.post, mailbox.proofs, SHOP, payload)
+        mailbox.refuse = f"554 {ada.email} never"
+        with structlog.testing.capture_logs() as logged:
+            await carry_out_letter(mailbox.db, mailbox.post, mailbox.proofs, SHOP, payload)
     finally:
         mailbox.refuse = None
+    # Both come into the log; the first, with all that it came from, into the table of jobs.
+    assert "554" in str(logged)
+    assert ada.email not in "".join(format_exception(refused.value)) + str(logged)
     await carry_out_letter(mailbox.db, mailbox.post, mailbox.proofs, SHOP, payload)
     letter = read(mailbox.envelopes[-1])
 
@@ -235,6 +261,23 @@ async def test_an_address_that_was_taken_meanwhile_stays_with_who_took_it(
     answer = await ada.send("POST", "/auth/verify-email", json={"token": token})
 
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/email-taken")
+
+
+async def test_an_address_that_is_taken_at_this_very_moment_is_refused_too(
+    ada: Browser, new_browser: NewBrowser, mailbox: Mailbox, db: Database
+):
+    other = new_browser().email
+    await ada.ask("POST", "/me/email", {"email": other, "password": PASSWORD})
+    token = token_in(await one(mailbox, other))
+    async with db.transaction() as tx:
+        await queries.insert_user(tx, email=other, name="Bea", role=Role.USER, password_hash="-")
+        me = await tx.get(int, "SELECT pg_backend_pid()")
+        verifying = asyncio.create_task(
+            ada.send("POST", "/auth/verify-email", json={"token": token}), context=Context()
+        )
+        await wait_until_it_waits(tx, me, verifying)
+
+    assert (await verifying).json()["type"] == "/problems/email-taken"
 
 
 @pytest.mark.parametrize(

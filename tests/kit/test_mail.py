@@ -12,7 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from boxoffice.kit.errors import SetupError
 from boxoffice.kit.mail import FolderPost, Letter, SmtpPost, is_mail_address, open_post
 from boxoffice.kit.settings import Settings
 from server import free_port
@@ -111,12 +110,6 @@ async def test_without_a_server_letters_are_files_for_their_owner_only(tmp_path:
 
     assert (file.name, (tmp_path / "mail").stat().st_mode & 0o777) == ("a-letter.eml", 0o700)
     assert b"To: ada@example.org" in file.read_bytes()
-
-
-@pytest.mark.parametrize("url", ["localhost:25", "http://localhost", "smtp://", "smtps:localhost"])
-def test_an_address_of_a_server_that_is_none_is_refused_at_the_start(url: str):
-    with pytest.raises(SetupError, match="BOXOFFICE_SMTP_URL"):
-        open_post(Settings(smtp_url=url))
 
 
 @pytest.mark.parametrize(

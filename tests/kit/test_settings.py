@@ -104,6 +104,16 @@ def test_settings_never_change():
         ("BOXOFFICE_FILES_URL", "s3:///files", "s3://tickets"),
         ("BOXOFFICE_FILES_URL", "s3://tickets?region=eu", "s3://tickets"),
         ("BOXOFFICE_FILES_URL", "https://example.org/files", "s3://tickets"),
+        ("BOXOFFICE_PUBLIC_URL", "https://tickets.example.org:https", "https://tickets.example.org"),
+        ("BOXOFFICE_PUBLIC_URL", "https://:443", "https://tickets.example.org"),
+        *(
+            ("BOXOFFICE_SMTP_URL", url, "smtps://user:password@host:465")
+            for url in ("localhost:25", "http://localhost", "smtp://", "smtps:localhost", "smtp://host:smtp")
+        ),
+        *(
+            ("BOXOFFICE_MAIL_FROM", sender, "Tickets <tickets@example.org>")
+            for sender in ("Tickets", "Tickets <>", "tickets@", "a@b@c", "b\u00f6x@example.org")
+        ),
         ("BOXOFFICE_PROT", "8000", "not a setting"),
     ],
 )

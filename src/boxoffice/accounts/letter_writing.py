@@ -123,6 +123,10 @@ NOTICES = {
 }
 
 
+# The address, what is said, and the token of the link if there is one.
+_Written = tuple[str, Wording, str | None]
+
+
 async def carry_out_letter(db: Database, post: Post, proofs: Proofs, shop_url: str, payload: bytes) -> None:
     """Write the letter that fits, if one does, and send it. Repeatable: its link stays the same."""
     wanted = msgspec.json.decode(payload, type=LetterWanted)
@@ -133,10 +137,10 @@ async def carry_out_letter(db: Database, post: Post, proofs: Proofs, shop_url: s
         written = await _write(tx, proofs, wanted)
     if written is None:
         return
-    wording, token = written
+    to, wording, token = written
     link = f"{shop_url}/{wording.page}#token={token}" if token else None
     try:
-        await post.send(compose(wanted.id, wanted.email, wording, link))
+        await post.send(compose(wanted.id, to, wording, link))
     except Undeliverable as error:
         _log.warning("letter refused for good", kind=wanted.kind, letter=wanted.id, error=str(error))
         return
@@ -157,14 +161,18 @@ def compose(letter_id: str, to: str, wording: Wording, link: str | None) -> Lett
     )
 
 
-async def _write(tx: Transaction, proofs: Proofs, wanted: LetterWanted) -> tuple[Wording, str | None] | None:
-    """The wording and its token; None when there is nothing to write, or it was written just now."""
+async def _write(tx: Transaction, proofs: Proofs, wanted: LetterWanted) -> _Written | None:
+    """To whom, what and the token; None when there is nothing to write, or it was written just now.
+
+    What opens an account goes to the address that the account has. Another one may stand for the same
+    account: the sign of the Kelvin in lower case is a k.
+    """
     if wanted.kind in NOTICES:
-        return NOTICES[wanted.kind], None
+        return wanted.email, NOTICES[wanted.kind], None
     owner_id = await queries.find_user_id(tx, wanted.email)
     if wanted.kind is LetterKind.CHANGE_EMAIL:
         if owner_id is not None and owner_id != wanted.user_id:
-            return TAKEN, None
+            return wanted.email, TAKEN, None
         return await _with_token(tx, proofs, CHANGE, Purpose.CHANGE_EMAIL, wanted.user_id, wanted.email)
     user = None if owner_id is None else await queries.find_user(tx, owner_id)
     fitting = None if user is None or user.suspended else _fitting(wanted.kind, verified=user.email_verified)
@@ -185,10 +193,10 @@ def _fitting(kind: LetterKind, *, verified: bool) -> tuple[Wording, Purpose] | N
 
 async def _with_token(
     tx: Transaction, proofs: Proofs, wording: Wording, purpose: Purpose, user_id: int | None, email: str
-) -> tuple[Wording, str] | None:
+) -> _Written | None:
     if user_id is None:
         return None
     # One letter of a user after the other: two jobs must not make two tokens.
     await queries.lock_user(tx, user_id)
     token = await proofs.issue(tx, user_id, purpose, email)
-    return None if token is None else (wording, token)
+    return None if token is None else (email, wording, token)

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from enum import StrEnum
 
+import asyncpg
+
 from boxoffice.accounts import letters, proof_queries, queries, session_queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Passwords, refuse_guessable
@@ -77,7 +79,12 @@ async def verify_email(db: Database, proof: Proof) -> None:
             await queries.update_email_verified(tx, found.user_id, found.email)
             return
         user = await queries.get_user(tx, found.user_id)
-        if not await queries.update_email(tx, found.user_id, found.email):
+        try:
+            has_it = await queries.update_email(tx, found.user_id, found.email)
+        except asyncpg.UniqueViolationError:
+            # Somebody else was given it at this very moment.
+            raise EmailTaken from None
+        if not has_it:
             raise EmailTaken
         # Letters to the old address open nothing any more.
         await proof_queries.delete_proofs(tx, found.user_id)

@@ -15,20 +15,20 @@ import aiosmtplib
 import msgspec
 import structlog
 
-from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import assert_no_transaction
-from boxoffice.kit.settings import Settings
+from boxoffice.kit.settings import SMTP_PORTS, Settings
 
 # RFC 5321, section 4.5.3.2, allows minutes; a job comes again anyway.
 SMTP_SECONDS_MAX = 20.0
-
-_PORTS = {"smtps": 465, "smtp": 587, "smtp+plain": 25}
 
 # What RFC 5322 calls a dot-atom: no quotes, no comments. Python would decode an encoded word (RFC 2047) in
 # a header and write the line breaks out that it may hold, which adds headers; an address has none.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?!.*=\?){_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})+")
+
+# What a server that refuses a letter may repeat of it.
+_ANY_ADDRESS = re.compile(r"[^\s<>'\",]+@[^\s<>'\",]+")
 
 # RFC 5321, section 4.5.3.1.1.
 _LOCAL_PART_CHARACTERS_MAX = 64
@@ -55,6 +55,10 @@ class Undeliverable(Exception):  # noqa: N818  the postal word
     """The server will never take this letter; sending it again is no use."""
 
 
+class NotTaken(Exception):  # noqa: N818  as above
+    """The server does not take this letter now."""
+
+
 class Post(Protocol):
     """Something that takes letters."""
 
@@ -64,7 +68,7 @@ class Post(Protocol):
 
 
 def open_post(settings: Settings) -> Post:
-    """The SMTP server that is set, or else the folder `mail` among the data. Raises `SetupError`."""
+    """The SMTP server that is set, or else the folder `mail` among the data."""
     if settings.smtp_url is None:
         return FolderPost(settings.data_folder / "mail", settings.mail_from)
     return SmtpPost(settings.smtp_url, settings.mail_from)
@@ -78,15 +82,11 @@ class SmtpPost:
     """
 
     def __init__(self, url: str, sender: str) -> None:
+        # The settings have been asked whether it is one.
         parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise SetupError(
-                "BOXOFFICE_SMTP_URL must look like smtp://user:password@host:587 (STARTTLS), "
-                "smtps://user:password@host:465 (TLS) or smtp+plain://localhost:25 (no encryption)."
-            )
         self._scheme = parts.scheme
         self._host = parts.hostname
-        self._port = parts.port or _PORTS[parts.scheme]
+        self._port = parts.port or SMTP_PORTS[parts.scheme]
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
         self._sender = sender
@@ -107,13 +107,16 @@ class SmtpPost:
                 timeout=SMTP_SECONDS_MAX,
             )
         except aiosmtplib.SMTPRecipientsRefused as error:
-            if all(each.code >= 500 for each in error.recipients):
-                raise Undeliverable(str(error)) from error
-            raise
+            is_final = all(each.code >= 500 for each in error.recipients)
+            raise _refused(error, is_final=is_final) from None
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
-            if error.code >= 500:
-                raise Undeliverable(str(error)) from error
-            raise
+            raise _refused(error, is_final=error.code >= 500) from None
+
+
+def _refused(error: aiosmtplib.SMTPException, *, is_final: bool) -> Undeliverable | NotTaken:
+    """The server's words without whose letter it was: they come into the log, and into the table of jobs."""
+    words = f"{type(error).__name__}: {_ANY_ADDRESS.sub('***', str(error))}"
+    return Undeliverable(words) if is_final else NotTaken(words)
 
 
 class FolderPost:

@@ -180,7 +180,8 @@ def content_of(error: Exception, *, path: str, method: str) -> dict[str, Any]:
 
 def _unstorable(path: str, error: asyncpg.DataError) -> InvalidInput:
     """The last net under validation: PostgreSQL cannot store a value (a NUL, a number out of range)."""
-    _log.warning("value refused by PostgreSQL", error=str(error), path=path)
+    # What follows the colon is the value.
+    _log.warning("value refused by PostgreSQL", error=str(error).partition(":")[0], path=path)
     return InvalidInput(errors=[FieldError(detail="A value cannot be stored.")])
 
 

@@ -3,6 +3,9 @@
 import os
 import re
 from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +25,9 @@ UNUSED_ACCOUNT_DAYS_MIN = 365
 
 # What the audit log itself insists on: an intruder has no use of it before somebody has looked.
 AUDIT_ADDRESS_DAYS_MIN = 30
+
+# By scheme: TLS at once, STARTTLS, none. Each with the port it usually has.
+SMTP_PORTS = {"smtps": 465, "smtp": 587, "smtp+plain": 25}
 
 # 32 characters of a random string carry more than the 128 bits our keys need.
 SECRET_CHARACTERS_MIN = 32
@@ -173,6 +179,7 @@ def _check(settings: Settings) -> None:
     _check_retention(settings)
     _check_secrets(settings)
     _check_addresses(settings)
+    _check_mail(settings)
     if settings.files_url is not None:
         _check_files_url(settings.files_url)
     if (settings.stripe_secret_key is None) != (settings.stripe_webhook_secret is None):
@@ -211,8 +218,37 @@ def _check_secrets(settings: Settings) -> None:
         )
 
 
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_url is not None and not _is_address(settings.smtp_url, tuple(SMTP_PORTS)):
+        raise SetupError(
+            "BOXOFFICE_SMTP_URL must look like smtp://user:password@host:587 (STARTTLS), "
+            "smtps://user:password@host:465 (TLS) or smtp+plain://localhost:25 (no encryption)."
+        )
+    name, address = parseaddr(settings.mail_from)
+    try:
+        is_one = bool(address.partition("@")[2]) and bool(Address(name, addr_spec=address).domain)
+    except (ValueError, MessageError):
+        is_one = False
+    if not is_one:
+        raise SetupError(
+            f"BOXOFFICE_MAIL_FROM is {settings.mail_from!r}: expected an address such as "
+            "Tickets <tickets@example.org>."
+        )
+
+
+def _is_address(url: str, schemes: tuple[str, ...]) -> bool:
+    """Whether it names a host, and a port that is one if any."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _check_addresses(settings: Settings) -> None:
-    if not re.match(r"https?://[^/\s]+$", settings.public_url):
+    if not re.fullmatch(r"https?://[^/\s?#@]+", settings.public_url) or not _is_address(
+        settings.public_url, ("http", "https")
+    ):
         raise SetupError(
             f"BOXOFFICE_PUBLIC_URL is {settings.public_url!r}: expected the address buyers use, "
             "without a path, such as https://tickets.example.org."
