@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from boxoffice import __version__
 from boxoffice.cli import app, in_words
-from boxoffice.command.doctor import masked
+from boxoffice.command.doctor import connections_for_us, masked
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
 from server import data_folder, free_port, run
@@ -231,6 +231,13 @@ def test_the_doctor_says_what_is_wrong_without_telling_secrets(empty: Path):
     assert "a-secret-of" not in found.stdout
     assert "opensesame" not in found.stdout
     assert "postgresql://owner:***@127.0.0.1:1/tickets" in found.stdout
+
+
+def test_the_doctor_counts_no_connections_that_are_kept_for_others():
+    found = {"max_connections": "100", "superuser_reserved_connections": "3"}
+
+    assert connections_for_us(found) == 97
+    assert connections_for_us(found | {"reserved_connections": "7"}) == 90
 
 
 @pytest.mark.parametrize(

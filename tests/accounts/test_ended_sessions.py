@@ -14,6 +14,7 @@ from boxoffice.accounts import admin
 from boxoffice.accounts.ended_sessions import REMEMBERED, EndedSessions, forget_ended_sessions
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.tokens import Tokens
+from boxoffice.kit import notices
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from web import running
@@ -154,6 +155,20 @@ async def _cut_every_listener(dsn: str) -> None:
     )
     await connection.close()
     assert cut >= 1
+
+
+async def test_whatever_ends_the_listening_it_begins_again(dsn: str, monkeypatch: pytest.MonkeyPatch):
+    faults: list[Exception] = [asyncpg.ProtocolError("a half message"), LookupError("a bug")]
+    caught_up = asyncio.Event()
+
+    async def catch_up() -> None:
+        if faults:
+            raise faults.pop()
+        caught_up.set()
+
+    monkeypatch.setattr(notices, "RECONNECT_SECONDS", 0.01)
+    async with notices.listening(dsn, "nothing", print, catch_up), asyncio.timeout(HEARD_SECONDS_MAX):
+        await caught_up.wait()
 
 
 async def test_a_start_does_not_wait_for_a_postgresql_that_is_away():

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from statistics import median
 
+import psutil
 import pytest
 from argon2 import Parameters, PasswordHasher
 from argon2.low_level import Type
@@ -19,6 +20,7 @@ from litestar import Litestar
 from accounts.browser import Browser
 from accounts.conftest import NewBrowser
 from accounts.mailbox import Mailbox
+from boxoffice.accounts import passwords as passwords_module
 from boxoffice.accounts.admin import create_user
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
 from boxoffice.accounts.identity import Role
@@ -211,13 +213,19 @@ async def test_who_logs_in_with_a_password_that_became_common_is_told(
     assert told[0] not in [letter["Subject"] for letter in await mailbox.deliver(ada.email)]
 
 
-async def test_a_hashing_process_that_is_killed_is_replaced():
+@pytest.mark.parametrize("fate", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_hashing_process_that_is_killed_or_hangs_is_replaced(
+    fate: signal.Signals, monkeypatch: pytest.MonkeyPatch
+):
     passwords = Passwords(1, CHEAP, apart=True)
     hashed = await passwords.hash("correct horse")
     async with passwords.turn() as hasher:
-        os.kill(await hasher._run(os.getpid), signal.SIGKILL)  # pyright: ignore[reportPrivateUsage]
-        with pytest.raises(Unavailable):
+        process = psutil.Process(await hasher._run(os.getpid))  # pyright: ignore[reportPrivateUsage]
+        process.send_signal(fate)
+        with monkeypatch.context() as patch, pytest.raises(Unavailable):
+            patch.setattr(passwords_module, "HASH_SECONDS_MAX", 0.1)
             await hasher.verify("correct horse", hashed)
+    assert psutil.wait_procs([process], timeout=10)[1] == []
 
     assert await passwords.verify("correct horse", hashed)
     assert not await passwords.verify("correct horses", hashed)

@@ -97,6 +97,17 @@ async def test_what_cannot_be_read_is_worded_by_the_framework(
     assert without_what_differs(lean) == without_what_differs(framework)
 
 
+async def test_a_body_that_calls_itself_two_things_is_refused_both_ways(
+    db: Database, client: httpx.AsyncClient
+):
+    buyer = headers_of(await insert_user(db))
+    for first in (LEAN, FRAMEWORK):
+        kinds = [("content-type", first), ("content-type", "text/plain")]
+        answer = await client.post("/bookings", content=b"{}", headers=[*buyer.items(), *kinds])
+
+        assert answer.status_code == 415
+
+
 async def test_the_door_answers_by_itself_as_the_server_sends_it_bodies(dsn: str, db: Database):
     """Granian promises more and then sends an empty piece; others send all at once."""
     show = await open_show(db)

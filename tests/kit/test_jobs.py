@@ -2,13 +2,16 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+import asyncpg
 import msgspec
 import pytest
+from pgqueuer.errors import FailingListenerError
 
+from boxoffice.kit import jobs
 from boxoffice.kit.jobs import Handler, enqueue, enqueue_all, run_jobs
 from boxoffice.kit.postgres import Database
 
@@ -103,6 +106,30 @@ async def test_a_worker_that_loses_postgresql_comes_back(db: Database, dsn: str)
             await enqueue(tx, name, Note("still there"))
         async with asyncio.timeout(20):
             await done.wait()
+
+
+async def test_a_worker_that_breaks_off_for_no_known_reason_begins_anew(
+    db: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    """What asyncpg and PgQueuer make of a connection in pieces is no family of errors."""
+    name = f"note-{secrets.token_hex(4)}"
+    faults: list[Exception] = [asyncpg.ProtocolError("a half message"), FailingListenerError()]
+    done, run_on = asyncio.Event(), jobs._run_on  # pyright: ignore[reportPrivateUsage]
+
+    async def handle(_payload: bytes) -> None:
+        done.set()
+
+    async def broken(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:
+        if faults:
+            raise faults.pop()
+        await run_on(connection, handlers)
+
+    monkeypatch.setattr(jobs, "_run_on", broken)
+    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.01)
+    async with db.transaction() as tx:
+        await enqueue(tx, name, Note("all the same"))
+    async with working(dsn, {name: handle}), asyncio.timeout(20):
+        await done.wait()
 
 
 async def _cut_job_connections(db: Database) -> int:

@@ -82,6 +82,15 @@ async def test_a_bug_is_answered_with_an_id_and_nothing_of_our_insides(
     assert "insides" in repr(bug["exc_info"])
 
 
+async def test_methods_that_a_client_makes_up_are_one_series(client: httpx.AsyncClient):
+    for number in range(5):
+        assert (await client.request(f"MADE-UP-{number}", "/me")).status_code == 405
+    figures = (await client.get("http://testserver/metrics")).text
+
+    assert 'method="other"' in figures
+    assert "MADE-UP" not in figures
+
+
 def test_no_text_of_a_client_makes_a_line_of_its_own():
     program = """
 import structlog

@@ -22,6 +22,15 @@ def hashing_processes(count: int) -> Executor:
     )
 
 
+def kill_processes(pool: Executor) -> None:
+    """End all of them at once, one that hangs too; what threads do goes on."""
+    if isinstance(pool, ProcessPoolExecutor):
+        # Of Python 3.14 on it has a method of its own for this.
+        for process in list((pool._processes or {}).values()):  # noqa: SLF001
+            process.kill()
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
 def begin_hashing() -> None:
     """What such a process does first."""
     end_with_parent()

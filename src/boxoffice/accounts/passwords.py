@@ -17,7 +17,7 @@ from argon2 import Parameters, PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
-from boxoffice.accounts.hashing import hashing_processes, verify
+from boxoffice.accounts.hashing import hashing_processes, kill_processes, verify
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable, invalid
 
@@ -31,6 +31,9 @@ WAITING_PER_HASHER_MAX = 15
 
 # By then the line of those who were let in is gone.
 RETRY_AFTER_SECONDS = 4
+
+# By then a hash that is only slow, on cores that others want, is done; a process that hangs never will be.
+HASH_SECONDS_MAX = 60.0
 
 # What is put around a common word to make it long enough.
 _AROUND = string.digits + string.punctuation
@@ -102,11 +105,13 @@ class Hasher:
     async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         pool = self._pool
         try:
-            return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-        except BrokenProcessPool:
-            # Somebody has killed it, perhaps the kernel for its memory; the next to ask starts another.
+            async with asyncio.timeout(HASH_SECONDS_MAX):
+                return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+        except (BrokenProcessPool, TimeoutError):
+            # Killed or stopped, perhaps by the kernel for its memory; the next to ask starts another.
             if self._pool is pool:
                 self._pool = self._new_pool()
+            kill_processes(pool)
             raise Unavailable("Passwords cannot be checked right now. Try again shortly.") from None
 
 

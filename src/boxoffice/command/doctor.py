@@ -42,6 +42,8 @@ DISK_BYTES_MIN = 500_000_000
 # What an answered booking relies on: with one of these off, a power cut loses sold tickets.
 _DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
+# Of `max_connections` nobody has these but superusers and whom the operator names; the second is new in 16.
+_RESERVED = ("superuser_reserved_connections", "reserved_connections")
 
 # The comparison is made every hour, and leaves the last ten minutes out; one may fail.
 COMPARED_AGO_MAX = timedelta(hours=3)
@@ -257,7 +259,7 @@ async def _examine_server(settings: Settings, dsn: str) -> list[Finding]:
     db = Database(dsn, connections_max=1)
     await db.open()
     try:
-        rows = await list_server_settings(db, [*_DURABLE, "max_connections"])
+        rows = await list_server_settings(db, [*_DURABLE, "max_connections", *_RESERVED])
         rights = await get_rights(db)
     except Unavailable as error:
         return [Finding("Server settings", Verdict.WRONG, error.detail)]
@@ -266,7 +268,7 @@ async def _examine_server(settings: Settings, dsn: str) -> list[Finding]:
     found = {row.name: row.setting for row in rows}
     return [
         _examine_durability(found),
-        _examine_connections(settings, int(found["max_connections"])),
+        _examine_connections(settings, connections_for_us(found)),
         _examine_rights(rights),
     ]
 
@@ -277,6 +279,11 @@ def _examine_durability(found: Mapping[str, str]) -> Finding:
         words = f"{' and '.join(off)}: off. Sold tickets would be lost in a crash: switch it on."
         return Finding("Durability", Verdict.WRONG, words)
     return Finding("Durability", Verdict.FINE, f"{', '.join(_DURABLE)} are on.")
+
+
+def connections_for_us(found: Mapping[str, str]) -> int:
+    """How many the server lets in that are no superusers."""
+    return int(found["max_connections"]) - sum(int(found.get(name, "0")) for name in _RESERVED)
 
 
 def _examine_connections(settings: Settings, allowed: int) -> Finding:

@@ -61,23 +61,22 @@ async def enqueue_all(
 
 
 async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
-    """Do jobs until cancelled; any number of processes may. Comes back by itself after an outage."""
+    """Do jobs until cancelled; any number of processes may. Comes back by itself, whatever goes wrong."""
     outage = Outage("jobs wait for PostgreSQL", "jobs have PostgreSQL again")
     while True:
         try:
             connection = await asyncpg.connect(dsn, server_settings={"application_name": "boxoffice jobs"})
-        except (OSError, asyncpg.PostgresError) as error:
-            outage.failed(error)
-            await asyncio.sleep(RECONNECT_SECONDS)
-            continue
-        outage.over()
-        try:
-            await _run_on(connection, handlers)
+            outage.over()
+            try:
+                await _run_on(connection, handlers)
+            finally:
+                connection.terminate()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             outage.failed(error)
-            await asyncio.sleep(RECONNECT_SECONDS)
-        finally:
-            connection.terminate()
+        except Exception:  # noqa: BLE001  logged with its traceback
+            # What else a lost connection does to those who use it nobody can list, and refunds must go on.
+            _log.exception("jobs broke off")
+        await asyncio.sleep(RECONNECT_SECONDS)
 
 
 async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:

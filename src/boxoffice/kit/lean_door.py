@@ -148,14 +148,17 @@ def _size_of_body(headers: Headers, *, is_json: bool) -> int | None:
 
     None, too, when the request is to be done once: that is the framework's work.
     """
-    size, fits = None, not is_json
+    size, kinds = None, 0
     for name, value in headers:
         if name == b"content-type":
-            fits = fits or value == b"application/json"
+            if is_json and value != b"application/json":
+                return None
+            kinds += 1
         elif name == b"content-length":
             size = int(value) if value.isdigit() and len(value) <= 4 else None
         elif name == b"idempotency-key":
             return None
+    fits = kinds > 0 or not is_json
     return size if fits and size is not None and size <= BODY_BYTES_MAX else None
 
 

@@ -88,11 +88,16 @@ _OF_PROVIDERS = (
     (REFUND_FACTS, ("FAILED", "GIVEN_UP", "BY_HAND")),
 )
 
+# Methods that routes have. Any other word is a method of HTTP, too, and a client can make one up each time.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
 _request_cells: dict[tuple[str, str, int], Histogram] = {}
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request. Routes are templates, so the number of series is bounded."""
+    """Count a request. Routes are templates and methods few, so the number of series is bounded."""
+    if method not in _METHODS:
+        method = "other"
     key = (method, route, status)
     cell = _request_cells.get(key)
     if cell is None:

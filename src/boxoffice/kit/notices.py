@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import asyncpg
+import structlog
 
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.outages import Outage
@@ -22,6 +23,8 @@ HEARTBEAT_ANSWER_SECONDS_MAX = 2
 # A process that starts knows what there is before it answers, unless PostgreSQL is away: then it starts all
 # the same, and can do nothing that matters.
 FIRST_SECONDS_MAX = 3.0
+
+_log = structlog.get_logger()
 
 
 @asynccontextmanager
@@ -62,6 +65,9 @@ async def _listen_for_ever(
             await _listen(dsn, channel, hear, catch_up, connected)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, Unavailable) as error:
             outage.failed(error, channel=channel)
+        except Exception:  # noqa: BLE001  logged with its traceback
+            # Whatever it was: who does not hear that a session ended lets a thief in.
+            _log.exception("notices broke off", channel=channel)
         # What was tried in vain was tried: a start does not wait for PostgreSQL.
         ready.set()
         await asyncio.sleep(RECONNECT_SECONDS)
