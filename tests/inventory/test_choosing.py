@@ -3,6 +3,7 @@
 import itertools
 import math
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 from uuid import UUID, uuid4
 
 import msgspec
@@ -20,6 +21,7 @@ from boxoffice.catalog.document import (
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.seat_map import SeatMap, parse_seat_map
 from boxoffice.catalog.terms import SaleTerms
+from boxoffice.inventory import choosing
 from boxoffice.inventory.changes import BookingExpired
 from boxoffice.inventory.choosing import stranded_by
 from boxoffice.inventory.commands import Adjacent, BestAvailable, Command, Held, Hold
@@ -170,16 +172,29 @@ _ROW = st.tuples(st.text("A ", max_size=3), st.text("A ", max_size=4)).map("AAAA
 DRAWINGS = st.lists(_ROW, min_size=1, max_size=4).map(tuple)
 
 
+# Small halls are searched as large ones are: one window at a time, all seats at once, by free stretches.
+WAYS_OF_LOOKING = st.sampled_from(
+    [("WINDOWS_TRIED_MAX", 1_000), ("WINDOWS_TRIED_MAX", 1), ("WINDOW_SEATS_MAX", 1)]
+)
+
+
 @settings(max_examples=300, deadline=None)
-@given(rows=DRAWINGS, data=st.data(), size=st.integers(1, 5), rule=st.sampled_from(OrphanRule))
+@given(
+    rows=DRAWINGS,
+    data=st.data(),
+    size=st.integers(1, 5),
+    rule=st.sampled_from(OrphanRule),
+    way=WAYS_OF_LOOKING,
+)
 def test_the_best_seats_are_those_that_brute_force_finds(
-    rows: tuple[str, ...], data: st.DataObject, size: int, rule: OrphanRule
+    rows: tuple[str, ...], data: st.DataObject, size: int, rule: OrphanRule, way: tuple[str, int]
 ):
     seat_map = hall(*rows)
     taken = data.draw(st.sets(st.integers(0, seat_map.seat_count - 1)))
     inventory = on_sale(seat_map, taken, rule)
 
-    found = chosen(inventory, best(size))
+    with patch.object(choosing, *way):
+        found = chosen(inventory, best(size))
 
     free = [window for window in windows_by_hand(rows, size) if not taken & set(window)]
     careful = [window for window in free if not strands_by_hand(rows, taken, window)]
@@ -192,6 +207,11 @@ def test_the_best_seats_are_those_that_brute_force_finds(
     elif isinstance(found, tuple):
         assert not taken & set(found), "in two rows, of free seats"
         assert len({seat_map.row_of[seat] for seat in found}) == 2
+    else:
+        together = [
+            n for n in range(1, size) if any(not taken & set(each) for each in windows_by_hand(rows, n))
+        ]
+        assert found == NoSuchSeatsLeftOf(size, max(together, default=0))
 
 
 @settings(max_examples=200, deadline=None)
@@ -219,8 +239,10 @@ def test_a_selection_is_refused_only_when_it_strands_a_seat_and_there_is_another
 
 
 @settings(max_examples=60, deadline=None)
-@given(rows=DRAWINGS, data=st.data())
-def test_remembering_where_to_begin_changes_no_choice(rows: tuple[str, ...], data: st.DataObject):
+@given(rows=DRAWINGS, data=st.data(), way=WAYS_OF_LOOKING)
+def test_remembering_where_to_begin_changes_no_choice(
+    rows: tuple[str, ...], data: st.DataObject, way: tuple[str, int]
+):
     """Batch after batch on one inventory, with holds that expire, as against a fresh inventory each time."""
     seat_map = hall(*rows)
     inventory = on_sale(seat_map)
@@ -232,9 +254,11 @@ def test_remembering_where_to_begin_changes_no_choice(rows: tuple[str, ...], dat
             inventory.pending.pop(booking_id)
             inventory.apply([BookingExpired(booking_id, 1, seats, ())])
             continue
-        commands = [best(data.draw(st.integers(1, 3))) for _ in range(data.draw(st.integers(1, 3)))]
+        wishes = st.builds(best, st.integers(1, 4), adjacent=st.sampled_from(Adjacent))
+        commands = data.draw(st.lists(wishes, min_size=1, max_size=3))
         fresh = on_sale(seat_map, {seat for seat, state in enumerate(inventory.seats) if state != FREE})
-        decision = ask(inventory, *commands)
+        with patch.object(choosing, *way):
+            decision = ask(inventory, *commands)
         assert _kinds(decision) == _kinds(ask(fresh, *commands))
         inventory.frontier = decision.draft.frontier
         inventory.apply(decision.draft.changes)
@@ -247,8 +271,9 @@ def test_remembering_where_to_begin_changes_no_choice(rows: tuple[str, ...], dat
 
 def _kinds(decision: Decision) -> list[object]:
     return [
-        outcome.booking.seat_ids if isinstance(outcome, Held) else type(outcome)
+        outcome.booking.seat_ids if isinstance(outcome, Held) else outcome.members()
         for outcome in decision.outcomes
+        if isinstance(outcome, Held | Refusal)
     ]
 
 

@@ -155,6 +155,8 @@ async def _load_promo_codes(tx: Transaction, inventory: Inventory) -> None:
 async def prepare_seating(inventory: Inventory, commands: Sequence[Command]) -> None:
     """Make what choosing seats needs in a thread, once per process and event: 0.1 s for 50,000 seats."""
     sizes = {command.best.quantity for command in commands if isinstance(command, Hold) and command.best}
+    # Half of a party, should it sit in two rows.
+    sizes |= {(size + 1) // 2 for size in sizes}
     if inventory.terms.orphan_rule is OrphanRule.ENFORCE:
         sizes |= {len(command.seat_ids) for command in commands if isinstance(command, Hold)}
     if sizes and not inventory.is_prepared(sizes):

@@ -2,12 +2,15 @@
 
 Best means: the window whose seats have the smallest mean distance to the focal point. Windows are kept
 sorted (see `seating`), and for every kind of request a rank is remembered before which no window can
-be free, so that choosing stays quick in a hall that is nearly sold out.
+be free. Where the next few are not free either, the free stretches of the whole hall are looked for, all
+seats at once (a millisecond for 50,000): so choosing stays quick in a hall that is nearly sold out.
 """
 
+import heapq
 import math
+import re
 from collections.abc import Iterable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import msgspec
@@ -20,6 +23,14 @@ from boxoffice.inventory.state import FREE
 # So many windows are tried as the front half of a party in two rows: the nearest few hundred decide,
 # and a hall that has no such pair must say so in bounded time.
 TWO_ROW_WINDOWS_MAX = 400
+
+# So many windows are looked at one by one, which takes as long as to look at all seats at once.
+WINDOWS_TRIED_MAX = 1_000
+
+# Among so many free windows one is looked for that strands nobody; without any, the nearest is taken.
+CAREFUL_WINDOWS_MAX = 1_000
+
+_IS_FREE = bytes([code == FREE for code in range(256)])
 
 
 class Access(NamedTuple):
@@ -59,11 +70,7 @@ def choose(draft: Draft, wanted: BestAvailable, access: Access, *, no_orphans: b
 
 def side_by_side_max(draft: Draft, wanted: BestAvailable, access: Access) -> int:
     """The largest party, up to the one that wants seats, that could sit side by side."""
-    pool = _Pool(draft, wanted, access)
-    for size in range(wanted.quantity, 0, -1):
-        if pool.best_window(size, careful=False) is not None:
-            return size
-    return 0
+    return len(_Pool(draft, wanted, access).longest_window())
 
 
 def stranded_by(draft: Draft, seat_ids: Iterable[int]) -> list[int]:
@@ -112,6 +119,7 @@ class _Pool:
         self._kept = seat_map.kept if access.keeping is Keeping.GENERAL else frozenset[int]()
         accompanied = access.keeping is Keeping.ACCESSIBLE
         self._companion_of = seat_map.companion_of if accompanied else dict[int, int]()
+        self.has_companions = bool(self._companion_of)
         self._access = access
         self._closed = {
             index for index, category in enumerate(seat_map.categories) if category.name in access.closed
@@ -120,6 +128,60 @@ class _Pool:
     def seats_at(self, window: Iterable[int]) -> tuple[int, ...]:
         """The seats at these places of the line."""
         return tuple([self.seating.seat_at[place] for place in window])
+
+    @cached_property
+    def _line(self) -> bytes:
+        """1 for each place of the line that is free and of the wanted kind; zones are not looked at."""
+        draft, seat_map, channel_id = self.draft, self.draft.inventory.seat_map, self._access.channel_id
+        free = bytearray(draft.inventory.seats.translate(_IS_FREE))
+        for seat_id in draft.freed:
+            free[seat_id] = 1
+        for seat_id in draft.claimed:
+            free[seat_id] = 0
+        for block in draft.all_blocks() if channel_id is not None else ():
+            for seat_id in block.seat_ids if block.channel_id == channel_id else ():
+                free[seat_id] = draft.is_free(seat_id, channel_id)
+        for seat_id in self._kept:
+            free[seat_id] = 0
+        if self._category is not None or self._closed:
+            offered = bytes([
+                index not in self._closed and self._category in (None, index) for index in range(256)
+            ])  # fmt: skip
+            mask = int.from_bytes(seat_map.category_of.translate(offered), "little")
+            free = (int.from_bytes(free, "little") & mask).to_bytes(len(free), "little")
+        return self.seating.in_line(free)
+
+    def stretches(self, size: int, within: tuple[int, int] | None = None) -> Iterator[tuple[int, int]]:
+        """Where so many places or more are free side by side, each one's start and end on the line."""
+        seating = self.seating
+        for found in re.compile(rb"\x01{%d,}" % size).finditer(self._line, *(within or ())):
+            start, last = found.span()
+            while start < last:
+                end = min(last, seating.blocks[seating.block_of[start]][1])
+                if end - start >= size and self._is_in_zone(start):
+                    yield start, end
+                start = end
+
+    def longest_window(self) -> range:
+        """A window as long as any that is free, up to what is wanted; empty when there is none."""
+        kind = self._kind(self.wanted.quantity)
+        longest = self.draft.frontier.longest.get(kind)
+        if longest is not None and self.is_free(longest):
+            return longest
+        longest = range(0)
+        for stretch in self.stretches(1):
+            for size in range(min(stretch[1] - stretch[0], kind.size), len(longest), -1):
+                found = next((each for each in _windows_of(stretch, size) if self.is_free(each)), None)
+                if found is not None:
+                    longest = found
+                    break
+            if len(longest) == kind.size:
+                break
+        self.draft.frontier.remember_longest(kind, longest)
+        return longest
+
+    def _kind(self, size: int) -> WindowKind:
+        return WindowKind(size, self._category, self.wanted.zone, *self._access)
 
     def is_free(self, window: range, beside: range = range(0)) -> bool:
         """Whether every place of the window is free and of the kind that is wanted.
@@ -141,7 +203,7 @@ class _Pool:
             of = category_of[seat_id]
             if of in closed or (category is not None and of != category):
                 return False
-        if self._companion_of:
+        if self.has_companions:
             together = {*window, *beside, *self.withheld}
             return all(self._is_accompanied(seat_at[place], together) for place in window)
         return True
@@ -153,42 +215,49 @@ class _Pool:
 
     def best_window(self, size: int, *, careful: bool) -> range | None:
         """The free window nearest to the focal point; with `careful`, the nearest that strands nobody."""
-        for window in self.free_windows(size):
+        for looked_at, window in enumerate(self.free_windows(size)):
+            if careful and looked_at >= CAREFUL_WINDOWS_MAX:
+                return None
             if not (careful and _strands(self.draft, window)):
                 return window
         return None
 
     def free_windows(self, size: int) -> Iterator[range]:
         """All free windows of this size in the wanted zone, best first."""
-        seating = self.seating
         if size > WINDOW_SEATS_MAX:
             yield from self._large_windows(size)
             return
-        starts = seating.windows(size).starts
-        kind = WindowKind(size, self._category, self.wanted.zone, *self._access)
-        frontier = self.draft.frontier
-        rank = frontier.get(kind, 0)
-        at_frontier = not self.withheld
-        while rank < len(starts):
-            place = starts[rank]
+        windows, kind = self.seating.windows(size), self._kind(size)
+        first = self.draft.frontier.first.get(kind, 0)
+        # While this very request withholds places, what it finds taken may be free to the next one.
+        rank, is_first = first, not self.withheld
+        for place in windows.starts[first : first + WINDOWS_TRIED_MAX]:
             window = range(place, place + size)
             if self._is_in_zone(place) and self.is_free(window):
-                at_frontier = False
+                if is_first:
+                    # Everything before this rank is taken or of another kind: nobody need look again.
+                    self.draft.frontier.begin_at(kind, rank)
+                    is_first = False
                 yield window
             rank += 1
-            if at_frontier:
-                # Everything before this rank is taken or of another kind: nobody need look again.
-                frontier[kind] = rank
+        left: list[int] = []
+        if rank < len(windows.starts):
+            found = [windows.rank_of[start : end - size + 1] for start, end in self.stretches(size)]
+            left = [each for ranks in found for each in ranks if each >= rank]
+            heapq.heapify(left)
+        if is_first:
+            self.draft.frontier.begin_at(kind, left[0] if left else len(windows.starts))
+        while left:
+            place = windows.starts[heapq.heappop(left)]
+            window = range(place, place + size)
+            if self.is_free(window):
+                yield window
 
     def _large_windows(self, size: int) -> Iterator[range]:
-        found = [
-            (sum(self.seating.distance(each) for each in range(place, place + size)), place)
-            for start, end in self.seating.blocks
-            for place in range(start, end - size + 1)
-            if self._is_in_zone(place) and self.is_free(range(place, place + size))
-        ]
-        for _, place in sorted(found):
-            yield range(place, place + size)
+        for place in self.seating.nearest_first(self.stretches(size), size):
+            window = range(place, place + size)
+            if self.is_free(window):
+                yield window
 
     def _is_in_zone(self, place: int) -> bool:
         if self.wanted.zone is None:
@@ -220,12 +289,13 @@ def _in_two_rows(pool: _Pool, quantity: int) -> list[int]:
     for tried, window in enumerate(pool.free_windows(front)):
         if tried >= TWO_ROW_WINDOWS_MAX:
             break
-        row = seating.row_of_block[seating.block_of[window[0]]]
+        rows = seating.rows_beside[seating.row_of_block[seating.block_of[window[0]]]]
+        blocks = [seating.blocks[block] for row in rows for block in seating.blocks_of_row[row]]
         beside = [
             other
-            for beside in seating.rows_beside[row]
-            for block in seating.blocks_of_row[beside]
-            for other in _windows_of(seating.blocks[block], back)
+            for block in blocks
+            for stretch in pool.stretches(back, block)
+            for other in _windows_of(stretch, back)
             if seating.are_one_behind_the_other(window, other) and pool.is_free(other, window)
         ]
         if beside:
@@ -240,16 +310,18 @@ def _distance_of(seating: Seating, one: range, other: range) -> float:
 def _apart(pool: _Pool, quantity: int) -> list[int]:
     """Groups as large as there are, each as near as possible."""
     places: list[int] = []
-    for size in range(min(quantity - 1, WINDOW_SEATS_MAX), 0, -1):
-        while quantity - len(places) >= size:
-            window = pool.best_window(size, careful=False)
-            if window is None:
-                break
+    size = min(quantity - 1, len(pool.longest_window()))
+    while size:
+        count = len(places)
+        for window in pool.free_windows(size):
             places += window
             pool.withheld.update(window)
-        if len(places) == quantity:
-            return places
-    return []
+            if quantity - len(places) < size:
+                break
+        # Who has an accessible seat now may have its companion's: then there may be one more of this size.
+        is_done = len(places) == count or not pool.has_companions
+        size = min(size - is_done, quantity - len(places))
+    return places if len(places) == quantity else []
 
 
 def _windows_of(block: tuple[int, int], size: int) -> Iterator[range]:

@@ -85,7 +85,7 @@ class Draft:
         self._places: defaultdict[int, int] = defaultdict(int)
         self._type_deltas: defaultdict[str, int] = defaultdict(int)
         # Where choosing may begin, as this batch has left it; the inventory's own once it is committed.
-        self.frontier = dict(inventory.frontier)
+        self.frontier = inventory.frontier.copy()
 
     def is_free(self, seat_id: int, channel_id: int | None = None) -> bool:
         """Whether nobody holds or has this seat, as far as this batch has come.
@@ -279,7 +279,7 @@ class Draft:
         for area_id, count in change.areas:
             self._area_deltas[area_id] -= count
         self.blocks[block.id] = without(block, change)
-        self.inventory.lower_frontier(self.frontier, change.seat_ids)
+        self.inventory.lower(self.frontier, change.seat_ids)
 
     def change_seat_map(self, command: ChangeSeatMap) -> None:
         """The event has another seat map. This draft goes on over the one before: nothing may come after."""
@@ -324,7 +324,7 @@ class Draft:
             if block_id is not None:
                 self.claimed[seat_id] = block_id
         self._count(buyer_id, seat_ids, area_ids, -1)
-        self.inventory.lower_frontier(self.frontier, seat_ids)
+        self.inventory.lower(self.frontier, seat_ids)
 
     def _end_claim(self, seat_id: int) -> None:
         if self.claimed.pop(seat_id, None) is None:

@@ -154,7 +154,11 @@ def decide_hold(draft: Draft, command: Hold, now: datetime) -> Held | Refusal:
     opened = frozenset[str]() if code is None else code.opens
     seat_ids, explanation = command.seat_ids, None
     if command.best is not None:
-        choice = choose_seats(draft, command.best, now, channel_id, opened)
+        # The limit first: looking for a hundred seats side by side is work for nothing where ten are allowed.
+        count = command.best.quantity + len(command.area_ids)
+        choice = limit_refusal(draft, command.buyer_id, count) or choose_seats(
+            draft, command.best, now, channel_id, opened
+        )
         if isinstance(choice, Refusal):
             return choice
         seat_ids, explanation = choice.seat_ids, choice.reason

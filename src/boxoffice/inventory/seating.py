@@ -10,10 +10,11 @@ line and a party of n takes n consecutive places of one block.
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from itertools import pairwise
+from itertools import accumulate, chain, pairwise
 from statistics import median
+from typing import Self
 
 import msgspec
 
@@ -29,8 +30,15 @@ ADJACENT_ROW_DISTANCES_MAX = 1.5
 # A row with fewer distances than this cannot tell its aisle from its seats.
 ROW_DISTANCES_MIN = 3
 
-# Parties for whom windows are kept sorted; larger ones are rare and are looked for block by block.
+# Parties for whom windows are kept sorted; larger ones are rare and are looked for in the free stretches.
 WINDOW_SEATS_MAX = 12
+
+# Kinds of requests of which something is remembered: each costs two microseconds whenever a seat comes free.
+# A hall has five categories and parties of one to eight; who asks for more than that pays for looking.
+KINDS_REMEMBERED_MAX = 100
+
+# Distances are whole numbers of these, so that windows as good as each other have the same sum.
+_UNITS_OF_DISTANCE = 1_000_000
 
 
 class Keeping(Enum):
@@ -68,7 +76,8 @@ class Seating:
     """
 
     __slots__ = (
-        "_distances",
+        "_away_before",
+        "_is_in_order",
         "_usual",
         "_windows",
         "_xs",
@@ -99,10 +108,13 @@ class Seating:
         self.place_of = array("I", bytes(4 * seat_map.seat_count))
         for place, seat_id in enumerate(self.seat_at):
             self.place_of[seat_id] = place
+        self._is_in_order = self.seat_at == array("I", range(seat_map.seat_count))
         self.rows_beside = _rows_beside(seat_map, rows)
         x, y = focal_point(seat_map)
-        self._distances = array(
-            "d", [math.hypot(self._xs[seat] - x, self._ys[seat] - y) for seat in self.seat_at]
+        away = [math.hypot(self._xs[seat] - x, self._ys[seat] - y) for seat in self.seat_at]
+        # By place: how far away all places before it are together.
+        self._away_before = array(
+            "q", accumulate([round(_UNITS_OF_DISTANCE * distance) for distance in away], initial=0)
         )
         self._windows: dict[int, Windows] = {}
 
@@ -110,16 +122,26 @@ class Seating:
         """The windows for a party of this size (1 to WINDOW_SEATS_MAX), made at its first use."""
         found = self._windows.get(size)
         if found is None:
-            found = self._windows[size] = Windows(self.blocks, self._distances, size)
+            starts = self.nearest_first(self.blocks, size)
+            found = self._windows[size] = Windows(starts, len(self.seat_at))
         return found
+
+    def nearest_first(self, stretches: Iterable[tuple[int, int]], size: int) -> list[int]:
+        """Where the windows of this size begin in these stretches of the line (start, end), best first.
+
+        Best is the smallest mean distance to the focal point; of windows as good as each other the left one.
+        """
+        before = self._away_before
+        starts = chain.from_iterable([range(start, end - size + 1) for start, end in stretches])
+        return sorted(starts, key=lambda place: before[place + size] - before[place])
+
+    def in_line(self, codes: bytes | bytearray) -> bytes:
+        """The byte of each seat, in the order of the line; most maps have their seats in that order."""
+        return bytes(codes) if self._is_in_order else bytes(map(codes.__getitem__, self.seat_at))
 
     def has_windows(self, size: int) -> bool:
         """Whether nothing is left to be made for parties of this size."""
         return size in self._windows or not 1 <= size <= WINDOW_SEATS_MAX
-
-    def distance(self, place: int) -> float:
-        """From this place of the line to the focal point, in the map's units."""
-        return self._distances[place]
 
     def first_rank_with(self, size: int, seat_id: int) -> int:
         """The best rank among the windows of this size that contain the seat."""
@@ -134,12 +156,9 @@ class Seating:
         )
 
     def middle_of(self, window: range) -> tuple[float, float]:
-        """Where the middle of a window is drawn."""
-        seats = [self.seat_at[place] for place in window]
-        return (
-            sum(self._xs[seat] for seat in seats) / len(seats),
-            sum(self._ys[seat] for seat in seats) / len(seats),
-        )
+        """Where the middle between a window's two ends is drawn."""
+        first, last = self.seat_at[window[0]], self.seat_at[window[-1]]
+        return (self._xs[first] + self._xs[last]) / 2, (self._ys[first] + self._ys[last]) / 2
 
     def are_one_behind_the_other(self, front: range, back: range) -> bool:
         """Whether two windows of adjacent rows overlap along the row by half of the narrower one."""
@@ -169,34 +188,59 @@ class Windows:
     """All places where a party of one size can sit side by side, best first.
 
     starts[r] is the place where the window of rank r begins; rank_of[p] is the rank of the window that
-    begins at place p (NO_WINDOW where none does). Best is the smallest mean distance to the focal point.
+    begins at place p (NO_WINDOW where none does).
     """
 
     NO_WINDOW = 2**32 - 1
 
-    __slots__ = ("rank_of", "size", "starts")
+    __slots__ = ("rank_of", "starts")
 
-    def __init__(self, blocks: Sequence[tuple[int, int]], distances: Sequence[float], size: int) -> None:
-        self.size = size
-        scores: list[tuple[float, int]] = []
-        for start, end in blocks:
-            if end - start < size:
-                continue
-            total = sum(distances[start : start + size])
-            scores.append((total, start))
-            for place in range(start + 1, end - size + 1):
-                total += distances[place + size - 1] - distances[place - 1]
-                scores.append((total, place))
-        # Rounded, so that windows as good as each other are taken from left to right.
-        scores.sort(key=_by_score)
-        self.starts = array("I", [place for _, place in scores])
-        self.rank_of = array("I", [self.NO_WINDOW]) * len(distances)
-        for rank, place in enumerate(self.starts):
+    def __init__(self, starts: Sequence[int], place_count: int) -> None:
+        self.starts = array("I", starts)
+        self.rank_of = array("I", [self.NO_WINDOW]) * place_count
+        for rank, place in enumerate(starts):
             self.rank_of[place] = rank
 
 
-def _by_score(window: tuple[float, int]) -> tuple[float, int]:
-    return round(window[0], 6), window[1]
+class Frontier:
+    """What is remembered of a hall for each kind of request, so that nobody looks at all of it again.
+
+    first[kind]    before this rank of its windows none is free
+    longest[kind]  a window as long as any that was free, if not longer than its size
+
+    Seats that are taken leave it true, but for the longest window, which must be looked at once more.
+    """
+
+    __slots__ = ("first", "longest")
+
+    def __init__(self) -> None:
+        self.first: dict[WindowKind, int] = {}
+        self.longest: dict[WindowKind, range] = {}
+
+    def copy(self) -> Self:
+        """One to go on with, while this one stays as it is."""
+        copied = type(self)()
+        copied.first, copied.longest = dict(self.first), dict(self.longest)
+        return copied
+
+    def begin_at(self, kind: WindowKind, rank: int) -> None:
+        """Before this rank none is free."""
+        if kind not in self.first and len(self.first) >= KINDS_REMEMBERED_MAX:
+            del self.first[next(iter(self.first))]
+        self.first[kind] = rank
+
+    def remember_longest(self, kind: WindowKind, window: range) -> None:
+        """None is longer than this one, up to the kind's size."""
+        if kind not in self.longest and len(self.longest) >= KINDS_REMEMBERED_MAX:
+            del self.longest[next(iter(self.longest))]
+        self.longest[kind] = window
+
+    def lower(self, seating: Seating, seat_ids: Iterable[int]) -> None:
+        """Seats came free: windows with them may be free again, for every kind of request."""
+        self.longest.clear()
+        for seat_id in seat_ids:
+            for kind, rank in self.first.items():
+                self.first[kind] = min(rank, seating.first_rank_with(kind.size, seat_id))
 
 
 def focal_point(seat_map: SeatMap) -> tuple[float, float]:

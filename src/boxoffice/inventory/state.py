@@ -27,7 +27,7 @@ from boxoffice.inventory.changes import (
 )
 from boxoffice.inventory.commands import BlockedPlaces
 from boxoffice.inventory.promo import PromoCode, PromoTally, PromoUse, use_of
-from boxoffice.inventory.seating import Seating, WindowKind
+from boxoffice.inventory.seating import Frontier, Seating
 
 # What a seat's byte says.
 FREE = 0
@@ -99,8 +99,7 @@ class Inventory:
         # By the hash of the code: as they are at the revision of the terms.
         self.promo_codes: dict[str, PromoCode] = {}
         self.promo = PromoTally()
-        # By kind of request: before this rank of its windows none is free.
-        self.frontier: dict[WindowKind, int] = {}
+        self.frontier = Frontier()
         self._seating: Seating | None = None
 
     @property
@@ -172,7 +171,7 @@ class Inventory:
             self.seats[seat_id] = BLOCKED
         self.area_taken += [0] * (len(seat_map.areas) - len(self.area_taken))
         self.seat_map = seat_map
-        self.frontier = {}
+        self.frontier = Frontier()
         self._seating = None
 
     def hold(self, booking_id: UUID, held: Pending) -> None:
@@ -204,7 +203,7 @@ class Inventory:
                 self.seats[seat_id] = FREE
         for area_id, count in change.areas:
             self.area_taken[area_id] -= count
-        self.lower_frontier(self.frontier, change.seat_ids)
+        self.lower(self.frontier, change.seat_ids)
 
     def _sell(self, change: BookingConfirmed) -> None:
         self.pending.pop(change.booking_id, None)
@@ -253,18 +252,17 @@ class Inventory:
             self.places_of[buyer_id] = left
         else:
             del self.places_of[buyer_id]
-        self.lower_frontier(self.frontier, seat_ids)
+        self.lower(self.frontier, seat_ids)
 
     def _count_types(self, types: TypesOfPlaces, sign: int) -> None:
         for name in types:
             if name is not None:
                 self.taken_of_type[name] += sign
 
-    def lower_frontier(self, frontier: dict[WindowKind, int], seat_ids: Iterable[int]) -> None:
-        """Seats came free: windows with them may be free again, for every kind of request."""
-        for seat_id in seat_ids if frontier else ():
-            for kind, rank in frontier.items():
-                frontier[kind] = min(rank, self.seating.first_rank_with(kind.size, seat_id))
+    def lower(self, frontier: Frontier, seat_ids: Iterable[int]) -> None:
+        """Seats came free: what is remembered of the hall may be so no more; nothing is if nobody chose."""
+        if self._seating is not None:
+            frontier.lower(self._seating, seat_ids)
 
     def _forget_settled_expiries(self) -> None:
         while self.expiries and not self._counts(*self.expiries[0]):
