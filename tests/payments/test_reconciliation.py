@@ -2,14 +2,20 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
+from typer.testing import CliRunner
 
+from boxoffice.cli import app
+from boxoffice.kit.errors import SetupError
+from boxoffice.kit.text import LINE_CHARACTERS_MAX
 from boxoffice.payments import ledger_console
 from boxoffice.payments.dispute_comparison import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from boxoffice.payments.ledger_verification import verify_ledger
 from boxoffice.payments.provider import DisputeState
-from boxoffice.payments.reconciliation import reconcile, reconcile_window
+from boxoffice.payments.reconciliation import get_standing, reconcile, reconcile_window
 from payments.stripe_shop import Shop
 from payments.test_dispute_races import write
 from payments.test_disputes import listed, paid
@@ -56,8 +62,53 @@ async def test_money_that_is_not_what_it_was_is_kept_for_a_person(
     assert not await asyncio.to_thread(ledger_console.show_differences, dsn)
     said = capsys.readouterr().out
     assert f"{intent['id']}: CAPTURED is 50.01 EUR there and 50.00 EUR here, payment {payment_id}" in said
+    await see_it_done(shop, dsn, intent, capsys)
     assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
     assert (await verify_ledger(shop.parts.db, held.show.event_id)).faults == []
+
+
+async def see_it_done(
+    shop: Shop, dsn: str, intent: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It waits, and the alarm counts it, until somebody has dealt with it; with another amount again."""
+    db, note = shop.parts.db, "A tip: paid out by hand."
+    waiting, counted = (await get_standing(db)).differences["stripe"], counted_differences()
+    await compare(shop)
+    assert counted_differences() == counted + 2
+    await asyncio.to_thread(ledger_console.mark_done, dsn, intent["id"], note)
+    assert f"{intent['id']} is dealt with." in capsys.readouterr().out
+    with pytest.raises(SetupError, match=f"Nothing that differs waits by the id {intent['id']}"):
+        await asyncio.to_thread(ledger_console.mark_done, dsn, intent["id"], note)
+    audited = "SELECT after ->> 'note' FROM audit_log WHERE object = 'differences_done' ORDER BY id DESC"
+    assert await db.get(str, f"{audited} LIMIT 1") == note
+
+    await compare(shop)
+    assert counted_differences() == counted + 2
+    assert (await get_standing(db)).differences.get("stripe", 0) == waiting - 1
+    await asyncio.to_thread(ledger_console.show_differences, dsn)
+    assert intent["id"] not in capsys.readouterr().out
+    intent["amount_received"] = 5002
+    await compare(shop)
+    assert counted_differences() == counted + 4
+    assert (await get_standing(db)).differences["stripe"] == waiting
+
+
+def counted_differences() -> float:
+    """What the alarm has counted."""
+    labels = {"provider": "stripe", "what": "CAPTURED"}
+    return REGISTRY.get_sample_value("boxoffice_books_differ_total", labels) or 0
+
+
+@pytest.mark.parametrize("note", [" ", "x" * (LINE_CHARACTERS_MAX + 1), "two\nlines"])
+def test_a_note_is_a_line(dsn: str, note: str):
+    with pytest.raises(SetupError, match="a line of 1 to 200"):
+        ledger_console.mark_done(dsn, "pi_of_nobody", note)
+
+
+@pytest.mark.parametrize("half", ["--done", "--note"])
+def test_what_is_done_is_said_with_what_was_done(half: str):
+    said = CliRunner().invoke(app, ["ledger", "differences", half, "x"])
+    assert (said.exit_code, "go together" in said.output) == (2, True)
 
 
 async def test_a_round_remembers_until_when_it_has_looked(shop: Shop):

@@ -160,11 +160,18 @@ async def test_only_the_events_team_decides_about_a_refund_that_has_failed(shop:
 
 
 async def test_a_first_attempt_that_is_refused_is_given_up_after_a_while(shop: Shop):
+    """However long a bank has had the money before: that was no answer to whether it can go back."""
     held, payment_id = await paid(shop)
     refund_id = await refund(shop, held, amount=2000)
-    shop.peer.refuses_refunds.add(shop.peer.intent_of(payment_id)["id"])
     async with shop.parts.db.transaction() as tx:
-        await tx.execute("UPDATE refunds SET failures = $2 WHERE id = $1", UUID(refund_id), REFUSALS_MAX - 2)
+        await tx.execute(
+            "UPDATE refunds SET failures = $2, refusals = $2 WHERE id = $1", UUID(refund_id), REFUSALS_MAX - 2
+        )
+    shop.peer.dispute(payment_id, "needs_response")
+    with pytest.raises(Exception, match="charge disputed"):
+        await give_back(shop, payment_id, refund_id)
+    shop.peer.dispute(payment_id, "won")
+    shop.peer.refuses_refunds.add(shop.peer.intent_of(payment_id)["id"])
     with pytest.raises(Exception, match="refund not possible"):
         await give_back(shop, payment_id, refund_id)
     assert await states(shop, held) == [(2000, "DUE")]

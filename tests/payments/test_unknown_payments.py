@@ -1,10 +1,12 @@
 """Money at the provider that has no row here: ours by what it carries, or foreign."""
 
+import asyncio
 from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
+from boxoffice.payments import ledger_console
 from payments.baskets import Basket
 from payments.stripe_shop import Shop
 
@@ -22,7 +24,7 @@ def counted(what: str) -> float:
 
 
 @pytest.mark.parametrize("carries", ["nothing", "a dispute"])
-async def test_foreign_money_is_noted_counted_and_left_alone(shop: Shop, carries: str):
+async def test_foreign_money_is_noted_counted_and_left_alone(shop: Shop, dsn: str, carries: str):
     held = await shop.hold()
     intent_id = f"pi_{uuid4().hex}"
     about = {
@@ -45,6 +47,9 @@ async def test_foreign_money_is_noted_counted_and_left_alone(shop: Shop, carries
         str, "SELECT what || amount::text || currency FROM foreign_money WHERE reference = $1", intent_id
     )
     assert noted == [f"{what}700EUR"]
+    assert counted(what) == before + 2
+    await asyncio.to_thread(ledger_console.mark_done, dsn, intent_id, "It is of the other shop.")
+    assert await shop.tell(event) == 204
     assert counted(what) == before + 2
     assert len(shop.peer.asked) == asked
     assert await payments_of(shop, held) == 0

@@ -65,12 +65,12 @@ DISPUTES = Counter(
 )
 FOREIGN_MONEY = Counter(
     "boxoffice_foreign_money",
-    "Reports of payments and disputes at our account that are not of this house; should stay 0.",
+    "Reports of money at our account that is not of this house, until it is dealt with; should stay 0.",
     ["provider", "what"],
 )
 BOOKS_DIFFER = Counter(
     "boxoffice_books_differ",
-    "Findings of what a provider's books have otherwise than ours, each round anew; should stay 0.",
+    "What a provider's books have otherwise than ours, each round until it is dealt with; should stay 0.",
     ["provider", "what"],
 )
 REFUND_FACTS = Counter(

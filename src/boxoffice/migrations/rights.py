@@ -22,6 +22,7 @@ from boxoffice.migrations.run import ADVISORY_LOCK
 # What is not in the list is corrected or forgotten in the course of business.
 ONLY_ADDED_TO = (
     "audit_log",
+    "differences_done",
     "foreign_money",
     "invoices",
     "journal",

@@ -4,22 +4,25 @@ import structlog
 
 from boxoffice.kit import metrics
 from boxoffice.kit.postgres import Database
-from boxoffice.payments import queries
+from boxoffice.payments import reconciliation_queries as queries
 
 _log = structlog.get_logger()
 
 
 async def note_foreign(
     db: Database, provider: str, what: str, reference: str, amount: int, currency: str
-) -> None:
-    """Keep it once, for a person to look at, and count each report of it.
+) -> bool:
+    """Keep it once, for a person to look at, and count each report of it until somebody has.
 
-    Nothing is given back: the account may serve another shop, which has sold something for it.
+    Nothing is given back: the account may serve another shop, which has sold something for it. Whether it
+    waits for a person.
     """
-    _log.error("foreign money", provider=provider, what=what, reference=reference, amount=amount,
-               currency=currency)  # fmt: skip
-    metrics.FOREIGN_MONEY.labels(provider, what).inc()
     async with db.transaction() as tx:
-        await queries.insert_foreign_money(
+        waits = await queries.insert_foreign_money(
             tx, provider=provider, what=what, reference=reference, amount=amount, currency=currency
         )
+    if waits:
+        _log.error("foreign money", provider=provider, what=what, reference=reference, amount=amount,
+                   currency=currency)  # fmt: skip
+        metrics.FOREIGN_MONEY.labels(provider, what).inc()
+    return waits

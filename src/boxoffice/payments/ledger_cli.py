@@ -23,6 +23,17 @@ EVENT_NUMBER_MAX = 2**63 - 1
 COMPARED_DAYS_MAX = 400
 
 
+Event = Annotated[
+    int | None, typer.Option(min=1, max=EVENT_NUMBER_MAX, help="The id of one event.  [all of them]")
+]
+Days = Annotated[int, typer.Option(min=1, max=COMPARED_DAYS_MAX, help="How far back, at least.")]
+Done = Annotated[
+    str | None,
+    typer.Option(metavar="REFERENCE", help="One that is dealt with, by the provider's id of it."),
+]
+Note = Annotated[str | None, typer.Option(help="What was done about it, for the audit log.")]
+
+
 def ledger_commands(
     open_postgres: Callable[[], AbstractContextManager[str]],
     open_tills: Callable[[str], AbstractAsyncContextManager["Tills"]],
@@ -34,11 +45,7 @@ def ledger_commands(
     """
     app = typer.Typer(help="The ledger of all money.", no_args_is_help=True)
 
-    def verify(
-        event: Annotated[
-            int | None, typer.Option(min=1, max=EVENT_NUMBER_MAX, help="The id of one event.  [all of them]")
-        ] = None,
-    ) -> None:
+    def verify(event: Event = None) -> None:
         """Compare the ledger with payments, refunds, disputes and bookings; status 1, with what differs.
 
         Each event is read at one moment; sales go on meanwhile and wait for nothing.
@@ -46,28 +53,25 @@ def ledger_commands(
         from boxoffice.payments import ledger_console
 
         with open_postgres() as dsn:
-            is_fine = ledger_console.verify(dsn, event)
-        if not is_fine:
-            raise typer.Exit(1)
+            _end(is_fine=ledger_console.verify(dsn, event))
 
-    def differences() -> None:
+    def differences(done: Done = None, note: Note = None) -> None:
         """List what a provider's books say and ours do not, newest first; status 1 if there is anything.
 
-        A job compares them every hour; what it finds here is for a person to look at.
+        A job compares them every hour; what it finds here is for a person to look at. With --done it waits no
+        longer, and is not counted any more, unless it differs by another amount one day.
         """
         from boxoffice.payments import ledger_console
 
+        if (done is None) != (note is None):
+            raise typer.BadParameter("--done and --note go together: say what was done about it.")
         with open_postgres() as dsn:
-            is_fine = ledger_console.show_differences(dsn)
-        if not is_fine:
-            raise typer.Exit(1)
+            if done is not None and note is not None:
+                ledger_console.mark_done(dsn, done, note)
+            else:
+                _end(is_fine=ledger_console.show_differences(dsn))
 
-    def reconcile(
-        days: Annotated[
-            int,
-            typer.Option(min=1, max=COMPARED_DAYS_MAX, help="How far back, at least."),
-        ] = 3,
-    ) -> None:
+    def reconcile(days: Days = 3) -> None:
         """Compare every provider's books with ours now, and say what was found; status 1 if anything differs.
 
         What a job does every hour: what was missed is made up for, what differs changes nothing here.
@@ -75,11 +79,14 @@ def ledger_commands(
         from boxoffice.payments import ledger_console
 
         with open_postgres() as dsn:
-            is_fine = ledger_console.reconcile(dsn, open_tills, days)
-        if not is_fine:
-            raise typer.Exit(1)
+            _end(is_fine=ledger_console.reconcile(dsn, open_tills, days))
 
     app.command()(verify)
     app.command()(reconcile)
     app.command()(differences)
     return app
+
+
+def _end(*, is_fine: bool) -> None:
+    if not is_fine:
+        raise typer.Exit(1)

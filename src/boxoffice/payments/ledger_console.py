@@ -2,19 +2,23 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+import msgspec
+
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.kit.errors import SetupError
 from boxoffice.kit.money import in_words
 from boxoffice.kit.postgres import Database
+from boxoffice.kit.text import LINE_CHARACTERS_MAX, Line
 from boxoffice.payments import reconciliation
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.ledger_verification import Verified, verify_ledger
 from boxoffice.payments.provider import Providers
 from boxoffice.payments.reconciliation import Compared
-from boxoffice.payments.reconciliation_queries import DifferenceRow, list_differences
+from boxoffice.payments.reconciliation_queries import DifferenceRow, insert_done, list_differences
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 20
@@ -75,6 +79,20 @@ def show_differences(dsn: str) -> bool:
     return not found
 
 
+def mark_done(dsn: str, reference: str, note: str) -> None:
+    """Note that somebody has dealt with a difference. Raises `SetupError` where none waits by this id."""
+    try:
+        msgspec.convert(note, Line)
+    except msgspec.ValidationError:
+        raise SetupError(f"--note is a line of 1 to {LINE_CHARACTERS_MAX} characters.") from None
+    if not asyncio.run(_mark_done(dsn, reference, note)):
+        raise SetupError(
+            f"Nothing that differs waits by the id {reference}: `boxoffice ledger differences` has what "
+            "does. A refund that failed waits until it is made or settled."
+        )
+    sys.stdout.write(f"{reference} is dealt with.\n")
+
+
 async def _reconcile(
     dsn: str, open_tills: Callable[[str], AbstractAsyncContextManager[Tills]], days: int
 ) -> list[tuple[str, Compared]]:
@@ -86,18 +104,25 @@ async def _reconcile(
 
 
 async def _list_differences(dsn: str) -> list[DifferenceRow]:
-    db = Database(dsn, connections_max=1)
-    await db.open()
-    try:
+    async with _opened(dsn) as db:
         return await list_differences(db, _FAULTS_SHOWN_MAX + 1)
-    finally:
-        await db.close()
+
+
+async def _mark_done(dsn: str, reference: str, note: str) -> int:
+    async with _opened(dsn) as db, db.transaction() as tx:
+        return await insert_done(tx, reference, note)
 
 
 async def _verify(dsn: str, event_id: int | None) -> Verified:
+    async with _opened(dsn) as db:
+        return await verify_ledger(db, event_id)
+
+
+@asynccontextmanager
+async def _opened(dsn: str) -> AsyncGenerator[Database]:
     db = Database(dsn, connections_max=1)
     await db.open()
     try:
-        return await verify_ledger(db, event_id)
+        yield db
     finally:
         await db.close()

@@ -237,24 +237,6 @@ async def insert_forgotten_payment(
     )
 
 
-async def insert_foreign_money(
-    tx: Transaction, *, provider: str, what: str, reference: str, amount: int, currency: str
-) -> None:
-    """Keep that there is money which is not ours; seen again, it is the same."""
-    await tx.execute(
-        """
-        INSERT INTO foreign_money (provider, what, reference, amount, currency)
-        VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (provider, what, reference) DO NOTHING
-        """,
-        provider,
-        what,
-        reference,
-        amount,
-        currency,
-    )
-
-
 async def update_declined(tx: Transaction, event_id: int, payment_ids: list[UUID]) -> None:
     """An attempt failed. A payment that has succeeded meanwhile stays as it is."""
     await tx.execute(

@@ -118,8 +118,9 @@ async def _compare(
 ) -> None:
     report = there.report
     if not isinstance(report, Fact):
-        found.differences += 1
-        await note_foreign(desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency)
+        found.differences += await note_foreign(
+            desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency
+        )
         return
     if here is None or here.state in _OPEN or (here.captured == 0 and report.kind is FactKind.CAPTURED):
         found.made_up_for += 1
@@ -127,17 +128,16 @@ async def _compare(
         await take_fact(desk, sales, provider, report)
         return
     if report.kind is FactKind.CAPTURED and here.captured != report.amount:
-        found.differences += 1
-        await _note(desk.db, provider, there.reference, "CAPTURED", here.captured, report)
+        found.differences += await _note(
+            desk.db, provider, there.reference, "CAPTURED", here.captured, report
+        )
 
 
-async def _note(db: Database, provider: str, reference: str, what: str, ours: int, fact: Fact) -> None:
-    """A person has to look: our books are not changed by what somebody did there by hand."""
+async def _note(db: Database, provider: str, reference: str, what: str, ours: int, fact: Fact) -> bool:
+    """A person has to look: what somebody did there by hand changes no book of ours. Whether it waits."""
     theirs = fact.amount
-    _log.error("books differ", provider=provider, what=what, reference=reference, ours=ours, theirs=theirs)
-    metrics.BOOKS_DIFFER.labels(provider, what).inc()
     async with db.transaction() as tx:
-        await queries.insert_difference(
+        waits = await queries.insert_difference(
             tx,
             provider=provider,
             reference=reference,
@@ -147,3 +147,9 @@ async def _note(db: Database, provider: str, reference: str, what: str, ours: in
             theirs=theirs,
             currency=fact.currency,
         )
+    if waits:
+        _log.error(
+            "books differ", provider=provider, what=what, reference=reference, ours=ours, theirs=theirs
+        )
+        metrics.BOOKS_DIFFER.labels(provider, what).inc()
+    return waits

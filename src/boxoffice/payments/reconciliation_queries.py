@@ -90,16 +90,7 @@ async def list_differences(source: Source, differences_max: int) -> list[Differe
         DifferenceRow,
         """
         SELECT provider, what, reference, payment_id, ours, theirs, currency, noted_at
-          FROM book_differences
-         UNION ALL
-        SELECT provider, what, reference, NULL, 0, amount, currency, noted_at
-          FROM foreign_money
-         UNION ALL
-        SELECT payment.provider, 'REFUND THAT FAILED', coalesce(payment.reference, ''), payment.id,
-               refund.amount, 0, refund.currency, refund.failed_at
-          FROM refunds AS refund
-          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
-         WHERE refund.state = 'FAILED'
+          FROM waiting_differences
          ORDER BY noted_at DESC
          LIMIT $1
         """,
@@ -110,20 +101,25 @@ async def list_differences(source: Source, differences_max: int) -> list[Differe
 async def list_difference_counts(source: Source) -> list[CountRow]:
     """How many `list_differences` has, for each provider that has any."""
     return await source.list(
-        CountRow,
+        CountRow, "SELECT provider, count(*) AS count FROM waiting_differences GROUP BY provider"
+    )
+
+
+async def insert_done(tx: Transaction, reference: str, note: str) -> int:
+    """Somebody has dealt with what differs by this id of a provider's; how much that was.
+
+    A refund that failed is no difference of books: it waits until it is made or settled.
+    """
+    return await tx.execute(
         """
-        SELECT provider, count(*) AS count
-          FROM (SELECT provider FROM book_differences
-                 UNION ALL
-                SELECT provider FROM foreign_money
-                 UNION ALL
-                SELECT payment.provider
-                  FROM refunds AS refund
-                  JOIN payments AS payment
-                    ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
-                 WHERE refund.state = 'FAILED') AS found
-         GROUP BY provider
+        INSERT INTO differences_done (provider, what, reference, ours, theirs, note)
+        SELECT provider, what, reference, ours, theirs, $2
+          FROM waiting_differences
+         WHERE reference = $1 AND what <> 'REFUND THAT FAILED'
+        ON CONFLICT ON CONSTRAINT a_difference_is_done_once DO NOTHING
         """,
+        reference,
+        note,
     )
 
 
@@ -137,14 +133,21 @@ async def insert_difference(
     ours: int,
     theirs: int,
     currency: str,
-) -> None:
-    """Keep what a person has to look at; seen again, it is the same with the amounts of now."""
-    await tx.execute(
+) -> bool:
+    """Keep what a person has to look at; seen again, it is the same with the amounts of now.
+
+    Whether it waits: somebody may have dealt with it, as it is now.
+    """
+    return await tx.get(
+        bool,
         """
         INSERT INTO book_differences (provider, reference, what, payment_id, ours, theirs, currency)
         VALUES ($1, $2, $3, $4, $5, $6, $7)
         ON CONFLICT (provider, reference, what) DO UPDATE
            SET ours = excluded.ours, theirs = excluded.theirs, seen_at = now()
+        RETURNING NOT EXISTS (SELECT FROM differences_done
+                               WHERE provider = $1 AND reference = $2 AND what = $3
+                                 AND ours = $5 AND theirs = $6)
         """,
         provider,
         reference,
@@ -152,5 +155,28 @@ async def insert_difference(
         payment_id,
         ours,
         theirs,
+        currency,
+    )
+
+
+async def insert_foreign_money(
+    tx: Transaction, *, provider: str, what: str, reference: str, amount: int, currency: str
+) -> bool:
+    """Keep that there is money which is not ours; seen again, it is the same. Whether it waits, as above."""
+    return await tx.get(
+        bool,
+        """
+        WITH noted AS (
+            INSERT INTO foreign_money (provider, what, reference, amount, currency)
+            VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (provider, what, reference) DO NOTHING
+        )
+        SELECT NOT EXISTS (SELECT FROM differences_done
+                            WHERE provider = $1 AND what = $2 AND reference = $3)
+        """,
+        provider,
+        what,
+        reference,
+        amount,
         currency,
     )

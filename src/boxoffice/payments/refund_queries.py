@@ -14,12 +14,13 @@ class RefundToMake(DueRefund, frozen=True, kw_only=True):
     """A refund that is to be carried out, and how much of its payment the provider still has.
 
     `is_disputed` is whether a bank has not decided yet, `failures` how often the provider was asked in vain,
-    and it `has_failed` when an attempt was made and came back.
+    `refusals` how often it has refused then, and it `has_failed` when an attempt was made and came back.
     """
 
     left_there: int
     is_disputed: bool
     failures: int
+    refusals: int
     has_failed: bool
 
 
@@ -281,7 +282,7 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
         """
         SELECT payment.id AS payment_id, payment.provider, payment.reference, refund.amount,
                refund.id AS refund_id, payment.captured, refund.currency, refund.attempt_id, refund.failures,
-               refund.failure IS NOT NULL AS has_failed,
+               refund.refusals, refund.failure IS NOT NULL AS has_failed,
                (payment.captured
                 - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
                      FROM refunds AS done
@@ -303,13 +304,19 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
 
 
 async def update_not_made(
-    tx: Transaction, event_id: int, refund_id: UUID, attempt_id: UUID | None, next_attempt_id: UUID | None
+    tx: Transaction,
+    event_id: int,
+    refund_id: UUID,
+    attempt_id: UUID | None,
+    next_attempt_id: UUID | None,
+    *,
+    is_refusal: bool,
 ) -> None:
     """The provider did not take this attempt; it is asked again later, by the next if there is one."""
     await tx.execute(
         """
         UPDATE refunds
-           SET failures = failures + 1,
+           SET failures = failures + 1, refusals = refusals + $5::boolean::integer,
                attempt_id = CASE WHEN attempt_id IS NOT DISTINCT FROM $3 THEN coalesce($4, $3)
                                  ELSE attempt_id END
          WHERE event_id = $1 AND id = $2 AND state = 'DUE'
@@ -318,6 +325,7 @@ async def update_not_made(
         refund_id,
         attempt_id,
         next_attempt_id,
+        is_refusal,
     )
 
 

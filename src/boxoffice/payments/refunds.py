@@ -215,15 +215,18 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             await providers.get(refund.provider).give_back(asked)
     except Exception as error:
         is_refused = isinstance(error, NotRefundable)
-        tried = refund.has_failed or refund.failures + 1 >= REFUSALS_MAX
-        if is_refused and not error.passes and tried:
+        # While the provider was away, or a bank had the money, it has refused nothing.
+        is_refusal = is_refused and not error.passes
+        if is_refusal and (refund.has_failed or refund.refusals + 1 >= REFUSALS_MAX):
             await _give_up(db, refund, str(error))
             return
         async with db.transaction() as tx:
             # A key that was refused is refused for ever.
             is_worn = is_refused or (refund.failures + 1) % FAULTS_MAX == 0
             next_attempt_id = new_id(event_id) if is_worn else None
-            await queries.update_not_made(tx, event_id, refund_id, refund.attempt_id, next_attempt_id)
+            await queries.update_not_made(
+                tx, event_id, refund_id, refund.attempt_id, next_attempt_id, is_refusal=is_refusal
+            )
         raise
     async with db.transaction() as tx:
         # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.
