@@ -23,6 +23,7 @@ from boxoffice.inventory.refusals import (
     PaidBookingIsFinal,
     SeatsTaken,
     TooManyPlaces,
+    UsedBookingIsFinal,
 )
 from boxoffice.inventory.sweeper import sweep
 from boxoffice.kit.errors import NotFound, Unavailable
@@ -30,6 +31,8 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
 from boxoffice.payments.checkout import start_payment
+from boxoffice.tickets.queries import claim_admission, lock_valid_tickets
+from catalog.stage import wait_until_it_waits
 from inventory.selling import answer, hold, locked_by_somebody_else, paid
 from shows import Show, insert_user, open_show
 
@@ -202,6 +205,24 @@ async def test_a_free_booking_is_confirmed_at_once_and_can_be_given_back(db: Dat
     assert await show.count("tickets") == 2
     await sales.submit(show.event_id, Cancel(booking.id, 1))
     assert await show.count("tickets") == 0
+    await show.check_promises()
+
+
+async def test_a_free_booking_that_somebody_was_let_in_with_is_not_given_back(db: Database, parts: Parts):
+    """Seen to fail when nobody is asked: the seat was sold to somebody else while its buyer sat on it."""
+    show = await open_show(db, price=0)
+    booking = await hold(parts.sales, show.event_id, 1, seat_ids=[0, 1])
+    async with db.transaction() as tx:
+        gate = await tx.get(int, "SELECT pg_backend_pid()")
+        [ticket, _] = await lock_valid_tickets(tx, show.event_id, [booking.id])
+        cancelling = asyncio.create_task(parts.sales.submit(show.event_id, Cancel(booking.id, 1)))
+        await wait_until_it_waits(tx, gate, cancelling)
+        admitted_at = await claim_admission(tx, show.event_id, ticket.id, 1, show.organizer_id)
+        assert admitted_at is not None
+
+    with pytest.raises(UsedBookingIsFinal):
+        await cancelling
+    assert await show.claims() == {0: booking.id, 1: booking.id}
     await show.check_promises()
 
 

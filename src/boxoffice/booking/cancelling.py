@@ -62,9 +62,13 @@ async def get_cancellation(source: Source, *, buyer_id: int, booking_id: UUID) -
     if is_over or row.event_state is EventState.CANCELLED:
         # The bookings of a cancelled event are called off, and all of their money goes back.
         return BookingCancellation(can_cancel=False, refund=None, fees=None, tiers=[])
+    tickets = await queries.list_ticket_records(source, [event_id], [booking_id])
+    is_used = any(ticket.admitted_at is not None and ticket.state == "VALID" for ticket in tickets)
+    is_given_up_freely = booking.state is BookingState.PENDING or (
+        booking.total == 0 and row.now < row.starts_at and not is_used
+    )
     if row.policy is None:
-        can_cancel = booking.state is BookingState.PENDING or (booking.total == 0 and row.now < row.starts_at)
-        return BookingCancellation(can_cancel=can_cancel, refund=None, fees=None, tiers=[])
+        return BookingCancellation(can_cancel=is_given_up_freely, refund=None, fees=None, tiers=[])
     policy, deadlines = _read(row, row.policy)
     left = booking.total
     if booking.state is BookingState.CONFIRMED:
@@ -74,11 +78,8 @@ async def get_cancellation(source: Source, *, buyer_id: int, booking_id: UUID) -
         for each in deadlines
     ]
     if booking.state is BookingState.PENDING or booking.total == 0:
-        can_cancel = booking.state is BookingState.PENDING or row.now < row.starts_at
-        return BookingCancellation(can_cancel=can_cancel, refund=None, fees=policy.fees, tiers=tiers)
+        return BookingCancellation(can_cancel=is_given_up_freely, refund=None, fees=policy.fees, tiers=tiers)
     tier = deadline_at(deadlines, row.now)
-    tickets = await queries.list_ticket_records(source, [event_id], [booking_id])
-    is_used = any(ticket.admitted_at is not None and ticket.state == "VALID" for ticket in tickets)
     refund = None if tier is None or is_used else _refund(booking, policy, tier, left)
     return BookingCancellation(can_cancel=refund is not None, refund=refund, fees=policy.fees, tiers=tiers)
 

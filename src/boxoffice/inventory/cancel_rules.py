@@ -8,14 +8,29 @@ from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.block_rules import release_all
 from boxoffice.inventory.changes import BookingCancelled
-from boxoffice.inventory.commands import Booking, BookingState, CalledOff, CallOff, Cancel, TakeBack, Withdraw
+from boxoffice.inventory.commands import (
+    Booking,
+    BookingState,
+    CalledOff,
+    CallOff,
+    Cancel,
+    Known,
+    TakeBack,
+    Withdraw,
+)
 from boxoffice.inventory.draft import Draft
-from boxoffice.inventory.refusals import BookingIsOver, EventTakesPlace, NothingToRefund, PaidBookingIsFinal
+from boxoffice.inventory.refusals import (
+    BookingIsOver,
+    EventTakesPlace,
+    NothingToRefund,
+    PaidBookingIsFinal,
+    UsedBookingIsFinal,
+)
 from boxoffice.kit.errors import NotFound, Refusal
 
 
 def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Refusal:
-    """Free the places of a pending booking, or of a free one until the show begins."""
+    """Free the places of a pending booking, or of a free one until the show begins or somebody is let in."""
     booking = draft.booking(command.booking_id)
     if booking is None or booking.buyer_id != command.buyer_id:
         return NotFound()
@@ -26,8 +41,17 @@ def decide_cancel(draft: Draft, command: Cancel, now: datetime) -> Booking | Ref
         return PaidBookingIsFinal()
     if booking.state is BookingState.EXPIRED or (confirmed and now >= draft.inventory.terms.starts_at):
         return BookingIsOver(state=booking.state)
+    if is_used(draft, command.known):
+        return UsedBookingIsFinal()
     give_up(draft, booking)
     return msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
+
+
+def is_used(draft: Draft, known: Known | None) -> bool:
+    """Whether somebody was let in with a ticket that is still good."""
+    return known is not None and any(
+        ticket.is_admitted for ticket in known.tickets if ticket.id not in draft.voided
+    )
 
 
 def decide_withdraw(draft: Draft, command: Withdraw | TakeBack) -> Booking | Refusal:

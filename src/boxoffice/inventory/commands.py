@@ -120,13 +120,6 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     take_ticket_types: TypesOfPlaces = ()
 
 
-class Cancel(msgspec.Struct, frozen=True, gc=False):
-    """Give the booking up. Answer: the `Booking`, also when it was cancelled before."""
-
-    booking_id: UUID
-    buyer_id: int
-
-
 class Payment(msgspec.Struct, frozen=True, gc=False):
     """Money that a provider has, in minor units, and which of its reports says so.
 
@@ -241,6 +234,14 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
     tickets: tuple[TicketOf, ...] = ()
     payment: PaidWith | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, gc=False):
+    """Give the booking up: a hold, or a free one that has tickets. Answer: the `Booking`, however often."""
+
+    booking_id: UUID
+    buyer_id: int
+    known: Known | None = None
 
 
 class TakeBackPlaces(msgspec.Struct, frozen=True, gc=False):
@@ -366,8 +367,8 @@ PATIENT = (
 # What names a booking, whose row is read under the lock.
 Naming = Renew | Exchange | Cancel | Confirm | Withdraw | TakeBack | TakeBackPlaces | GiveUp
 
-# What has to be told of tickets and money.
-Asking = TakeBackPlaces | GiveUp
+# What may have to be told of tickets and money.
+Asking = TakeBackPlaces | GiveUp | Cancel
 
 # What may owe money back.
 OWING = frozenset([CallOff, TakeBack, TakeBackPlaces, GiveUp])
@@ -381,7 +382,7 @@ def names_booking(command: Command) -> TypeGuard[Naming]:
 
 
 def asks(command: Command) -> TypeGuard[Asking]:
-    """Whether it has to be told of tickets and money, likewise."""
+    """Whether it may have to be told of tickets and money, likewise."""
     return type(command) in _ASKING
 
 

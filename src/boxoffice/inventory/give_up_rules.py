@@ -8,7 +8,7 @@ import msgspec
 from boxoffice.catalog.cancellation_policy import deadline_at
 from boxoffice.catalog.pricing import FeeLevy, Levies, TaxLevy, tax_on
 from boxoffice.catalog.schemas import EventState
-from boxoffice.inventory.cancel_rules import give_up
+from boxoffice.inventory.cancel_rules import give_up, is_used
 from boxoffice.inventory.commands import BookingState, GivenUp, GiveUp
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.parting import Part, part_at
@@ -90,7 +90,7 @@ def decide_give_up(  # noqa: C901, PLR0911, PLR0912  one for each reason
         return TooLateToCancel(until=max(each.until for each in command.deadlines))
     if known is None or len(known.tickets) == 0:
         return NothingToRefund()
-    if any(ticket.is_admitted for ticket in known.tickets if ticket.id not in draft.voided):
+    if is_used(draft, known):
         return UsedBookingIsFinal()
     places = range(len(booking.amounts))
     part = part_at(booking, places, places)

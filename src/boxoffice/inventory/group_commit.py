@@ -262,11 +262,11 @@ class GroupCommit:
                 taken += _take(line)
             fresh, repeated = await _tell_repeats_apart(tx, taken)
             commands: Sequence[Command] = [waiting.command for waiting in fresh]
+            bookings = await batch.find_named_bookings(tx, event_id, commands)
             if self._premises is not None:
-                commands = await self._premises.tell(tx, event_id, commands)
+                commands = await self._premises.tell(tx, event_id, commands, bookings)
             inventory = line.inventory = await batch.bring_level(tx, line.inventory, event_id, locked)
             await batch.prepare_seating(inventory, commands)
-            bookings = await batch.find_named_bookings(tx, event_id, commands)
             decision = decide(inventory, commands, bookings, locked.now)
             if any(waiting.once for waiting in fresh):
                 await repeats.remember_outcomes(tx, [waiting.once for waiting in fresh], decision.outcomes)

@@ -9,7 +9,16 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.inventory.commands import Command, Known, PaidWith, TicketOf, asks
+from boxoffice.inventory.commands import (
+    Booking,
+    BookingState,
+    Cancel,
+    Command,
+    Known,
+    PaidWith,
+    TicketOf,
+    asks,
+)
 from boxoffice.kit.postgres import Transaction
 
 TicketsOf = Callable[[Transaction, int, Sequence[UUID]], Awaitable[Mapping[UUID, tuple[TicketOf, ...]]]]
@@ -22,9 +31,22 @@ class Premises(msgspec.Struct, frozen=True):
     tickets_of: TicketsOf
     payments_of: PaymentsOf
 
-    async def tell(self, tx: Transaction, event_id: int, commands: Sequence[Command]) -> Sequence[Command]:
-        """The commands with what they must know. No statement unless one of them asks."""
-        named = {command.booking_id for command in commands if asks(command)}
+    async def tell(
+        self,
+        tx: Transaction,
+        event_id: int,
+        commands: Sequence[Command],
+        bookings: Mapping[UUID, Booking],
+    ) -> Sequence[Command]:
+        """The commands with what they must know. No statement unless one of them asks.
+
+        Who cancels a hold does not: it has no tickets.
+        """
+        named = {
+            command.booking_id
+            for command in commands
+            if asks(command) and not (isinstance(command, Cancel) and _is_hold(bookings, command.booking_id))
+        }
         if not named:
             return commands
         tickets = await self.tickets_of(tx, event_id, list(named))
@@ -34,7 +56,12 @@ class Premises(msgspec.Struct, frozen=True):
                 command,
                 known=Known(tickets.get(command.booking_id, ()), payments.get(command.booking_id)),
             )
-            if asks(command)
+            if asks(command) and command.booking_id in named
             else command
             for command in commands
         ]
+
+
+def _is_hold(bookings: Mapping[UUID, Booking], booking_id: UUID) -> bool:
+    booking = bookings.get(booking_id)
+    return booking is None or booking.state is not BookingState.CONFIRMED
