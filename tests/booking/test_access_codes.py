@@ -20,6 +20,7 @@ from inventory.test_choosing import hall, on_sale
 # The map has four seats of the stalls and a floor.
 CHILD = {"name": "Child", "category": "Stalls"}
 FLOOR = [{"area_id": 0, "quantity": 1}]
+RATES = {"Stalls": 700, "Floor": 1000, "Child": 0}
 
 
 class Stage:
@@ -45,6 +46,7 @@ async def stage(app: Litestar, client: httpx.AsyncClient, db: Database) -> Stage
         ticket_types=[CHILD],
         price_changes=[{"starts_at": soon(hours=2), "prices": {"Child": 600}}],
         hidden_categories=["Stalls"],
+        tax={"name": "VAT", "mode": "INCLUDED", "basis_points": 1900, "basis_points_of": RATES},
     )
     return Stage(organizer, await person(app, client, db, Role.USER), event)
 
@@ -65,6 +67,8 @@ async def test_what_is_hidden_is_shown_to_its_organizer_only(stage: Stage):
     assert seen["hidden_categories"] == seen["ticket_types"] == seen["price_changes"] == []
     assert set(seen["prices"]) == set(seen["all_in_prices"]) == set(seen["current_prices"]) == {"Floor"}
     assert seen["next_price_change"] is None
+    assert own["tax"]["basis_points_of"] == RATES
+    assert seen["tax"]["basis_points_of"] == {"Floor": 1000}, "a rate says that there is something to tax"
     assert [each["lowest_price"]["amount"] for each in listed] == [2000]
     assert base64.b64decode(left["seats"]) == b"\xff"
     assert [each["category"] for each in left["categories"]] == ["Floor"]

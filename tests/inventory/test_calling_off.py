@@ -1,7 +1,9 @@
 """The rules of calling off: whatever a cancelled event has left ends, and nothing of it is sold meanwhile."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -9,7 +11,7 @@ import pytest
 
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.terms import Channel
-from boxoffice.inventory.changes import BlockKind, BookingCancelled, PlacesReleased
+from boxoffice.inventory.changes import BlockKind, BookingCancelled, BookingExpired, PlacesReleased
 from boxoffice.inventory.commands import (
     Block,
     Booking,
@@ -74,6 +76,24 @@ class Selling:
 @pytest.fixture
 def selling() -> Selling:
     return Selling()
+
+
+def test_money_that_comes_once_the_show_has_begun_buys_no_ticket_unless_it_is_still_sold(selling: Selling):
+    booking_id = selling.hold(1, 0)
+    begins = selling.inventory.terms.starts_at
+
+    def paid_at(now: datetime, **terms: Any) -> object:
+        inventory = copy(selling.inventory)
+        inventory.terms = msgspec.structs.replace(inventory.terms, **terms)
+        decision = decide(inventory, [selling.money(booking_id)], selling.bookings, now)
+        assert isinstance(decision.draft.changes[0], BookingExpired)
+        return decision.outcomes[0]
+
+    soon = begins + timedelta(hours=1)
+    assert paid_at(begins - timedelta(microseconds=1)) is PaymentOutcome.CONFIRMED
+    assert paid_at(begins) is PaymentOutcome.RETURNED
+    assert paid_at(begins, sale_ends_at=soon) is PaymentOutcome.CONFIRMED
+    assert paid_at(soon, sale_ends_at=soon) is PaymentOutcome.RETURNED
 
 
 def test_what_is_held_and_what_is_sold_ends_and_blocks_end_with_it(selling: Selling):

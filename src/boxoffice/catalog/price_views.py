@@ -1,6 +1,6 @@
 """What an event costs, as buyers are shown it: now, and what changes next, all-in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import dropwhile
 
 import msgspec
@@ -29,14 +29,14 @@ class Priced:
         self.changes = decode_price_changes(row.price_changes)
         self.ticket_types = decode_ticket_types(row.ticket_types)
         self.hidden = frozenset[str]() if for_public else decode_hidden(row.hidden_categories)
-        own = dict(own or {})
+        own, names = dict(own or {}), frozenset[str]()
         if for_public and (hidden := decode_hidden(row.hidden_categories)):
             names = hidden_names(hidden, self.ticket_types)
             own = without(names, own)
             self.prices = without(names, self.prices)
             self.changes = changes_without(names, self.changes)
             self.ticket_types = [each for each in self.ticket_types if each.name not in names]
-        self.written = decode_tariff(row.fees, row.tax, row.currency)
+        self.written = _without_rates(names, decode_tariff(row.fees, row.tax, row.currency))
         self.tariff = with_types(self.written, self.ticket_types)
         self._currency = row.currency
         periods = periods_of(self.prices, self.changes)
@@ -55,6 +55,14 @@ class Priced:
     def next_change(self) -> ComingPrices | None:
         """What changes next, and when."""
         return coming_prices(self.current, self._later, self.tariff, self._currency)
+
+
+def _without_rates(names: Collection[str], tariff: Tariff | None) -> Tariff | None:
+    """The tariff but for what these are taxed at: that would tell of them, too."""
+    if tariff is None or tariff.tax is None or not names:
+        return tariff
+    rates = without(names, tariff.tax.basis_points_of)
+    return msgspec.structs.replace(tariff, tax=msgspec.structs.replace(tariff.tax, basis_points_of=rates))
 
 
 def coming_prices(

@@ -6,18 +6,21 @@ from boxoffice.inventory.commands import CalledOff
 from boxoffice.kit.postgres import Source, Transaction
 
 
-async def list_live_bookings(source: Source, event_id: int, bookings_max: int) -> list[UUID]:
-    """Bookings that hold or have places, the oldest first."""
+async def list_live_bookings(
+    source: Source, event_id: int, after: UUID | None, bookings_max: int
+) -> list[UUID]:
+    """Bookings after this one that hold or have places, the oldest first."""
     return await source.list(
         UUID,
         """
         SELECT id
           FROM bookings
-         WHERE event_id = $1 AND state IN ('PENDING', 'CONFIRMED')
+         WHERE event_id = $1 AND ($2::uuid IS NULL OR id > $2) AND state IN ('PENDING', 'CONFIRMED')
          ORDER BY id
-         LIMIT $2
+         LIMIT $3
         """,
         event_id,
+        after,
         bookings_max,
     )
 

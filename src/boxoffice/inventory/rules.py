@@ -126,7 +126,7 @@ def _decide_one(  # noqa: C901, PLR0911  one for each command
         case Exchange():
             return decide_exchange(draft, command, now)
         case Confirm():
-            return decide_confirm(draft, command)
+            return decide_confirm(draft, command, now)
         case Cancel():
             return decide_cancel(draft, command, now)
         case Withdraw() | TakeBack():
@@ -270,11 +270,11 @@ def decide_renew(draft: Draft, command: Renew, now: datetime) -> Booking | Refus
     return msgspec.structs.replace(booking, expires_at=expires_at)
 
 
-def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
+def decide_confirm(draft: Draft, command: Confirm, now: datetime) -> PaymentOutcome | Refusal:
     """Turn money into tickets, or give it back; the same payment is dealt with once.
 
-    Money that comes after the hold has expired still buys the places if all of them are free and
-    the buyer's limit allows; so does money that comes in time. Everything else goes back in full.
+    Money that comes after the hold has expired still buys the places if all of them are free, the buyer's
+    limit allows and the show is to come; so does money that comes in time. All else goes back in full.
     """
     booking = draft.booking(command.booking_id)
     if booking is None:
@@ -292,7 +292,7 @@ def decide_confirm(draft: Draft, command: Confirm) -> PaymentOutcome | Refusal:
     elif booking.state not in (BookingState.PENDING, BookingState.EXPIRED):
         reason = f"The booking is {booking.state}."
     elif booking.state is BookingState.EXPIRED:
-        reason = _why_not_again(draft, booking)
+        reason = _why_not_again(draft, booking, now)
     if reason is not None:
         draft.give_back(PaymentReturned(booking.id, payment.payment_id, reason))
         return PaymentOutcome.RETURNED
@@ -326,10 +326,14 @@ def _expire(draft: Draft, booking_id: UUID) -> None:
 
 
 def _why_not_again(  # noqa: PLR0911  one for each reason
-    draft: Draft, booking: Booking
+    draft: Draft, booking: Booking, now: datetime
 ) -> str | None:
-    if draft.inventory.terms.state is not EventState.PUBLISHED:
+    terms = draft.inventory.terms
+    if terms.state is not EventState.PUBLISHED:
         return "The event is not on sale any more."
+    if now >= max(terms.starts_at, terms.window_of(booking.channel_id).ends_at):
+        # A bank may take days: nobody wants a ticket of an evening that is over.
+        return "The hold had expired and the show has begun."
     if not all(draft.is_free(seat_id, booking.channel_id) for seat_id in booking.seat_ids):
         return "The hold had expired and its seats are taken."
     if full_areas(draft, booking.area_ids):
@@ -339,6 +343,6 @@ def _why_not_again(  # noqa: PLR0911  one for each reason
     if is_used_up(draft, booking):
         return "The hold had expired and its promo code is used up."
     places = len(booking.seat_ids) + len(booking.area_ids)
-    if draft.places_of(booking.buyer_id) + places > draft.inventory.terms.places_per_buyer_max:
+    if draft.places_of(booking.buyer_id) + places > terms.places_per_buyer_max:
         return "The hold had expired and the buyer has as many places as one person may."
     return None

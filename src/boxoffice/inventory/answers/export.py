@@ -23,26 +23,31 @@ _BEFORE_QUESTIONS = ("booking_id", "answered_at", "zone", "row", "number")
 async def export_answers(db: Database, user: Identity, event_id: int) -> AsyncGenerator[bytes]:
     """The lines of the table, piece by piece, however many there are. Raises `NotFound`, before the first."""
     await refuse_foreign(db, user, event_id)
-    terms = await find_sale_terms(db, event_id)
-    if terms is None:
-        raise NotFound
-    seat_map = await get_seat_map(db, terms.seat_map_id)
     asked = await questions_of(db, event_id)
-    return _lines(db, event_id, seat_map, [(each.name, each.per) for each in asked])
+    return _lines(db, event_id, [(each.name, each.per) for each in asked])
 
 
 async def _lines(
-    db: Database, event_id: int, seat_map: SeatMap, asked: Sequence[tuple[str, QuestionPer]]
+    db: Database, event_id: int, asked: Sequence[tuple[str, QuestionPer]]
 ) -> AsyncGenerator[bytes]:
     yield BYTE_ORDER_MARK.encode() + csv_of([(*_BEFORE_QUESTIONS, *[name for name, _ in asked])])
     after = None
     while True:
         rows = await queries.list_answers(db, event_id, after, EXPORTED_AT_ONCE)
         if rows:
+            # Read after the rows: the event may have got more seats meanwhile, and every seat keeps its id.
+            seat_map = await _get_seat_map(db, event_id)
             yield csv_of([cells for row in rows for cells in _cells(row, seat_map, asked)])
         if len(rows) < EXPORTED_AT_ONCE:
             return
         after = rows[-1].booking_id
+
+
+async def _get_seat_map(db: Database, event_id: int) -> SeatMap:
+    terms = await find_sale_terms(db, event_id)
+    if terms is None:
+        raise NotFound
+    return await get_seat_map(db, terms.seat_map_id)
 
 
 def _cells(
