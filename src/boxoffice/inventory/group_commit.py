@@ -191,11 +191,12 @@ class GroupCommit:
         if not 0 < len(news) < batch.JOURNAL_ROWS_MAX or not follow_glances(inventory, news):
             line.inventory = None
             return None
-        if news[0].holds_over:
-            self._tidy_up(event_id, line)
         await follow_terms(self._db, inventory, news[0].revision)
+        # While it was read it may have made room for others: then nothing is done in its line any more.
         if self._lines.get(event_id) is line:
             self._lines.move_to_end(event_id)
+            if news[0].holds_over:
+                self._tidy_up(event_id, line)
         return inventory
 
     def _tidy_up(self, event_id: int, line: _Line) -> None:
@@ -238,20 +239,26 @@ class GroupCommit:
             _log.exception("batch failed", event_id=event_id, commands=len(taken))
             metrics.BATCHES_TAKEN_APART.inc()
             line.inventory = None
-            for waiting in taken or _take(line):
-                await self._commit_alone(event_id, line, waiting)
+            alone = taken or _take(line)
+            for waiting in alone:
+                if not await self._commit_alone(event_id, line, waiting):
+                    # The others are told so at once, and not each after a wait of its own.
+                    for each in alone:
+                        _fail(each, Unavailable())
         finally:
             line.remember(time.monotonic() - line.batch_since)
 
-    async def _commit_alone(self, event_id: int, line: _Line, waiting: _Waiting) -> None:
-        if waiting.future.done():
-            return
+    async def _commit_alone(self, event_id: int, line: _Line, waiting: _Waiting) -> bool:
+        """Commit a batch of one; False when PostgreSQL cannot answer."""
         try:
-            await self._commit(event_id, line, [waiting])
+            if not waiting.future.done():
+                await self._commit(event_id, line, [waiting])
         except Exception as error:  # noqa: BLE001  see above
             # Whatever it is, it is this command's own; its client gets it, and the log has it above.
             line.inventory = None
             _fail(waiting, error)
+            return not isinstance(error, Unavailable)
+        return True
 
     async def _commit(self, event_id: int, line: _Line, taken: list[_Waiting]) -> None:
         """Decide and commit `taken`, or, when it is empty, whoever is in line once the lock is ours."""
