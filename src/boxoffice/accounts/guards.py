@@ -17,7 +17,10 @@ class NotSignedIn(Refusal, status=401):
 
 
 class NotAllowed(Refusal, status=403):
-    """Your role, or your API key, does not allow this."""
+    """Your role, or your API key, does not allow this.
+
+    The organizer can give you another role or key for an event, an admin the role ORGANIZER.
+    """
 
 
 def provide_identity(request: Request[Identity, Any, Any]) -> Identity:

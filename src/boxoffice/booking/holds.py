@@ -154,7 +154,9 @@ def _check(seat_ids: list[int], areas: list[WantedArea], *, below: str = "", oth
     """Refuse what no inventory is needed to refuse; `others` counts places asked for in other ways."""
     places = len(seat_ids) + sum(area.quantity for area in areas) + others
     if places == 0:
-        raise invalid(f"{below}/seat_ids", "Name at least one seat in `seat_ids`, or an area in `areas`.")
+        raise invalid(
+            f"{below}/seat_ids", "Name seats in `seat_ids` or areas in `areas`, or say `best_available`."
+        )
     if places > PLACES_PER_BOOKING_MAX:
         raise invalid(
             f"{below}/areas", f"These are {places} places; a booking has {PLACES_PER_BOOKING_MAX} at most."

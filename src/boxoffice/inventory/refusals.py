@@ -24,7 +24,7 @@ class SeatsTaken(Refusal, status=409):
 
 
 class AreasFull(Refusal, status=409):
-    """Some of these areas do not have that many places left; `areas` says how many there are."""
+    """Some of these areas do not have that many places left; `areas` says how many there are. Take fewer."""
 
     areas: list[AreaLeft]
 
@@ -37,20 +37,29 @@ class TypeLeft(msgspec.Struct, frozen=True):
 
 
 class TicketTypesFull(Refusal, status=409):
-    """Of some ticket types there are not that many left; `ticket_types` says how many there are."""
+    """Of some ticket types there are not that many left; `ticket_types` says how many there are.
+
+    Take fewer, or places without a ticket type.
+    """
 
     ticket_types: list[TypeLeft]
 
 
 class TooManyPlaces(Refusal, status=409):
-    """One person may have only `limit` places at this event, held and bought together."""
+    """One person may have only `limit` places at this event, held and bought together.
+
+    `already_yours` are taken: ask for fewer, or cancel a hold.
+    """
 
     limit: int
     already_yours: int
 
 
 class NoSuchSeatsLeft(Refusal, status=409):
-    """There are not that many seats left as you want to sit; `side_by_side_max` are left together."""
+    """There are not that many seats left as you want to sit; `side_by_side_max` are left together.
+
+    Ask for fewer, for another category or zone, or say `"adjacent": "PREFERRED"` to sit in parts.
+    """
 
     quantity: int
     side_by_side_max: int
@@ -79,7 +88,7 @@ class PromoCodeOver(Refusal, status=409):
 
 
 class PromoCodeForOthers(Refusal, status=409):
-    """This promo code is for other places: for those of these `categories`."""
+    """This promo code is for other places: for those of these `categories`. Choose there, or leave it out."""
 
     categories: list[str]
 
@@ -91,14 +100,20 @@ class PromoCodeUsedUp(Refusal, status=409):
 
 
 class PromoCodeUsedByYou(Refusal, status=409):
-    """One person may use this promo code for `limit` places, held and bought together."""
+    """One person may use this promo code for `limit` places, held and bought together.
+
+    Take fewer places, or leave `promo_code` out.
+    """
 
     limit: int
     already_yours: int
 
 
 class PromoCodeSpent(Refusal, status=409):
-    """What this promo code may take off altogether is used up, or all but less than this booking needs."""
+    """What this promo code may take off altogether is used up, or all but less than this booking needs.
+
+    Leave `promo_code` out to pay the full price.
+    """
 
 
 class TooManyBlocks(Refusal, status=409):
@@ -115,7 +130,10 @@ class NotInThisBlock(Refusal, status=409):
 
 
 class SeatsKept(Refusal, status=409):
-    """These seats are kept for people who need accessible ones, until `kept_until`."""
+    """These seats are kept for people who need accessible ones, until `kept_until`.
+
+    Who needs one says `"accessible": true`; others choose other seats.
+    """
 
     seat_ids: list[int]
     kept_until: datetime
@@ -150,7 +168,7 @@ class SingleSeatLeft(Refusal, status=409):
 
 
 class NotYourPlaces(Refusal, status=409):
-    """The booking does not have these places, so it cannot give them back."""
+    """The booking does not have these places, so it cannot give them back. Look at it again."""
 
     seat_ids: list[int]
     area_ids: list[int]
@@ -161,7 +179,7 @@ class NothingLeftToHold(Refusal, status=409):
 
 
 class HeldLongEnough(Refusal, status=409):
-    """A hold cannot be renewed for ever; this one ends at `expires_at`."""
+    """A hold cannot be renewed for ever; this one ends at `expires_at`. Pay before that."""
 
     expires_at: datetime
 
@@ -185,7 +203,7 @@ class EventTakesPlace(Refusal, status=409):
 
 
 class BookingIsOver(Refusal, status=409):
-    """This booking cannot be changed any more; `state` says why."""
+    """This booking cannot be changed any more; `state` says why. Hold places anew."""
 
     state: BookingState
 

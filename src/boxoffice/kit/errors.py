@@ -11,13 +11,14 @@ import msgspec
 class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
     """Understood, and nothing changed.
 
-    A subclass's docstring is the title the client reads; its fields become members of the problem
-    document (RFC 9457). `detail` says what to do about it.
+    The first sentence of a subclass's docstring is the title of the problem document (RFC 9457); all of
+    it, with what to do about it, is the `detail`. Its fields become members.
     """
 
     status: ClassVar[int] = 400
     slug: ClassVar[str] = "refusal"
     title: ClassVar[str] = ""
+    words: ClassVar[str] = ""
     # Seconds after which asking again may help.
     retry_after: ClassVar[int | None] = None
 
@@ -25,13 +26,14 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
         super().__init_subclass__(**kwargs)
         cls.status = status
         cls.slug = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
-        cls.title = (cls.__doc__ or "").strip().split("\n")[0].rstrip(".")
+        cls.words = " ".join((cls.__doc__ or "").split())
+        cls.title = cls.words.partition(". ")[0].rstrip(".")
         dataclass(kw_only=True, eq=False)(cls)
 
     @property
     def detail(self) -> str:
         """One paragraph for a person: what happened and what to do."""
-        return " ".join((type(self).__doc__ or "").split())
+        return self.words
 
     def members(self) -> dict[str, Any]:
         """The refusal's own fields, for the problem document."""

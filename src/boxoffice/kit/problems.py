@@ -36,7 +36,7 @@ class UnreadableBody(Refusal, status=400):
 
 
 class MissingBody(Refusal, status=400):
-    """This request needs a JSON body."""
+    """This request needs a JSON body; where nothing has to be said, send `{}`."""
 
 
 class NotJson(Refusal, status=415):
@@ -66,6 +66,8 @@ def invalid_from(error: msgspec.ValidationError) -> InvalidInput:
         pointer = f"{pointer}/{named[1]}"
     if "matching regex" in detail:
         detail = "Blank, or has characters that are not allowed here"
+    if bounds := re.match(r"Expected `str` of length (<=|>=) (\d+)", detail):
+        detail = f"Has {'more' if bounds[1] == '<=' else 'fewer'} than {bounds[2]} characters"
     return InvalidInput(errors=[FieldError(pointer=pointer, detail=detail.replace("`", "'"))])
 
 
@@ -114,6 +116,12 @@ def on_unavailable(_request: Request[Any, Any, Any], error: Unavailable) -> Resp
     return _respond(unavailable_content(error), {"Retry-After": str(error.retry_after)})
 
 
+# Where the framework says no more than the name of the status.
+_WHAT_TO_DO = {
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method; `Allow` names those it does."
+}
+
+
 def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[dict[str, Any]]:
     """Give the framework's own refusals (no route, wrong method, bad parameter) our shape."""
     if isinstance(error, ValidationException):
@@ -129,7 +137,7 @@ def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> 
         slug=_slug(status),
         title=status.phrase,
         status=status,
-        detail=error.detail or status.description or status.phrase,
+        detail=_WHAT_TO_DO.get(status) or error.detail or status.description or status.phrase,
     )
     return _respond(content, dict(error.headers or {}))
 
@@ -212,7 +220,9 @@ def documents(*refusals: type[Refusal]) -> dict[int, ResponseSpec]:
     """Describe the refusals an operation can answer with, and the 429 and 503 each can, for OpenAPI."""
     by_status: dict[int, list[str]] = {503: ["Not now; see `Retry-After`"], 429: [_TOO_MANY]}
     for refusal in refusals:
-        by_status.setdefault(refusal.status, []).append(f"{refusal.title} (`/problems/{refusal.slug}`)")
+        words = f"{refusal.words.rstrip('.')} (`/problems/{refusal.slug}`)"
+        if words not in by_status.setdefault(refusal.status, []):
+            by_status[refusal.status].append(words)
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -229,10 +239,7 @@ def _explanations() -> dict[str, str]:
     plain = [status for status in HTTPStatus if 400 <= status < 500]
     return {
         **{_slug(status): f"{status.phrase} ({status})\n\n{status.description}\n" for status in plain},
-        **{
-            kind.slug: f"{kind.title} ({kind.status})\n\n{' '.join((kind.__doc__ or '').split())}\n"
-            for kind in Refusal.__subclasses__()
-        },
+        **{kind.slug: f"{kind.title} ({kind.status})\n\n{kind.words}\n" for kind in Refusal.__subclasses__()},
         "unavailable": "Not now (503)\n\nNothing was decided; try again after `Retry-After` seconds.\n",
         "internal-error": "Something broke on our side (500)\n\nTell the operator the `request_id`.\n",
     }

@@ -19,7 +19,7 @@ ASKED_BEFORE_EXPIRY = timedelta(seconds=30)
 
 
 class NothingToPay(Refusal, status=409):
-    """This booking is not waiting for a payment; `state` says what it is."""
+    """This booking is not waiting for a payment; `state` says what it is. If it is over, hold places anew."""
 
     state: str
 
