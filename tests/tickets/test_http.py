@@ -75,6 +75,8 @@ async def test_a_buyer_opens_a_ticket_and_the_gate_admits_it_once(sale: Sale, bu
                 "row": "2",
                 "number": "3",
                 "area": None,
+                "seat_id": 12,
+                "area_id": None,
             },
             "ticket_type": None,
             "state": "VALID",

@@ -8,7 +8,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.tickets.code import TicketKeys, read_code
 from boxoffice.tickets.qr import QrFormat
-from boxoffice.tickets.schemas import Place, TicketState
+from boxoffice.tickets.schemas import TicketPlace, TicketState
 from boxoffice.tickets.show import TicketIsVoid, draw_ticket, get_ticket, list_booking_tickets
 from tickets.qr_reader import modules_of_png, modules_of_svg, read_qr
 from tickets.sales import Sale, insert_user, open_sale
@@ -34,9 +34,9 @@ async def test_the_tickets_of_a_booking_are_in_the_order_of_its_places(sale: Sal
     tickets = (await list_booking_tickets(sale.db, keys, buyer_of(sale), booking_id)).items
 
     assert [ticket.place for ticket in tickets] == [
-        Place(label="Block A, row 2, seat 3", zone="Block A", row="2", number="3"),
-        Place(label="Block A, row 1, seat 1", zone="Block A", row="1", number="1"),
-        Place(label="Gallery", area="Gallery"),
+        TicketPlace(label="Block A, row 2, seat 3", zone="Block A", row="2", number="3", seat_id=12),
+        TicketPlace(label="Block A, row 1, seat 1", zone="Block A", row="1", number="1", seat_id=0),
+        TicketPlace(label="Gallery", area="Gallery", area_id=1),
     ]
     assert {(t.event_id, t.event_title, t.state) for t in tickets} == {
         (sale.event_id, "An evening", TicketState.VALID)

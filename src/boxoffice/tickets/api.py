@@ -160,7 +160,7 @@ async def create_check_in(
     db: NamedDependency[Database],
     ticket_keys: NamedDependency[TicketKeys],
 ) -> CheckIn:
-    """Admit the holder of a code exactly once. For the event's organizer and for admins.
+    """Admit the holder of a code exactly once. For who may scan at the event; devices send their API key.
 
     Every scan that could be judged answers 200, whatever was scanned: scanners branch on `result`,
     show `detail`, and keep 4xx for a wrong set-up (no access, no such event, a malformed request) and

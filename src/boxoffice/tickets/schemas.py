@@ -25,14 +25,19 @@ class TicketState(StrEnum):
     VOID = "VOID"
 
 
-class Place(msgspec.Struct, frozen=True):
-    """A seat (`zone`, `row`, `number`) or one admission to an area (`area`); `label` says it in words."""
+class TicketPlace(msgspec.Struct, frozen=True):
+    """A seat (`zone`, `row`, `number`) or one admission to an area (`area`); `label` says it in words.
+
+    `seat_id` or `area_id` is that of the booking's place.
+    """
 
     label: Annotated[str, Meta(examples=["Block A, row 3, seat 12"])]
     zone: str | None = None
     row: str | None = None
     number: str | None = None
     area: str | None = None
+    seat_id: int | None = None
+    area_id: int | None = None
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -46,7 +51,7 @@ class Ticket(msgspec.Struct, frozen=True):
     event_id: int
     event_title: str
     starts_at: datetime
-    place: Place
+    place: TicketPlace
     ticket_type: str | None
     state: TicketState
     code: str | None
@@ -106,7 +111,7 @@ class AdmittedTicket(msgspec.Struct, frozen=True):
 
     id: UUID
     booking_id: UUID
-    place: Place
+    place: TicketPlace
     holder: str
     ticket_type: str | None
 
