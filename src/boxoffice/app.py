@@ -8,10 +8,7 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.spec import Components, License, SecurityScheme, Tag
 
-from boxoffice import __version__
 from boxoffice.accounts import api as accounts
 from boxoffice.accounts import factor_api, proof_api, session_api, users_api
 from boxoffice.accounts import pages as account_pages
@@ -21,6 +18,7 @@ from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.accounts.passwords import line_is_full
 from boxoffice.accounts.tokens import Tokens
+from boxoffice.api_guide import describe_api
 from boxoffice.booking import api as booking
 from boxoffice.booking import cancellation_api as booking_cancellation
 from boxoffice.booking import personal_data_api as personal_data
@@ -37,7 +35,6 @@ from boxoffice.catalog.team.members import Invitations
 from boxoffice.inventory import api as inventory
 from boxoffice.invoices import api as invoices
 from boxoffice.kit import metrics
-from boxoffice.kit.api_document import ApiDocument
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
 from boxoffice.kit.http import (
@@ -155,7 +152,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
         return_dto=None,
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
-        openapi_config=_openapi(),
+        openapi_config=describe_api(),
         request_max_body_size=BODY_BYTES_MAX,
         # Ours follow RFC 9457 and are set above; Litestar's own logging would print each refusal.
         logging_config=None,
@@ -185,42 +182,3 @@ def _looked_up(parts: Parts, tokens: Tokens) -> dict[str, Any]:
 
 def _given(part: Any) -> Provide:
     return Provide(lambda: part, sync_to_thread=False, use_cache=True)
-
-
-def _openapi() -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="Boxoffice",
-        version=__version__,
-        description=(
-            "Hold seats, pay, get tickets, scan them. Times are RFC 3339 in UTC, money is integer minor "
-            "units with its currency, errors are problem documents (RFC 9457) that point at the field."
-        ),
-        license=License(name="Apache-2.0", identifier="Apache-2.0"),
-        components=Components(
-            security_schemes={
-                "access_token": SecurityScheme(
-                    type="http",
-                    scheme="bearer",
-                    bearer_format="JWT",
-                    description="The `access_token` that login and refresh answer with.",
-                )
-            }
-        ),
-        tags=[
-            Tag(name="Accounts", description="Register, log in, stay logged in."),
-            Tag(name="Team", description="Let others work on your events: people, programs, devices."),
-            Tag(name="Catalog", description="Venues, seat maps and events."),
-            Tag(name="Channels", description="Sell with a key: presales, resellers."),
-            Tag(name="Blocks", description="Keep places: house seats, kills, allotments."),
-            Tag(name="Promo codes", description="Sell for less to those who know a word."),
-            Tag(name="Questions", description="Ask those who book; answer before paying."),
-            Tag(name="Bookings", description="Hold places, look, cancel."),
-            Tag(name="Payments", description="Pay for a booking; hear from the provider."),
-            Tag(name="Invoices", description="What was paid, with its taxes, numbered without gaps."),
-            Tag(name="Tickets", description="See, show and scan tickets."),
-            Tag(name="Operations", description="For those who keep it running."),
-        ],
-        path="/schema",
-        render_plugins=[ApiDocument(path="/openapi.json")],
-        use_handler_docstrings=True,
-    )

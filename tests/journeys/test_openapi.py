@@ -15,6 +15,7 @@ from boxoffice.catalog.seat_map_faults import read_seat_map
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.problems import PROBLEM_JSON
 from journeys.api_document import Operation, faults_of, operations_of
+from source_tree import ROOT
 
 ORIGIN = "http://testserver"
 
@@ -126,6 +127,52 @@ async def test_every_problem_that_is_named_can_be_looked_up(
     assert len({kind.slug for kind in Refusal.__subclasses__()}) == len(Refusal.__subclasses__())
     for slug in named:
         assert (await client.get(f"{ORIGIN}{slug}")).status_code == 200, slug
+
+
+def test_what_an_answer_is_and_its_headers_are_said(document: dict[str, Any], operations: list[Operation]):
+    said = {
+        (str(operation), status): (response["description"], set(response.get("headers", {})))
+        for operation in operations
+        for status, response in operation.spec["responses"].items()
+    }
+
+    assert [key for key, (words, _) in said.items() if re.search("fulfilled|URL follows", words)] == []
+    for words, _ in said.values():
+        slugs = re.findall(r"`(/problems/[a-z-]+)`", words)
+        assert len(slugs) == len(set(slugs)), words
+    assert all("Retry-After" in headers for (_, status), (_, headers) in said.items() if status == "429")
+    assert "Idempotent-Replayed" in said["POST /api/v1/bookings", "201"][1]
+    assert "Link" in said["GET /api/v1/events", "200"][1]
+    assert "ETag" in said["GET /api/v1/events/{event_id}", "200"][1]
+    assert [name for name in document["components"]["schemas"] if not re.fullmatch(r"[A-Za-z]+", name)] == []
+
+
+def test_operations_that_documents_name_are_there(document: dict[str, Any], operations: list[Operation]):
+    """The guide at the beginning of /docs, README and docs/: whoever follows them finds what they say."""
+
+    def plain(path: str) -> str:
+        return re.sub(r"{\w+}", "{}", path).removeprefix("/api/v1")
+
+    there = {(operation.method.upper(), plain(operation.path)) for operation in operations}
+    documents = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for text in (document["info"]["description"], *[path.read_text() for path in documents]):
+        named = re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]+)", text)
+        assert [(method, path) for method, path in named if (method, plain(path)) not in there] == []
+    assert len(re.findall("`GET /api", document["info"]["description"])) > 5
+
+
+async def test_whoever_opens_the_bare_address_is_sent_to_the_docs(client: httpx.AsyncClient):
+    answer = await client.get(f"{ORIGIN}/")
+
+    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+
+
+async def test_a_method_that_a_path_does_not_take_is_told_where_to_look(client: httpx.AsyncClient):
+    answer = await client.delete(f"{ORIGIN}/api/v1/events")
+
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST", "OPTIONS"}
+    assert "`Allow`" in answer.json()["detail"]
 
 
 def test_every_body_has_an_example_that_its_handler_takes(operations: list[Operation], app: Litestar):

@@ -5,6 +5,7 @@ from importlib.resources import files
 from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from litestar.response import Redirect
 
 from boxoffice.kit.errors import NotFound
 
@@ -49,6 +50,12 @@ _START = """SwaggerUIBundle({
 """
 
 
+@get("/", include_in_schema=False, sync_to_thread=False)
+def get_root() -> Redirect:
+    """Send whoever opens the bare address where it is explained."""
+    return Redirect("/docs")
+
+
 @get("/docs", include_in_schema=False, sync_to_thread=False)
 def get_docs() -> Response[str]:
     """Show the page."""
@@ -70,4 +77,4 @@ def get_docs_file(name: FromPath[str]) -> Response[bytes]:
     return Response(content, media_type=_FILES[name], headers={"Cache-Control": "public, max-age=86400"})
 
 
-DOCS_ROUTES: list[HTTPRouteHandler] = [get_docs, get_docs_start, get_docs_file]
+DOCS_ROUTES: list[HTTPRouteHandler] = [get_root, get_docs, get_docs_start, get_docs_file]
