@@ -12,6 +12,7 @@ import pytest
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.pace import Pace
 from boxoffice.payments.dispute_queries import lock_payment
+from boxoffice.payments.provider import DueRefund, RefundFact
 from boxoffice.payments.reconciliation import get_standing, reconcile_refunds
 from boxoffice.payments.reconciliation_queries import list_differences
 from boxoffice.payments.refund_facts import AGAIN_AFTER, TakeBackDue, carry_out_take_back
@@ -95,6 +96,30 @@ async def test_a_refund_that_fails_is_owed_again_and_tried_again(shop: Shop):
     assert await shop.tell(failed) == 204
     assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
     assert await accounts(shop, held) == {}
+
+
+async def test_a_refund_that_comes_back_before_we_note_it_is_owed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    """Seen to fail without looking again under the lock: it was DONE, and the money at our account."""
+    held, payment_id = await paid(shop)
+    refund_id = await refund(shop, held, amount=2000)
+    assert shop.parts.stripe is not None
+    make = shop.parts.stripe.give_back
+
+    async def make_and_have_it_sent_back(due: DueRefund) -> RefundFact | None:
+        made = await make(due)
+        assert await shop.tell(shop.peer.fail_refund(shop.peer.refunds[-1]["id"])) == 204
+        return made
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(shop.parts.stripe, "give_back", make_and_have_it_sent_back)
+        await give_back(shop, payment_id, refund_id)
+
+    assert await states(shop, held) == [(2000, "DUE")]
+    await give_back(shop, payment_id, refund_id)
+    assert await states(shop, held) == [(2000, "DONE")]
+    assert await accounts(shop, held) == {"PROVIDER": 3000, "ORGANIZER": -3000}
 
 
 async def test_trying_again_ends(shop: Shop):
@@ -241,6 +266,49 @@ async def test_a_refund_by_hand_of_what_we_owe_is_not_made_again(shop: Shop):
     assert await states(shop, held) == [(3000, "DONE"), (1500, "DONE"), (500, "DONE")]
     assert refunds_at_stripe(shop, payment_id) == [3000, 3500, 1500]
     assert await accounts(shop, held) == {}
+
+
+async def test_what_somebody_gave_of_a_refund_that_is_due_is_not_asked_for_though_a_bank_has_the_rest(
+    shop: Shop,
+):
+    """Stripe would refuse it for ever: of what was left there a bank has what a lost dispute was about."""
+    held, payment_id = await paid(shop)
+    await refund(shop, held)
+    assert await shop.tell(shop.peer.refund_by_hand(payment_id, 3500)) == 204
+    for status in ("needs_response", "lost"):
+        assert await shop.tell(shop.peer.dispute(payment_id, status, amount=1500)) == 204
+
+    await shop.give_back(payment_id)
+
+    assert await states(shop, held) == [(5000, "DONE")]
+    assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
+    assert await accounts(shop, held) == {}
+
+
+@pytest.mark.parametrize("is_noted_by_the_job", [True, False])
+async def test_what_is_lost_after_a_refund_by_hand_is_no_more_than_was_left(
+    shop: Shop, *, is_noted_by_the_job: bool
+):
+    """Of a refund that is due a part went by hand unheard, and the rest was made."""
+    held, payment_id = await paid(shop)
+    refund_id = await refund(shop, held, amount=3000)
+    by_hand = shop.peer.refund_by_hand(payment_id, 3500)
+    if is_noted_by_the_job:
+        await give_back(shop, payment_id, refund_id)
+    else:
+        given = {"amount": "1500", "metadata[boxoffice_refund_id]": refund_id}
+        shop.peer.give_back(shop.peer.intent_of(payment_id), given)
+        assert await shop.tell(shop.peer.events[-1]) == 204
+    assert await shop.tell(by_hand) == 204
+    assert sorted(await states(shop, held)) == [(2000, "DONE"), (3000, "DONE")]
+
+    # All of it went back before: it is the organizer's loss.
+    for status in ("needs_response", "lost"):
+        assert await shop.tell(shop.peer.dispute(payment_id, status)) == 204
+
+    assert await accounts(shop, held) == {"PROVIDER": -5000, "ORGANIZER": 5000}
+    given_by_us = "SELECT sum(amount - by_bank)::bigint FROM refunds WHERE payment_id = $1"
+    assert await shop.parts.db.get(int, given_by_us, UUID(payment_id)) == 1500
 
 
 async def test_a_refund_by_hand_that_fails_is_for_whoever_made_it(shop: Shop):

@@ -109,7 +109,11 @@ async def get_disputed(source: Source, event_id: int, payment_id: UUID, referenc
     return await source.get(
         Disputed,
         """
-        SELECT payment.captured, payment.refunded, refunds.due, refunds.given_back,
+        SELECT payment.captured, payment.refunded, refunds.due,
+               refunds.given_back + (SELECT coalesce(sum(made.amount), 0)::bigint
+                                       FROM provider_refunds AS made
+                                      WHERE made.event_id = $1 AND made.payment_id = $2
+                                        AND made.failure IS NULL) AS given_back,
                (SELECT coalesce(sum(other.amount), 0)::bigint
                   FROM disputes AS other
                  WHERE other.event_id = $1 AND other.payment_id = $2 AND other.reference <> $3

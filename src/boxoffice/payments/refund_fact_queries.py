@@ -205,12 +205,15 @@ async def insert_failure(
 
 
 async def insert_refund_by_hand(tx: Transaction, refund: RefundByHand) -> None:
-    """It was owed and has gone back, at once; the payment must be locked."""
+    """It was owed and has gone back, at once; the payment must be locked.
+
+    That the provider has given it `provider_refunds` say, as of everything that went by hand.
+    """
     await tx.execute(
         """
         WITH returned AS (
-            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, state, done_at)
-            VALUES ($1, $2, $5, $7, $8, $9, 'DONE', now())
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, state, done_at, by_bank)
+            VALUES ($1, $2, $5, $7, $8, $9, 'DONE', now(), $7)
         ), settled AS (
             UPDATE payments
                SET refunded = refunded + $7, changed_at = now(), ask_at = NULL,

@@ -110,7 +110,7 @@ async def _take_over(
     if not await queries.insert_by_hand(tx, event_id, fact.reference, payment.id, belongs_to, fact.amount):
         return
     for each in made_up_for:
-        await update_refund_done(tx, event_id, each.id, new_id(event_id), 0)
+        await update_refund_done(tx, event_id, each.id, new_id(event_id), each.amount)
     metrics.REFUND_FACTS.labels(provider, "BY_HAND").inc()
     _log.warning("a refund was made by hand", provider=provider, reference=fact.reference)
     if refund_id is None:

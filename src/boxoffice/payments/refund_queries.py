@@ -287,6 +287,9 @@ async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> Ref
                 - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
                      FROM refunds AS done
                     WHERE done.event_id = $1 AND done.payment_id = payment.id AND done.state = 'DONE')
+                - (SELECT coalesce(sum(made.amount), 0)
+                     FROM provider_refunds AS made
+                    WHERE made.event_id = $1 AND made.payment_id = payment.id AND made.failure IS NULL)
                 - (SELECT coalesce(sum(dispute.amount), 0)
                      FROM disputes AS dispute
                     WHERE dispute.event_id = $1 AND dispute.payment_id = payment.id
@@ -334,6 +337,7 @@ async def update_refund_done(
 ) -> None:
     """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED.
 
+    What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that.
     Of what was only authorised there is nothing to go back: it is not reserved any more.
     """
     await tx.execute(

@@ -193,9 +193,9 @@ async def _owe_what_is_left(
 async def carry_out_refund(db: Database, providers: Providers, pace: Pace, payload: bytes) -> None:
     """Tell the provider, then note that it is done. Repeatable at any point.
 
-    What a bank holds or has taken is not given back a second time: while a dispute is open the refund waits
-    (its end brings this job again), and of one that is lost the provider is asked only for the rest. What the
-    provider refuses for good is FAILED, for people to see.
+    What a bank holds or has taken, or somebody has given by hand, is not given back a second time: while a
+    dispute is open the refund waits (its end brings this job again), and then the provider is asked only for
+    the rest. What the provider refuses for good is FAILED, for people to see.
     """
     due = msgspec.json.decode(payload, type=RefundDue)
     event_id, refund_id = event_of(due.payment_id), due.refund_id or due.payment_id
@@ -212,7 +212,10 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
             # Of what a bank has left there, in its own steps, only ours can be moved.
             amount = movable(refund.amount - by_bank, refund.amount, step_of(refund.currency))
             asked = msgspec.structs.replace(refund, amount=amount)
-            await providers.get(refund.provider).give_back(asked)
+            made = await providers.get(refund.provider).give_back(asked)
+            if refund.captured:
+                # If it has given less, somebody has given that by hand, and we have not heard of it yet.
+                by_bank = refund.amount - (0 if made is None else min(made.amount, refund.amount))
     except Exception as error:
         is_refused = isinstance(error, NotRefundable)
         # While the provider was away, or a bank had the money, it has refused nothing.
@@ -231,7 +234,10 @@ async def carry_out_refund(db: Database, providers: Providers, pace: Pace, paylo
     async with db.transaction() as tx:
         # Of two refunds of one payment each must see the other: the last of them makes it REFUNDED.
         await lock_payment(tx, event_id, refund.payment_id)
-        await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)
+        known = await facts.find_refund(tx, event_id, refund.payment_id, refund_id)
+        # What was made may have come back meanwhile: then the next attempt is on its way, or people decide.
+        if known is not None and (known.state, known.attempt_id) == ("DUE", refund.attempt_id):
+            await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank)
 
 
 async def _give_up(db: Database, refund: queries.RefundToMake, failure: str) -> None:
