@@ -37,7 +37,10 @@ class Fault(Enum):
 
 
 class StripePeer:
-    """Its books; `url` is where it answers."""
+    """Its books; `url` is where it answers. Its clock is slow by so many seconds."""
+
+    page_length = 2
+    slow_by = 0
 
     def __init__(self) -> None:
         self.url = ""
@@ -121,7 +124,7 @@ class StripePeer:
             "currency": intent["currency"],
             "payment_intent": intent["id"],
             "reason": "fraudulent",
-            "created": before["created"] if before else int(time.time()),
+            "created": before["created"] if before else self._now(),
         }
         closed = status in ("won", "lost")
         return self._happened(f"charge.dispute.{'closed' if closed else 'created'}", dispute)
@@ -194,27 +197,39 @@ class StripePeer:
                 return error_of(404, "invalid_request_error", "resource_missing")
 
     def _list(self, query: dict[str, str]) -> Answer:
-        """The intents that were opened then, the newest first, two at a time; with what went back of each."""
+        """The intents that were opened then, the newest first, a page at a time; with what went back."""
         since, until = int(query["created[gte]"]), int(query["created[lt]"])
         found = [
             self._with_charge(each) for each in self.intents.values() if since <= each["created"] < until
         ]
-        return _page(found, query)
+        return self._page(found, query)
 
     def _list_disputes(self, query: dict[str, str]) -> Answer:
         """The disputes that were opened then, likewise."""
         since, until = int(query["created[gte]"]), int(query["created[lt]"])
-        return _page([each for each in self.disputes.values() if since <= each["created"] < until], query)
+        found = [each for each in self.disputes.values() if since <= each["created"] < until]
+        return self._page(found, query)
 
     def _list_refunds(self, query: dict[str, str]) -> Answer:
-        """Those of an intent, or those that were made then, the newest first, two at a time."""
+        """Those of an intent, or those that were made then, the newest first, a page at a time."""
         found = [
             each
             for each in self.refunds
             if query.get("payment_intent") in (None, each["payment_intent"])
             and int(query.get("created[gte]", 0)) <= each["created"] < int(query.get("created[lt]", 1 << 40))
         ]
-        return _page(found, query, len(found) + 1 if "payment_intent" in query else 2)
+        return self._page(found, query, len(found) + 1 if "payment_intent" in query else None)
+
+    def _page(self, found: list[dict[str, Any]], query: dict[str, str], length: int | None = None) -> Answer:
+        """So many of these, the newest first, from where the query says."""
+        newest_first, length = list(reversed(found)), length or self.page_length
+        names = [each["id"] for each in newest_first]
+        start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        page, has_more = newest_first[start : start + length], start + length < len(found)
+        return 200, {"object": "list", "data": page, "has_more": has_more, "url": "/v1/x"}
+
+    def _now(self) -> int:
+        return int(time.time()) - self.slow_by
 
     def _with_charge(self, intent: dict[str, Any]) -> dict[str, Any]:
         """The intent with what went back of it; a refund that failed counts no more."""
@@ -232,7 +247,7 @@ class StripePeer:
             "object": "payment_intent",
             "status": "requires_payment_method",
             "amount": int(form["amount"]),
-            "created": int(time.time()),
+            "created": self._now(),
             "amount_capturable": 0,
             "amount_received": 0,
             "currency": form["currency"],
@@ -289,21 +304,12 @@ class StripePeer:
             "amount": left if amount is None else int(amount),
             "status": "succeeded",
             "currency": intent["currency"],
-            "created": int(time.time()),
+            "created": self._now(),
             "metadata": _metadata(form),
         }
         self.refunds.append(refund)
         self._happened("refund.created", refund)
         return 200, refund
-
-
-def _page(found: list[dict[str, Any]], query: dict[str, str], length: int = 2) -> Answer:
-    """So many of these, the newest first, from where the query says."""
-    newest_first = list(reversed(found))
-    names = [each["id"] for each in newest_first]
-    start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
-    page, has_more = newest_first[start : start + length], start + length < len(found)
-    return 200, {"object": "list", "data": page, "has_more": has_more, "url": "/v1/x"}
 
 
 def _metadata(form: dict[str, str]) -> dict[str, str]:

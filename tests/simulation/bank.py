@@ -1,7 +1,7 @@
 """The payment provider of the simulation: it takes money and reports it late, twice, or out of order.
 
 Two of its tills capture at once. At the third, cards are authorised, and captured when we say so. Of what it
-has kept it takes some back for buyers who dispute it, until it has decided.
+has kept it takes some back for buyers who dispute it, until it has decided. Refunds are in `bank_refunds.py`.
 """
 
 import random
@@ -26,13 +26,18 @@ from boxoffice.payments.provider import (
     RefundFact,
 )
 from boxoffice.payments.queries import PaymentRow
+from simulation.bank_refunds import Refunds
 
-# A refund, a capture or a void fails so often at its first try, done or not; the job repeats it.
+# A capture or a void fails so often at its first try, done or not; the job repeats it. Of so many refunds the
+# answer is lost.
 _CALL_FAILS = 0.1
 
 # How often a bank takes back what it has authorised, and how often it never reports at all.
 _GONE = 0.15
 _SILENT = 0.1
+
+# So many reports of disputes nobody ever hears, and so many disputes are older than what a bank lists.
+_SILENT_DISPUTE, _OLD = 0.3, 0.2
 
 # Steps between the buyer's click and a report: at once, soon, or after most holds are over.
 _LATE_STEPS_MAX = 350
@@ -44,7 +49,7 @@ _LISTED_MAX = 30
 class Report(msgspec.Struct):
     """A fact on its way to us: the bank repeats it until it is heard, and sometimes after that."""
 
-    fact: Fact | DisputeFact
+    fact: Fact | DisputeFact | RefundFact
     event_id: int
     provider: str
     due_step: int
@@ -55,12 +60,16 @@ class Report(msgspec.Struct):
 
 
 class Dispute(msgspec.Struct):
-    """What the bank has taken back for a buyer, of what it had for us then."""
+    """What the bank has taken back for a buyer, of what it had for us then.
+
+    One that `is_old` is not listed; whoever knows of it can ask.
+    """
 
     reference: str
     payment_id: UUID
     amount: int
     state: DisputeState = DisputeState.OPEN
+    is_old: bool = False
 
 
 class Till:
@@ -84,9 +93,9 @@ class Till:
 
     async def give_back(self, refund: DueRefund) -> RefundFact | None:
         if refund.payment_id in self._bank.captured:
-            self._bank.refund(refund.payment_id, refund.refund_id, refund.amount)
-        else:
-            self._bank.void(refund.payment_id)
+            return self._bank.refunds.give_back(refund)
+        self._bank.void(refund.payment_id)
+        return None
 
     async def close_checkout(self, payment: Asked) -> Fact | None:
         return self._bank.state_of(payment.payment_id)
@@ -99,22 +108,22 @@ class Till:
     async def list_disputes(
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[DisputeFact], str | None]:
-        return self._bank.list_disputes(self.name), None
+        return [
+            self._bank.fact_of(each) for each in self._bank.disputes_at(self.name) if not each.is_old
+        ], None
 
     async def ask_about_dispute(self, reference: str) -> DisputeFact | None:
-        return next(
-            (each for each in self._bank.list_disputes(self.name) if each.reference == reference), None
-        )
+        found = (each for each in self._bank.disputes_at(self.name) if each.reference == reference)
+        return next(map(self._bank.fact_of, found), None)
 
     async def list_refunds(self, payment: Asked) -> list[RefundFact]:
-        return [
-            fact for fact in self._bank.refund_facts(self.name) if fact.payment_reference == payment.reference
-        ]
+        facts = self._bank.refunds.facts(self.name)
+        return [fact for fact in facts if fact.payment_reference == payment.reference]
 
     async def list_refunds_made(
         self, since: datetime, until: datetime, after: str | None
     ) -> tuple[list[RefundFact], str | None]:
-        return self._bank.refund_facts(self.name), None
+        return self._bank.refunds.facts(self.name), None
 
 
 class Bank:
@@ -127,8 +136,7 @@ class Bank:
         self.authorised: dict[UUID, Fact] = {}
         self.void_ids: set[UUID] = set()
         self.gone: set[UUID] = set()
-        # By the id of the refund: of which payment, and how much.
-        self.refunds: dict[UUID, tuple[UUID, int]] = {}
+        self.refunds = Refunds(self, seed)
         self.disputes: list[Dispute] = []
         # Who was at the bank: for which booking, at which till.
         self.visits: dict[UUID, PaymentRow] = {}
@@ -197,21 +205,17 @@ class Bank:
         listed = [Listed(reference_of(till, id_), self.captured[id_]) for id_ in page]
         return listed, str(page[-1]) if len(page) == _LISTED_MAX else None
 
-    def list_disputes(self, till: str) -> list[DisputeFact]:
-        """How all disputes of what was paid at a till stand, whenever they were opened."""
-        return [self._fact(each) for each in self.disputes if self.visits[each.payment_id].provider == till]
-
-    def refund_facts(self, till: str) -> list[RefundFact]:
-        """What it has given back at a till."""
-        return [
-            RefundFact(str(id_), reference_of(till, paid), amount, self.captured[paid].currency, id_)
-            for id_, (paid, amount) in self.refunds.items()
-            if self.visits[paid].provider == till
-        ]
+    def disputes_at(self, till: str) -> list[Dispute]:
+        """All disputes of what was paid at a till."""
+        return [each for each in self.disputes if self.visits[each.payment_id].provider == till]
 
     def given_back(self, payment_id: UUID) -> int:
         """What it has given back of a payment."""
-        return sum(amount for paid, amount in self.refunds.values() if paid == payment_id)
+        return sum(each.amount for each in self.refunds.of(payment_id))
+
+    def reference_of(self, payment_id: UUID) -> str:
+        """Its till's own name for a payment."""
+        return reference_of(self.visits[payment_id].provider, payment_id)
 
     def dispute(self, event_id: int, step: int, chance: random.Random) -> Dispute | None:
         """A buyer disputes what was paid, all of it or a part."""
@@ -222,6 +226,7 @@ class Bank:
         kept = self.kept(payment_id)
         amount = kept if chance.random() < 0.6 else chance.randrange(1, kept + 1)
         made = Dispute(f"dispute-{len(self.disputes)}-{payment_id}", payment_id, amount)
+        made.is_old = chance.random() < _OLD
         self.disputes.append(made)
         self._report_dispute(made, step, chance)
         return made
@@ -241,19 +246,27 @@ class Bank:
         return decided
 
     def _report_dispute(self, dispute: Dispute, step: int, chance: random.Random) -> None:
-        payment, fact = self.visits[dispute.payment_id], self._fact(dispute)
-        # Of two reports of one dispute either may come first.
+        # One that nobody would ever hear of is none of ours.
+        is_needed = dispute.is_old and dispute.state is DisputeState.OPEN
+        if chance.random() >= _SILENT_DISPUTE or is_needed:
+            self.report_of(dispute.payment_id, self.fact_of(dispute), step, chance)
+
+    def report_of(
+        self, payment_id: UUID, fact: DisputeFact | RefundFact, step: int, chance: random.Random
+    ) -> None:
+        """Have it reported: of two reports of one thing either may come first."""
+        payment = self.visits[payment_id]
         late, times = chance.choice((0, 0, 10, 80)), chance.choice((1, 1, 2))
         self.reports.append(Report(fact, payment.event_id, payment.provider, step + late, times))
 
-    def _fact(self, dispute: Dispute) -> DisputeFact:
-        payment = self.visits[dispute.payment_id]
+    def fact_of(self, dispute: Dispute) -> DisputeFact:
+        """How a dispute stands."""
         return DisputeFact(
             dispute.reference,
-            reference_of(payment.provider, payment.id),
+            self.reference_of(dispute.payment_id),
             dispute.state,
             dispute.amount,
-            self.captured[payment.id].currency,
+            self.captured[dispute.payment_id].currency,
             "fraudulent",
         )
 
@@ -288,13 +301,10 @@ class Bank:
         """Let go what was authorised; a repetition changes nothing."""
         self._call("void", payment_id, lambda: self.void_ids.add(payment_id))
 
-    def refund(self, payment_id: UUID, refund_id: UUID, amount: int) -> None:
-        """Give money back; a repetition changes nothing. Raises `LookupError` for more than it has."""
-        if refund_id not in self.refunds and amount > self.kept(payment_id):
-            raise LookupError(f"the bank has {self.kept(payment_id)} of {payment_id}, not {amount}")
-        self._call("refund", refund_id, lambda: self.refunds.setdefault(refund_id, (payment_id, amount)))
-        if self.refunds[refund_id] != (payment_id, amount):
-            raise LookupError(f"the bank gave {self.refunds[refund_id]} back, not {amount}")
+    def lose_the_answer(self) -> None:
+        """Now and then what was done is not heard of, as over a network."""
+        if self._chance.random() < _CALL_FAILS:
+            raise ConnectionError("The bank did not answer.")
 
     def _call(self, what: str, about: UUID, act: Callable[[], object]) -> None:
         """Do it; the first call fails now and then, before it was done or after, as over a network."""

@@ -31,6 +31,7 @@ class _Refund(msgspec.Struct, frozen=True):
     amount: int
     by_bank: int
     state: str
+    settled_by: str | None
 
 
 class _Dispute(msgspec.Struct, frozen=True):
@@ -39,6 +40,16 @@ class _Dispute(msgspec.Struct, frozen=True):
     reference: str
     amount: int
     state: str
+
+
+class _ByHand(msgspec.Struct, frozen=True):
+    """What somebody gave by hand, as we have heard of it, and the refund of ours that it has become."""
+
+    reference: str
+    payment_id: UUID
+    refund_id: UUID | None
+    amount: int
+    failure: str | None
 
 
 class _Account(msgspec.Struct, frozen=True):
@@ -52,33 +63,41 @@ class _Books(msgspec.Struct):
     payments: list[_Payment]
     refunds: dict[UUID, list[_Refund]]
     disputes: dict[UUID, list[_Dispute]]
+    by_hand: list[_ByHand]
+
+    def hand_of(self, refund_id: UUID) -> _ByHand | None:
+        """What a refund of ours was made by, if it was by hand."""
+        return next((each for each in self.by_hand if each.refund_id == refund_id), None)
 
 
 async def check_money(db: Database, bank: Bank, record: Record, sale: Sale, past: Past) -> None:
     """P5: what came is tickets or went back, once; the bank has what our ledger says."""
-    books = await _read(db, sale.event_id)
+    books = await _read(db, bank, sale.event_id)
     bought = {then.paid_by: then for then in past.bookings.values() if then.paid_by is not None}
     for payment in books.payments:
         _check_with_bank(bank, books, payment, sale)
         _check_end(bank, books, payment, bought.get(payment.id), sale)
         _check_wanted(record, books, payment, past, sale)
+        _check_decided(record, books, payment, sale)
     for booking_id, then in past.bookings.items():
         if then.state == "CONFIRMED" and sum(then.amounts) and then.paid_by not in bank.captured:
             _broken("P5", "a booking has tickets and nobody paid for it", sale, booking_id)
     _check_answered(record, books, sale)
     _check_withdrawn(bank, record, books, sale, past)
-    await _check_ledger(db, bank, sale)
+    await _check_ledger(db, bank, books, sale)
 
 
-async def _read(db: Database, event_id: int) -> _Books:
-    books = _Books([], defaultdict(list), defaultdict(list))
+async def _read(db: Database, bank: Bank, event_id: int) -> _Books:
+    books = _Books([], defaultdict(list), defaultdict(list), [])
     books.payments = await db.list(
         _Payment,
         "SELECT id, booking_id, state, captured, refunded FROM payments WHERE event_id = $1",
         event_id,
     )
     for refund in await db.list(
-        _Refund, "SELECT id, payment_id, amount, by_bank, state FROM refunds WHERE event_id = $1", event_id
+        _Refund,
+        "SELECT id, payment_id, amount, by_bank, state, settled_by FROM refunds WHERE event_id = $1",
+        event_id,
     ):
         books.refunds[refund.payment_id].append(refund)
     for dispute in await db.list(
@@ -87,6 +106,11 @@ async def _read(db: Database, event_id: int) -> _Books:
         event_id,
     ):
         books.disputes[dispute.payment_id].append(dispute)
+    by_hand = {each.reference for each in bank.refunds.made if each.refund_id is None}
+    heard = (
+        "SELECT reference, payment_id, refund_id, amount, failure FROM provider_refunds WHERE event_id = $1"
+    )
+    books.by_hand = [row for row in await db.list(_ByHand, heard, event_id) if row.reference in by_hand]
     return books
 
 
@@ -94,12 +118,17 @@ def _check_with_bank(bank: Bank, books: _Books, payment: _Payment, sale: Sale) -
     """Captured, given back and disputed there as here; what was let go was let go."""
     fact = bank.captured.get(payment.id)
     lost = {dispute.id for dispute in books.disputes[payment.id]}
-    ours = {
+    ours: dict[UUID | str, int] = {
         each.id: each.amount - each.by_bank
         for each in books.refunds[payment.id]
         if each.id not in lost and each.amount > each.by_bank
     }
-    theirs = {id_: amount for id_, (paid, amount) in bank.refunds.items() if paid == payment.id}
+    ours |= {
+        each.reference: each.amount
+        for each in books.by_hand
+        if each.payment_id == payment.id and each.failure is None
+    }
+    theirs = {each.refund_id or each.reference: each.amount for each in bank.refunds.of(payment.id)}
     if fact is None:
         # Nothing was taken: what is to go back was only authorised.
         is_void = payment.id in bank.void_ids | bank.gone
@@ -140,15 +169,15 @@ def _check_end(bank: Bank, books: _Books, payment: _Payment, then: Then | None, 
         )
     else:
         is_right = payment.state == "REFUNDED" and is_all_back
-        # All of it given back in amounts leaves the tickets; all of it lost to a bank does not.
+        # All of it given back in amounts leaves the tickets; all of it lost to a bank, or by hand, does not.
         is_lost = any(
             each.state == DisputeState.LOST and each.amount == payment.captured
             for each in books.disputes[payment.id]
-        )
+        ) or any(each.amount == payment.captured and books.hand_of(each.id) for each in refunds)
         is_right = is_right and not (is_lost and then is not None and then.state == "CONFIRMED")
     if payment.refunded != (sum(each.amount for each in refunds) if payment.captured else 0):
         is_right = False
-    if not is_right or any(each.state == "DUE" for each in refunds):
+    if not is_right or any(each.state != "DONE" for each in refunds):
         words = f"{payment} with {refunds}, {books.disputes[payment.id]}; it has bought {then}"
         if payment.id in bank.authorised:
             words += f"; by card, void {payment.id in bank.void_ids}, gone {payment.id in bank.gone}"
@@ -175,13 +204,13 @@ def _check_wanted(record: Record, books: _Books, payment: _Payment, past: Past, 
         if refund.id == payment.id:
             _check_ended(record, payment, refund, then, sale)
         elif refund.id in past.reduced:
-            prices, count = past.reduced[refund.id]
-            worth = prices + count * sale.hall.fee
-            if not _is_due(refund.amount, worth, payment):
-                _broken("P5", f"places of {worth} were taken back for {refund}", sale, payment.booking_id)
+            _check_places(payment, refund, past.reduced[refund.id], sale)
         elif refund.id in known:
             if known[refund.id] != refund.amount:
                 _broken("P5", f"{refund} is not what was wanted", sale, payment.booking_id)
+        elif made := books.hand_of(refund.id):
+            if refund.amount > made.amount:
+                _broken("P5", f"{refund} is more than was given by hand", sale, payment.booking_id)
         elif unknown[refund.amount]:
             unknown[refund.amount] -= 1
         else:
@@ -209,6 +238,21 @@ def _check_ended(record: Record, payment: _Payment, refund: _Refund, then: Then,
         _broken("P5", words, sale, payment.booking_id)
 
 
+def _check_decided(record: Record, books: _Books, payment: _Payment, sale: Sale) -> None:
+    """Only somebody who decides so gives a refund otherwise."""
+    for refund in books.refunds[payment.id]:
+        if refund.settled_by is not None and refund.id not in record.settled:
+            _broken("P5", f"nobody has given {refund} otherwise", sale, payment.booking_id)
+
+
+def _check_places(payment: _Payment, refund: _Refund, reduced: tuple[int, int], sale: Sale) -> None:
+    """What single places cost goes back with their fees."""
+    prices, count = reduced
+    worth = prices + count * sale.hall.fee
+    if not _is_due(refund.amount, worth, payment):
+        _broken("P5", f"places of {worth} were taken back for {refund}", sale, payment.booking_id)
+
+
 def _share(cost: int, percent: int) -> int:
     return (cost * percent + 50) // 100
 
@@ -233,7 +277,7 @@ def _check_answered(record: Record, books: _Books, sale: Sale) -> None:
 
 
 def _check_withdrawn(bank: Bank, record: Record, books: _Books, sale: Sale, past: Past) -> None:
-    """P6: nobody loses tickets but who wanted the money, or whose money was gone, or all of it disputed."""
+    """P6: nobody loses tickets but who wanted the money, or whose money was gone, disputed or given back."""
     wanted = {
         ask.command.booking_id
         for ask in record.of(sale.event_id)
@@ -246,12 +290,16 @@ def _check_withdrawn(bank: Bank, record: Record, books: _Books, sale: Sale, past
             each.payment_id == paid_by and each.state is DisputeState.LOST and each.amount == fact.amount
             for each in bank.disputes
         )
-        if paid_by not in bank.gone and not is_lost:
+        is_by_hand = any(each.payment_id == paid_by and each.refund_id is None for each in bank.refunds.made)
+        if paid_by not in bank.gone and not is_lost and not is_by_hand:
             _broken("P6", "a paid booking was cancelled", sale, booking_id)
 
 
-async def _check_ledger(db: Database, bank: Bank, sale: Sale) -> None:
-    """The ledger is what the tables say; the bank has for us what is on PROVIDER, and RESERVED is empty."""
+async def _check_ledger(db: Database, bank: Bank, books: _Books, sale: Sale) -> None:
+    """The ledger is what the tables say; the bank has for us what is on PROVIDER, and RESERVED is empty.
+
+    What the house has given otherwise is its own.
+    """
     if faults := (await verify_ledger(db, sale.event_id)).faults:
         _broken("P5", f"the ledger says: {faults[0]}", sale)
     ours = {
@@ -271,6 +319,9 @@ async def _check_ledger(db: Database, bank: Bank, sale: Sale) -> None:
     for payment_id, fact in bank.captured.items():
         if bank.visits[payment_id].event_id == sale.event_id:
             theirs[fact.currency] += bank.kept(payment_id)
+            theirs[fact.currency] -= sum(
+                each.amount for each in books.refunds[payment_id] if each.settled_by == "HOUSE"
+            )
     if ours != {currency: amount for currency, amount in theirs.items() if amount}:
         _broken("P5", f"the ledger says that the bank has {ours}; it has {dict(theirs)}", sale)
 

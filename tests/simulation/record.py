@@ -81,6 +81,8 @@ class Record:
     def __init__(self) -> None:
         self.asks: list[Ask] = []
         self.amounts_back: list[AmountBack] = []
+        # Refunds of which somebody has said that they were given otherwise.
+        self.settled: set[UUID] = set()
         self.notes: list[tuple[int, int, str]] = []
 
     def note(self, step: int, event_id: int, words: str) -> None:

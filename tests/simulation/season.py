@@ -17,7 +17,7 @@ from boxoffice.inventory.commands import BlockedPlaces, Booking, Command, Expire
 from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.idempotency import Once
 from boxoffice.kit.ids import new_id
-from simulation import checks, money_checks, teller
+from simulation import afterwards, checks, money_checks, teller
 from simulation.process import Process
 from simulation.record import Ask, Broken, Unknown
 from simulation.stage import (
@@ -240,8 +240,7 @@ class Season:
                 pass
             await teller.deliver_all(self, fresh, self.world.bank.due(10**9))
             await teller.ask_at_last(self, fresh)
-            await teller.wait_for_money(self)
-            await teller.compare(self, fresh)
+            await afterwards.settle_everything(self, fresh)
             for sale in self.sales:
                 await self._check(sale)
         finally:

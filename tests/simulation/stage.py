@@ -1,9 +1,13 @@
 """The shows of a season: each tempts the rules in another way, and their waiting times overlap."""
 
+from collections.abc import Sequence
+from uuid import UUID
+
 import msgspec
 
 from boxoffice.catalog.channel_keys import hash_key
 from boxoffice.kit.postgres import Database
+from boxoffice.payments.refunds import FAULTS_MAX, REFUND_JOB
 from shows import Show, open_show
 
 # Whose keys these are are channels 1 and 2 of every show.
@@ -162,6 +166,62 @@ async def make_jobs_due(db: Database) -> None:
     """As if the time had come for every job that is to be tried again."""
     async with db.transaction() as tx:
         await tx.execute("UPDATE pgqueuer SET execute_after = now() WHERE execute_after > now()")
+
+
+async def make_an_hour_go_by(db: Database) -> None:
+    """As if every refund that was asked for in vain had been for an hour, and the time had come for each."""
+    async with db.transaction() as tx:
+        await tx.execute(
+            "UPDATE refunds SET failures = $1 WHERE state = 'DUE' AND failures BETWEEN 1 AND $1 - 1",
+            FAULTS_MAX - 1,
+        )
+        await tx.execute(
+            "UPDATE pgqueuer SET execute_after = now() WHERE entrypoint = $1 AND execute_after > now()",
+            REFUND_JOB,
+        )
+
+
+class FailedRefund(msgspec.Struct, frozen=True):
+    """A refund that waits for people; of some of these payments somebody has given back by hand."""
+
+    event_id: int
+    id: UUID
+    payment_id: UUID
+    booking_id: UUID
+    is_by_hand: bool
+
+
+async def list_failed_refunds(db: Database, event_ids: Sequence[int]) -> list[FailedRefund]:
+    """The refunds of these events that the provider could not make."""
+    return await db.list(
+        FailedRefund,
+        """
+        SELECT refund.event_id, refund.id, refund.payment_id, payment.booking_id,
+               EXISTS (SELECT FROM provider_refunds AS made
+                        WHERE made.event_id = payment.event_id AND made.payment_id = payment.id
+                          AND made.attempt_id IS NULL) AS is_by_hand
+          FROM refunds AS refund
+          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+         WHERE refund.event_id = ANY ($1::bigint[]) AND refund.state = 'FAILED'
+         ORDER BY refund.created_at
+        """,
+        event_ids,
+    )
+
+
+async def list_known_by_hand(db: Database, event_id: int) -> list[str]:
+    """What was given back by hand and is a refund of its own here, by the bank's names."""
+    return await db.list(
+        str,
+        """
+        SELECT made.reference
+          FROM provider_refunds AS made
+          JOIN refunds AS refund ON refund.event_id = made.event_id AND refund.id = made.refund_id
+         WHERE made.event_id = $1 AND made.failure IS NULL AND refund.amount = made.amount
+           AND refund.state = 'DONE'
+        """,
+        event_id,
+    )
 
 
 async def cut_backend(db: Database, pid: int) -> None:

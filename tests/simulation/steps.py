@@ -28,7 +28,7 @@ from boxoffice.inventory.commands import (
     Renew,
 )
 from boxoffice.kit.ids import new_id
-from simulation import teller
+from simulation import afterwards, teller
 from simulation.process import Process
 from simulation.stage import CHANNEL_KEYS, Sale, change_prices, cut_backend, insert_claim_by_hand
 
@@ -80,6 +80,10 @@ _BUYING = {
     "give up": 3.0,
     "dispute": 4.0,
     "decide": 3.0,
+    "by hand": 2.0,
+    "refund fails": 4.0,
+    "try again or settle": 1.5,
+    "compare": 0.7,
     "expire": 2.0,
     "block": 1.5,
     "change block": 0.7,
@@ -125,7 +129,7 @@ async def do_step(  # noqa: C901  one for each kind
     match step.kind:
         case "kill" | "cut" | "lose a commit" | "stall" | "cut by the server":
             _harm(season, step)
-        case "lag" | "restart" | "corrupt" | "call off" | "ask":
+        case "lag" | "restart" | "corrupt" | "call off" | "ask" | "compare" | "try again or settle":
             await _trouble(season, step, process)
         case "claim by hand" | "reprice" | "rest":
             await _happen(season, step)
@@ -140,6 +144,8 @@ async def do_step(  # noqa: C901  one for each kind
                 teller.begin_payment(season, step, process, booking)
         case _ if step.kind in teller.TAKES_BACK:
             teller.take_back(season, step, process)
+        case "by hand" | "refund fails":
+            await afterwards.happen(season, step)
         case "observe":
             season.observe(step, process)
         case _:
@@ -164,6 +170,10 @@ async def _trouble(season: "Season", step: Step, process: Process) -> None:
         season.lagging[process.name] = step.number + step.chance.randrange(20, 120)
     elif step.kind == "ask":
         await teller.ask_the_bank(season, process)
+    elif step.kind == "compare":
+        afterwards.begin_comparison(season, process)
+    elif step.kind == "try again or settle":
+        await afterwards.decide_refunds(season, process, [step.sale], step.chance)
     elif step.kind == "call off":
         await season.call_off(step, process)
     elif step.kind == "restart":

@@ -1,6 +1,5 @@
 """Money in a season: buyers pay, the bank reports, and everybody takes some of it back."""
 
-import asyncio
 import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,21 +11,20 @@ from boxoffice.kit.errors import Refusal, Unavailable
 from boxoffice.kit.ids import new_id
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.checkout import start_payment
-from boxoffice.payments.provider import DisputeFact, Fact
-from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
+from boxoffice.payments.provider import Fact
 from boxoffice.payments.refunding import refund_booking
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewRefund
 from simulation.bank import Report
 from simulation.process import Process
 from simulation.record import AmountBack, Broken
-from simulation.stage import make_jobs_due, make_payments_due_to_ask
+from simulation.stage import make_payments_due_to_ask
 
 if TYPE_CHECKING:
     from simulation.season import Season
     from simulation.steps import Step
 
-# How often a bank reports again, and how often we look whether a refund is done, before it is a fault.
+# How often a bank reports again, and how often we ask, before it is a fault.
 _TRIES_MAX = 400
 
 # What an organizer gives back of a booking, in cents: of most all of it could go in a few times.
@@ -193,7 +191,7 @@ def deliver(season: "Season", report: Report, process: Process) -> None:
             report.heard += 1
             season.counts["reports"] += 1
             fact = report.fact
-            about = fact.reference if isinstance(fact, DisputeFact) else f"{fact.kind} {fact.payment_id}"
+            about = f"{fact.kind} {fact.payment_id}" if isinstance(fact, Fact) else str(fact)
             season.note_report(report.event_id, f"{process.name} has heard of {about}")
 
     task = process.call(tell())
@@ -224,37 +222,3 @@ async def ask_at_last(season: "Season", process: Process) -> None:
             return
         season.track(process.call(ask_providers(process.desk, process.sales, process.providers)))
     raise Broken("P5", "payments that are open are never asked about", season.sales[0].event_id)
-
-
-async def wait_for_money(season: "Season") -> None:
-    """Until what is due is captured or given back; jobs that wait for another try do not wait."""
-    # Those of a run that broke off are its bank's, which is gone.
-    event_ids = [sale.event_id for sale in season.sales]
-    due: list[str] = []
-    for _ in range(_TRIES_MAX):
-        due = await season.world.db.list(
-            str,
-            """
-            SELECT 'refund ' || id || ' of ' || payment_id FROM refunds
-             WHERE event_id = ANY ($1::bigint[]) AND state = 'DUE'
-             UNION ALL
-            SELECT 'capture of ' || id FROM payments
-             WHERE event_id = ANY ($1::bigint[]) AND state = 'CAPTURE_DUE'
-            """,
-            event_ids,
-        )
-        if not due:
-            return
-        await make_jobs_due(season.world.db)
-        await asyncio.sleep(0.05)
-    raise Broken("P5", f"never carried out: {', '.join(due[:3])}", season.sales[0].event_id)
-
-
-async def compare(season: "Season", process: Process) -> None:
-    """The comparison of the hour has nothing to say of any payment, now that nothing waits."""
-    db, now = season.world.db, datetime.now(UTC)
-    for provider in process.providers:
-        await reconcile_window(process.desk, process.sales, provider, now, now)
-        await reconcile_refunds(process.db, provider, now, now)
-    if found := await db.list(str, "SELECT what || ' of ' || payment_id FROM book_differences"):
-        raise Broken("P5", f"the books differ: {', '.join(found[:3])}", season.sales[0].event_id)

@@ -17,6 +17,7 @@ from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import refunds
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
+from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
 from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
 from simulation.bank import Bank
 from simulation.process import Process
@@ -72,6 +73,10 @@ class World:
             lambda process: carry_out_capture(process.db, process.sales, process.providers, payload)
         )
 
+    async def take_back(self, payload: bytes) -> None:
+        """The job that cancels a booking whose money went back by hand."""
+        await self._do_job(lambda process: carry_out_take_back(process.sales, payload))
+
     async def _do_job(self, begin: Callable[[Process], Coroutine[Any, Any, None]]) -> None:
         """A process that dies leaves its job to another one, wherever it was."""
         process = self.any_process(self._chance)
@@ -88,12 +93,13 @@ class World:
 
 @asynccontextmanager
 async def open_world(dsn: str, plan: Plan) -> AsyncGenerator[World]:
-    """A world with its processes, and a queue whose captures and refunds they carry out."""
+    """A world with its processes, and a queue whose jobs about money they carry out."""
     db = Database(dsn, connections_max=6)
     await db.open()
     world = World(dsn, db, plan)
     world.processes = [await world.start_process() for _ in range(plan.processes)]
-    jobs = asyncio.create_task(run_jobs(dsn, {REFUND_JOB: world.refund, CAPTURE_JOB: world.capture}))
+    handlers = {REFUND_JOB: world.refund, CAPTURE_JOB: world.capture, TAKE_BACK_JOB: world.take_back}
+    jobs = asyncio.create_task(run_jobs(dsn, handlers))
     try:
         # Nobody's servers are behind the bank: refunds need not be spread over time.
         with patch.object(refunds, "REFUNDS_PER_SECOND", 1_000_000):

@@ -1,7 +1,8 @@
 """The bank of the chaos run: Stripe's API over HTTP, with true books and bad manners.
 
-Of its answers some are lost after it has acted, some are 429 or 500. Of its webhooks some are repeated, some
-come only after the hold is over, a few never; the rest come in any order.
+Of its answers some are lost after it has acted, some are 429 or 500, and of a few keys nothing but a 500 is
+kept. Of its webhooks some are repeated, some come only after the hold is over, a few never; the rest come in
+any order. Some of its refunds are sent back by the buyers' banks.
 """
 
 import asyncio
@@ -21,15 +22,26 @@ _LOST = 0.05
 _BUSY = 0.02
 _BROKEN = 0.02
 
+# Of so many idempotency keys a 500 is kept, whether it was done or not; of refunds, again, more.
+_KEPT, _KEPT_REFUNDS = 0.005, 0.04
+
 # Of so many idempotency keys the answers are lost again and again: one time more than the SDK tries by
 # itself, so that a job has to come back with the same key. Of refunds more: there are fewer of them.
 _UNLUCKY, _UNLUCKY_REFUNDS = 0.03, 0.3
 _LOST_IN_A_ROW = REPETITIONS_MAX + 2
 
-# Of a hundred webhooks. Those that never come have to be found by asking.
+# Of a hundred webhooks. Those that never come have to be found by asking; those of disputes and refunds, of
+# which there are fewer, by comparing the books.
 _REPEATED = 0.20
 _LATE = 0.10
-_NEVER = 0.02
+_NEVER, _NEVER_AFTERWARDS = 0.02, 0.2
+_AFTERWARDS = ("charge.dispute.", "refund.")
+
+# So many of our refunds are sent back, within so long, some of them for good.
+_SENT_BACK, _SENT_BACK_SECONDS, _FOR_GOOD = 0.1, 2.0, 0.4
+
+# What is younger than ten minutes is not compared: this bank's clock is slow, so that all of it is.
+_SLOW_BY = 900
 
 # Webhooks come within so long, in any order.
 _SPREAD_SECONDS = 1.5
@@ -37,6 +49,9 @@ _SPREAD_SECONDS = 1.5
 
 class Bank(StripePeer):
     """Its books; `url` is where it answers. Safe to use from the loop while its threads answer."""
+
+    page_length = 100
+    slow_by = _SLOW_BY
 
     def __init__(self, seed: int, *, has_unlucky_keys: bool = True) -> None:
         super().__init__()
@@ -46,23 +61,30 @@ class Bank(StripePeer):
         self._chance = random.Random(f"{seed}:calls")
         self._of_payment: dict[str, dict[str, Any]] = {}
         self._tell: Callable[[dict[str, Any]], object] = lambda _event: None
+        self._later: Callable[[float, Callable[[], None]], object] = lambda _seconds, _act: None
+        # Refunds that are going to be sent back.
+        self.sent_back_soon = 0
 
     def report_to(self, tell: Callable[[dict[str, Any]], object]) -> None:
         """Have each event told, on the loop that is running now."""
         loop = asyncio.get_running_loop()
         self._tell = lambda event: loop.call_soon_threadsafe(tell, event)
+        self._later = lambda seconds, act: loop.call_soon_threadsafe(loop.call_later, seconds, act)
 
     def next_fault(self, key: str | None) -> Fault | None:
         """Drawn for each call; of some keys the first answers are lost one after the other."""
         with self._lock:
             self.counts["calls"] += 1
+            is_refund = key is not None and key.startswith("refund-")
             if key is not None and key not in self._lost_again:
-                share = _UNLUCKY_REFUNDS if key.startswith("refund-") else _UNLUCKY
+                share = _UNLUCKY_REFUNDS if is_refund else _UNLUCKY
                 is_unlucky = self._has_unlucky_keys and self._chance.random() < share
                 self._lost_again[key] = _LOST_IN_A_ROW if is_unlucky else 0
             if key is not None and self._lost_again[key]:
                 self._lost_again[key] -= 1
                 fault = Fault.LOST
+            elif key is not None and self._chance.random() < (_KEPT_REFUNDS if is_refund else _KEPT):
+                fault = self._chance.choice((Fault.KEPT, Fault.KEPT_AND_DONE))
             else:
                 fault = self._chance.choices(
                     (Fault.LOST, Fault.BUSY, Fault.BROKEN, None),
@@ -116,11 +138,22 @@ class Bank(StripePeer):
             self.dispute(payment_id, "lost" if is_lost else "won")
             self.counts["disputes lost"] += is_lost
 
+    def give_by_hand(self, payment_id: str, amount: int | None) -> bool:
+        """Somebody gives back in the dashboard, so much or all; False where not all is there, or not yet."""
+        with self._lock:
+            intent = self.intent_of(payment_id)
+            if not intent["amount_received"] or self.kept(intent) != intent["amount_received"]:
+                return False
+            form = {} if amount is None else {"amount": str(amount)}
+            is_done = self.give_back(intent, form)[0] == 200
+            self.counts["refunds by hand"] += is_done
+            return is_done
+
     def given_back(self) -> dict[str, int]:
-        """What has gone back, by intent."""
+        """What has gone back and has not come back, by intent."""
         given: Counter[str] = Counter()
         for refund in list(self.refunds):
-            given[refund["payment_intent"]] += refund["amount"]
+            given[refund["payment_intent"]] += refund["amount"] if refund["status"] == "succeeded" else 0
         return given
 
     def _open(self, form: dict[str, str]) -> Answer:
@@ -132,7 +165,19 @@ class Bank(StripePeer):
     def _happened(self, kind: str, intent: dict[str, Any]) -> dict[str, Any]:
         event = super()._happened(kind, intent)
         self._tell(event)
+        is_ours = kind == "refund.created" and intent["metadata"]
+        if is_ours and self._chance.random() < _SENT_BACK:
+            self.sent_back_soon += 1
+            seconds = self._chance.random() * _SENT_BACK_SECONDS
+            self._later(seconds, lambda: self._send_back(intent["id"]))
         return event
+
+    def _send_back(self, reference: str) -> None:
+        with self._lock:
+            is_final = self._chance.random() < _FOR_GOOD
+            self.fail_refund(reference, "expired_or_canceled_card" if is_final else "declined")
+            self.counts["refunds sent back"] += 1
+            self.sent_back_soon -= 1
 
 
 class Postman:
@@ -152,7 +197,9 @@ class Postman:
             return
         chance = self._chance
         self.counts["webhooks"] += 1
-        if chance.random() < _NEVER:
+        is_afterwards = event["type"].startswith(_AFTERWARDS)
+        if chance.random() < (_NEVER_AFTERWARDS if is_afterwards else _NEVER):
+            self.counts["webhooks of disputes and refunds never sent"] += is_afterwards
             self.counts["webhooks never sent"] += 1
             return
         seconds = chance.random() * _SPREAD_SECONDS

@@ -15,6 +15,7 @@ from shows import Show
 from simulation.chaos.bank import Bank
 from simulation.chaos.front import Front
 from simulation.chaos.plan import AMOUNT_BACK, LOST, SHARE_PERCENT, Afterwards, Habits, Plan, habits_of
+from simulation.stage import FailedRefund
 
 # Whoever loses the places again and again, to other buyers or to servers that are down, gives up.
 _TRIES_MAX = 30
@@ -30,6 +31,9 @@ _TAKEN_AGAIN = 0.7
 
 # The organizer looks again until the money is there that is to go back.
 _LOOK_AGAIN_SECONDS = 1.0
+
+# So many refunds that failed for good the organizer gives otherwise.
+_OTHERWISE = 0.5
 _LOOKS_MAX = 150
 
 
@@ -66,7 +70,7 @@ class Told(msgspec.Struct):
     def share_back(self) -> int:
         """What goes back of what was paid, while the rest is kept; of two places either costs the same."""
         match self.has_back:
-            case Afterwards.AMOUNT_BACK:
+            case Afterwards.AMOUNT_BACK | Afterwards.BY_HAND:
                 return AMOUNT_BACK
             case Afterwards.PLACE_BACK:
                 return self.total // 2
@@ -103,6 +107,8 @@ class Crowd:
         self.counts: Counter[str] = Counter()
         self.told: dict[UUID, Told] = {}
         self.cancelled: set[int] = set()
+        # What the bank still has of payments, and the organizer has given otherwise.
+        self.settled: Counter[UUID] = Counter()
         self._front, self._bank = front, bank
         self._organizers = {show.event_id: show.organizer_id for show in shows}
         self._buyer_ids = buyer_ids
@@ -218,6 +224,8 @@ class Crowd:
                     is_done = await self._give_up(told)
                 case Afterwards.DISPUTED:
                     is_done = await self._dispute(told)
+                case Afterwards.BY_HAND | Afterwards.ALL_BY_HAND:
+                    is_done = self._give_by_hand(told, what)
                 case _:
                     is_done = await self._give_back(told, what)
             if is_done:
@@ -242,6 +250,28 @@ class Crowd:
             return False
         told.has_back = what
         return True
+
+    def _give_by_hand(self, told: Told, what: Afterwards) -> bool:
+        """Somebody of the organizer's gives back at the bank without us, what was paid once."""
+        amount = AMOUNT_BACK if what is Afterwards.BY_HAND else None
+        if len(told.paid) > 1 or not self._bank.give_by_hand(told.paid[0], amount):
+            return False
+        told.has_back = what
+        return True
+
+    async def decide_refunds(self, failed: Sequence[FailedRefund]) -> None:
+        """The organizer decides about refunds that failed for good: again, or given otherwise."""
+        for each in failed:
+            what = (
+                "settle" if self._front.chance.random() < _OTHERWISE and not each.is_by_hand else "try-again"
+            )
+            path = f"/bookings/{each.booking_id}/refunds/{each.id}/{what}"
+            answer = await self._front.ask("POST", path, self._organizers[each.event_id], role=Role.ORGANIZER)
+            self._front.expect(answer, 200, 409)
+            if answer.status_code == 200:
+                self.counts[f"failed refunds {what}"] += 1
+            if answer.status_code == 200 and what == "settle":
+                self.settled[each.payment_id] += answer.json()["amount"]["amount"]
 
     async def _give_up(self, told: Told) -> bool:
         """The buyer cancels, once it is paid for: before, there would be no share."""

@@ -22,8 +22,8 @@ _POSTGRES = 0.12
 # Soon enough for whoever waits for programs to be back, seldom enough to leave the cores to them.
 _LOOK_SECONDS = 0.3
 
-# What a server says of each of its processes that we have killed.
-_OUR_DOING = "Unexpected exit from worker"
+# What a server says of each of its processes that we have killed, and of refunds that banks send back.
+_OUR_DOING = ("Unexpected exit from worker", "a refund has failed")
 
 # What the queue of jobs says of those that it had when its connection went.
 _QUEUE_CUT_OFF = ("Exception while processing entrypoint", "Flush failed, requeuing")
@@ -165,7 +165,7 @@ class House:
 
         While PostgreSQL is away the queue of jobs says so at every job that it has; they are done afterwards.
         """
-        expected = (_OUR_DOING, *_QUEUE_CUT_OFF) if self.kills["PostgreSQL"] else (_OUR_DOING,)
+        expected = (*_OUR_DOING, *_QUEUE_CUT_OFF) if self.kills["PostgreSQL"] else _OUR_DOING
         return [
             _in_short(line)
             for program in self.programs

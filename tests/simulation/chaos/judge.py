@@ -82,7 +82,7 @@ class Judge:
             if intent is None:
                 self.faults.append(f"payment {row.id}: the bank does not know of it")
                 continue
-            kept = self._kept(intent)
+            kept = self._kept(intent) - self._crowd.settled[row.id]
             if intent["status"] == "requires_capture":
                 self.faults.append(
                     f"payment {row.id}: authorised, and neither taken nor let go ({row.state})"
@@ -100,7 +100,7 @@ class Judge:
         """Tickets, or all of the money back; never both, never neither, nothing twice."""
         kept: dict[UUID, int] = defaultdict(int)
         for row in (row for row in payments if row.id in self._intents):
-            kept[row.booking_id] += self._kept(self._intents[row.id])
+            kept[row.booking_id] += self._kept(self._intents[row.id]) - self._crowd.settled[row.id]
         for told in self._crowd.told.values():
             booking = bookings.get(told.booking_id)
             if booking is None or booking.buyer_id != told.buyer_id or not _is_as_told(told, booking):
@@ -197,6 +197,8 @@ class Judge:
 
 def _due(told: Told, booking: _Booking) -> tuple[int, int]:
     """What its buyer is to have paid in the end, and for how many tickets."""
+    if told.has_back is Afterwards.ALL_BY_HAND:
+        return 0, 0
     has_share = told.has_back is Afterwards.GIVEN_UP and booking.state == "CANCELLED"
     if not told.paid or not (has_share or booking.state == "CONFIRMED"):
         return 0, 0

@@ -15,8 +15,18 @@ _ALL_BACK = 0.02
 _PLACE_BACK = 0.05
 _GIVEN_UP = 0.05
 _DISPUTED = 0.06
+_BY_HAND = 0.03
+_ALL_BY_HAND = 0.01
 
-_TAKEN_BACK = _AMOUNT_BACK + _ALL_BACK + _PLACE_BACK + _GIVEN_UP + _DISPUTED
+_AFTERWARDS = (
+    _AMOUNT_BACK,
+    _ALL_BACK,
+    _PLACE_BACK,
+    _GIVEN_UP,
+    _DISPUTED,
+    _BY_HAND,
+    _ALL_BY_HAND,
+)
 
 # What of its money a buyer has back who gives a booking up, and what a bank decides for the buyer.
 SHARE_PERCENT = 50
@@ -49,6 +59,8 @@ class Afterwards(Enum):
     PLACE_BACK = auto()
     GIVEN_UP = auto()
     DISPUTED = auto()
+    BY_HAND = auto()
+    ALL_BY_HAND = auto()
 
 
 class Habits(msgspec.Struct, frozen=True):
@@ -67,7 +79,7 @@ def habits_of(plan: Plan, number: int) -> Habits:
     chance = random.Random(f"{plan.seed}:buyer {number}")
     afterwards = chance.choices(
         (*Afterwards, None),
-        (_AMOUNT_BACK, _ALL_BACK, _PLACE_BACK, _GIVEN_UP, _DISPUTED, 1 - _TAKEN_BACK),
+        (*_AFTERWARDS, 1 - sum(_AFTERWARDS)),
     )[0]
     return Habits(
         chance,

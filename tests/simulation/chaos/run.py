@@ -12,7 +12,11 @@ import msgspec
 
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
+from boxoffice.kit.settings import Settings
+from boxoffice.parts import Parts
+from boxoffice.payments.reconciliation import reconcile
 from payments.stripe_http import listening
+from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from shows import Show, open_show
 from simulation.chaos.bank import Bank, Postman
 from simulation.chaos.buyers import Crowd, Pair
@@ -20,7 +24,7 @@ from simulation.chaos.front import Front
 from simulation.chaos.house import House, open_house
 from simulation.chaos.judge import Judge
 from simulation.chaos.plan import SHARE_PERCENT, Plan
-from simulation.stage import make_payments_due_to_ask
+from simulation.stage import list_failed_refunds, make_an_hour_go_by, make_payments_due_to_ask
 
 # What is sold: so many shows at once, the last of them small and cancelled in the middle of its sale.
 _SHOWS = 5
@@ -68,7 +72,7 @@ async def run(
             postman = Postman(front, plan.seed, plan.hold_seconds)
             bank.report_to(postman.take)
             judge = Judge(db, bank, crowd, shows)
-            stage = Stage(plan, db, house, front, crowd, postman, bank, shows)
+            stage = Stage(db, house, front, crowd, postman, bank, shows)
             try:
                 await stage.sell(tell)
                 judge.faults += await stage.wait(tell)
@@ -88,7 +92,6 @@ class Stage:
 
     def __init__(
         self,
-        plan: Plan,
         db: Database,
         house: House,
         front: Front,
@@ -97,13 +100,16 @@ class Stage:
         bank: Bank,
         shows: Sequence[Show],
     ) -> None:
-        self._plan, self._db, self._house, self._front = plan, db, house, front
+        # How much was found by comparing.
+        self.found = 0
+        self._plan, self._db, self._house, self._front = crowd.plan, db, house, front
         self._crowd, self._postman, self._bank, self._shows = crowd, postman, bank, shows
 
     def counts(self) -> Counter[str]:
         """Everything that anybody has counted."""
         kills = Counter({f"kills of {name}": count for name, count in self._house.kills.items()})
         refunds = Counter({"refunds at the bank": len(self._bank.refunds)})
+        refunds["found by comparing"] = self.found
         refunds["authorisations let go"] = sum(
             intent["status"] == "canceled" for intent in list(self._bank.intents.values())
         )
@@ -133,22 +139,42 @@ class Stage:
         await self._house.come_back()
 
     async def wait(self, tell: Callable[[str], None]) -> list[str]:
-        """Return once nothing waits any more; what does after all, in words."""
+        """Return once nothing waits any more; what does after all, in words.
+
+        The books are compared now and then, and at last when nothing has waited before.
+        """
         deadline = time.monotonic() + _WAIT_SECONDS_MAX
-        told_at = 0.0
+        told_at, is_compared = time.monotonic(), False
         giving = asyncio.ensure_future(self._crowd.wait_for_what_comes_back())
         try:
-            while waiting := await self._look_for_waiting() + ([] if giving.done() else ["what comes back"]):
+            while waiting := (
+                await self._look_for_waiting()
+                + ([] if giving.done() else ["what comes back"])
+                + ([] if is_compared else ["a comparison"])
+            ):
                 if time.monotonic() > deadline:
                     return [f"waits for ever: {', '.join(waiting)}"]
-                if time.monotonic() > told_at + _TELL_SECONDS:
+                is_last = waiting == ["a comparison"]
+                if time.monotonic() > told_at + _TELL_SECONDS or is_last:
                     tell(f"all sold; still waiting: {', '.join(waiting)}")
                     told_at = time.monotonic()
+                    is_compared = await self._compare() and is_last
                 await asyncio.sleep(_LOOK_SECONDS)
             giving.result()
         finally:
             giving.cancel()
         return []
+
+    async def _compare(self) -> bool:
+        """The comparison of the hour, now; False when the bank, or PostgreSQL, is away."""
+        parts = Parts(_settings_at(self._bank), self._db.dsn)
+        try:
+            async with parts.running():
+                found = await reconcile(parts.desk, parts.sales, parts.providers.get("stripe"))
+        except Unavailable:
+            return False
+        self.found += found.made_up_for
+        return True
 
     async def _tell_for_ever(self, tell: Callable[[str], None]) -> None:
         while True:
@@ -171,6 +197,8 @@ class Stage:
         try:
             found = await self._list_waiting()
             await self._turn_the_clock()
+            events = [show.event_id for show in self._shows]
+            await self._crowd.decide_refunds(await list_failed_refunds(self._db, events))
         except Unavailable:
             # It was killed last of all, and is not back yet.
             return ["PostgreSQL"]
@@ -187,6 +215,8 @@ class Stage:
                     UNION ALL
                     SELECT 'refunds ' || state FROM refunds WHERE state <> 'DONE'
                     UNION ALL
+                    SELECT 'disputes ' || state FROM disputes WHERE state = 'OPEN'
+                    UNION ALL
                     SELECT 'bookings ' || state FROM bookings WHERE state = 'PENDING') AS waiting
              GROUP BY what ORDER BY what
             """,
@@ -197,13 +227,18 @@ class Stage:
         )
         if unheard := len(paid & set(open_ones)):
             found.append(f"{unheard} payments that were made")
+        if soon := self._bank.sent_back_soon:
+            found.append(f"{soon} refunds that are sent back")
         if on_the_way := self._postman.on_the_way():
             found.append(f"{on_the_way} webhooks")
         return found
 
     async def _turn_the_clock(self) -> None:
-        """Payments nobody was heard of are asked about now, not minutes later; with `hurried`, all is now."""
+        """Payments nobody was heard of are asked about now, not minutes later, and no refund waits for hours
+        or days; with `hurried`, all is now.
+        """
         await make_payments_due_to_ask(self._db)
+        await make_an_hour_go_by(self._db)
         if self._plan.hurried:
             async with self._db.transaction() as tx:
                 await tx.execute("UPDATE pgqueuer SET execute_after = now() WHERE execute_after > now()")
@@ -243,6 +278,17 @@ async def open_sales(db: Database, plan: Plan) -> list[Show]:
             SHARE_PERCENT,
         )
     return shows
+
+
+def _settings_at(bank: Bank) -> Settings:
+    """Those of a process that does nothing but compare the books."""
+    return Settings(
+        jobs_inside=False,
+        database_connections=2,
+        stripe_secret_key=SECRET_KEY,
+        stripe_webhook_secret=WEBHOOK_SECRET,
+        stripe_api_url=bank.url,
+    )
 
 
 def pairs_of(plan: Plan, shows: Sequence[Show]) -> list[Pair]:
