@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from boxoffice.command.queries import Rights, get_rights
+from boxoffice.command.which_postgres import version_of
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
@@ -100,6 +101,8 @@ async def test_an_owner_who_is_no_superuser_migrates_and_another_role_serves(
         "COLUMNS": "250",
     }
 
+    with pytest.raises(SetupError, match="`boxoffice migrate` makes the role"):
+        await asyncio.to_thread(version_of, tenant)
     for _ in range(2):
         made = await asyncio.to_thread(run, "migrate", environment=settings)
         assert (made.returncode, made.stderr) == (0, "")

@@ -159,7 +159,8 @@ def _log_in(variable: str, api: str, person: Person) -> str:
 def _keep(variable: str, member: str, request: str) -> str:
     """Send a request, show the answer, and keep its last member of this name in a shell variable."""
     pick = rf's/.*"{member}":"\([^"]*\)".*/\1/'
-    return f"{variable}=$(curl -sS {request} | tee /dev/stderr | sed '{pick}'); echo"
+    # Not by way of /dev/stderr: a terminal that belongs to another user (sudo, su) lets nobody open it.
+    return f"""A=$(curl -sS {request}); printf '%s\\n' "$A"; {variable}=$(printf %s "$A" | sed '{pick}')"""
 
 
 def show(console: Console, url: str, offer: Offer) -> None:

@@ -109,7 +109,11 @@ def masked(name: str, value: object) -> str:
 
 
 def _settings_table(settings: Settings, environment: Mapping[str, str]) -> Table:
-    table = Table("Variable", "Value", "From", title="Settings", title_justify="left")
+    table = Table(title="Settings", title_justify="left")
+    # In eighty columns, too, a name is whole and an address can be read to its end.
+    table.add_column("Variable", no_wrap=True)
+    table.add_column("Value", overflow="fold")
+    table.add_column("From")
     for variable, field in VARIABLES.items():
         source = "environment" if environment.get(variable) else "default"
         table.add_row(variable, Text(masked(field, getattr(settings, field))), source)

@@ -20,6 +20,8 @@ CONNECT_SECONDS_MAX = 5
 # The versions Boxoffice is tested with.
 MAJOR_MIN, MAJOR_MAX = 15, 18
 
+_NO_ROLE_YET = " `boxoffice migrate` makes the role, if BOXOFFICE_DATABASE_OWNER_URL says who may."
+
 # Line of postmaster.pid with the socket's folder (documented in PostgreSQL's miscadmin.h).
 _SOCKET_LINE = 4
 
@@ -115,9 +117,10 @@ def version_of(dsn: str) -> str:
     try:
         return asyncio.run(ask())
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        is_unknown = isinstance(error, asyncpg.InvalidAuthorizationSpecificationError)
         raise SetupError(
             f"The database cannot be reached ({_in_words(error)}): check DATABASE_URL, and that "
-            f"PostgreSQL runs."
+            f"PostgreSQL runs.{_NO_ROLE_YET if is_unknown else ''}"
         ) from error
 
 
