@@ -150,7 +150,8 @@ class AtTheSandbox:
     async def dispute(self, payment_id: str, state: DisputeState, amount: int | None) -> Any:
         id_ = UUID(payment_id)
         async with self.shop.parts.db.transaction() as tx:
-            dispute_id = await queries.find_open_dispute(tx, id_) or await self._open(tx, id_, amount)
+            gone = await queries.get_gone(tx, id_)
+            dispute_id = gone.open_dispute_id or await self._open(tx, id_, amount)
             if state is not DisputeState.OPEN:
                 await queries.update_dispute_closed(tx, id_, state)
             row = await queries.find_dispute(tx, dispute_id)

@@ -106,7 +106,7 @@ async def find_policy(source: Source, event_id: int, booking_id: UUID) -> Policy
 
 
 async def get_seat_map_id(source: Source, event_id: int) -> int:
-    """The seat map an event sells; it cannot change once there are bookings."""
+    """The seat map that the event sells now."""
     return await source.get(int, "SELECT seat_map_id FROM events WHERE id = $1", event_id)
 
 
@@ -219,11 +219,16 @@ async def get_responsibility(source: Source, user_id: int) -> bool:
 
 
 async def list_unused_accounts(
-    source: Source, unused_for: timedelta, *, warned_before: timedelta | None, limit: int
+    source: Source,
+    unused_for: timedelta,
+    *,
+    warned_before: timedelta | None,
+    limit: int = 1,
+    user_id: int | None = None,
 ) -> list[int]:
     """Buyers who have not logged in for so long and expect no event, the longest unused first.
 
-    Those who were warned so long ago, or, with None, those who were not warned.
+    Those who were warned so long ago, or, with None, those who were not warned; of all, or this one.
     """
     return await source.list(
         int,
@@ -236,6 +241,7 @@ async def list_unused_accounts(
                     ELSE use.warned_at < now() - $2 END
            AND account.role = 'USER'
            AND account.password_hash <> '-'
+           AND ($4::bigint IS NULL OR account.id = $4)
            AND NOT EXISTS (SELECT FROM bookings booking
                              JOIN events event ON event.id = booking.event_id
                             WHERE booking.buyer_id = account.id
@@ -247,32 +253,5 @@ async def list_unused_accounts(
         unused_for,
         warned_before,
         limit,
-    )
-
-
-async def get_unused(
-    source: Source, user_id: int, unused_for: timedelta, *, warned_before: timedelta | None
-) -> bool:
-    """Whether the list has this account."""
-    return await source.get(
-        bool,
-        """
-        SELECT EXISTS (
-        SELECT FROM account_uses use
-          JOIN users account ON account.id = use.user_id
-         WHERE account.id = $1
-           AND use.logged_in_at < now() - $2::interval
-           AND CASE WHEN $3::interval IS NULL THEN use.warned_at IS NULL
-                    ELSE use.warned_at < now() - $3 END
-           AND account.role = 'USER'
-           AND account.password_hash <> '-'
-           AND NOT EXISTS (SELECT FROM bookings booking
-                             JOIN events event ON event.id = booking.event_id
-                            WHERE booking.buyer_id = account.id
-                              AND booking.state IN ('PENDING', 'CONFIRMED')
-                              AND coalesce(event.ends_at, event.starts_at) > now()))
-        """,
         user_id,
-        unused_for,
-        warned_before,
     )

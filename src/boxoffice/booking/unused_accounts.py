@@ -29,7 +29,9 @@ async def erase_unused_accounts(db: Database, days: int) -> None:
     ):
         async with db.transaction() as tx:
             await erasing.lock_account(tx, user_id)
-            if await queries.get_unused(tx, user_id, unused_for - WARNED_BEFORE, warned_before=None):
+            if await queries.list_unused_accounts(
+                tx, unused_for - WARNED_BEFORE, warned_before=None, user_id=user_id
+            ):
                 await warn_of_erasure(tx, user_id)
     for user_id in await queries.list_unused_accounts(
         db, unused_for, warned_before=WARNED_BEFORE, limit=ACCOUNTS_MAX
@@ -41,7 +43,9 @@ async def _erase(db: Database, user_id: int, unused_for: timedelta) -> None:
     async with db.transaction() as tx:
         # Asked again under the lock, which a log-in takes too: who comes back at last is not erased.
         await erasing.lock_account(tx, user_id)
-        if not await queries.get_unused(tx, user_id, unused_for, warned_before=WARNED_BEFORE):
+        if not await queries.list_unused_accounts(
+            tx, unused_for, warned_before=WARNED_BEFORE, user_id=user_id
+        ):
             return
         try:
             await erase_in(tx, user_id)

@@ -291,54 +291,6 @@ async def update_not_given(
     )
 
 
-async def update_settled(
-    tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID, settled_by: str
-) -> None:
-    """Somebody has given it back without the provider; the payment must be locked.
-
-    If it was the organizer, what the provider still has is owed to them; if it was the house, it takes it.
-    """
-    await tx.execute(
-        """
-        WITH done AS (
-            UPDATE refunds
-               SET state = 'DONE', done_at = now(), by_bank = amount, settled_by = $4
-             WHERE event_id = $1 AND id = $2 AND state = 'FAILED'
-            RETURNING id, payment_id, amount, currency
-        ), settled AS (
-            UPDATE payments AS payment
-               SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
-                                    SELECT FROM refunds AS other
-                                     WHERE other.event_id = $1 AND other.payment_id = payment.id
-                                       AND other.id <> $2 AND other.state <> 'DONE')
-                                THEN 'REFUNDED' ELSE payment.state END,
-                   changed_at = now()
-              FROM done
-             WHERE payment.event_id = $1 AND payment.id = done.payment_id
-            RETURNING payment.id, payment.booking_id, payment.captured
-        )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, $3::uuid, entry.line, entry.kind, entry.cause_id, settled.booking_id, entry.account,
-               entry.amount, done.currency
-          FROM done
-          JOIN settled ON settled.id = done.payment_id,
-               LATERAL (VALUES
-                   (true, 'REFUND_SETTLED', done.id, 0, 'BUYER', done.amount),
-                   (true, 'REFUND_SETTLED', done.id, 1,
-                    CASE $4::text WHEN 'HOUSE' THEN 'PROVIDER' ELSE 'ORGANIZER' END, -done.amount),
-                   (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
-                   (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
-               ) AS entry (is_captured, kind, cause_id, line, account, amount)
-         WHERE entry.is_captured = (settled.captured > 0)
-        """,
-        event_id,
-        refund_id,
-        movement_id,
-        settled_by,
-    )
-
-
 async def update_due_again(tx: Transaction, event_id: int, refund_id: UUID) -> None:
     """A refund that was given up is tried again."""
     await tx.execute(

@@ -333,20 +333,30 @@ async def update_not_made(
 
 
 async def update_refund_done(
-    tx: Transaction, event_id: int, refund_id: UUID, movement_id: UUID, by_bank: int
+    tx: Transaction,
+    event_id: int,
+    refund_id: UUID,
+    movement_id: UUID,
+    by_bank: int,
+    settled_by: str | None = None,
 ) -> None:
     """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED.
 
-    What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that.
-    Of what was only authorised there is nothing to go back: it is not reserved any more.
+    What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that. Of what
+    was only authorised there is nothing to go back: it is not reserved any more. What somebody has settled went
+    back without the provider: what that still has is owed to the organizer, if it was they; if it was the
+    house, it takes it. The payment must be locked.
     """
     await tx.execute(
         """
         WITH done AS (
             UPDATE refunds
-               SET state = 'DONE', done_at = now(), by_bank = $4
+               SET state = 'DONE', done_at = now(), by_bank = $4, settled_by = $5::text
              WHERE event_id = $1 AND id = $2 AND state <> 'DONE'
-            RETURNING id, coalesce(attempt_id, id) AS attempt_id, payment_id, amount, currency
+            RETURNING payment_id, amount, currency,
+                      CASE WHEN settled_by IS NULL THEN 'REFUNDED' ELSE 'REFUND_SETTLED' END AS kind,
+                      CASE WHEN settled_by IS NULL THEN coalesce(attempt_id, id) ELSE id END AS cause_id,
+                      CASE settled_by WHEN 'ORGANIZER' THEN settled_by ELSE 'PROVIDER' END AS account
         ), settled AS (
             UPDATE payments AS payment
                SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
@@ -366,8 +376,8 @@ async def update_refund_done(
           FROM done
           JOIN settled ON settled.id = done.payment_id,
                LATERAL (VALUES
-                   (true, 'REFUNDED', done.attempt_id, 0, 'BUYER', done.amount),
-                   (true, 'REFUNDED', done.attempt_id, 1, 'PROVIDER', -done.amount),
+                   (true, done.kind, done.cause_id, 0, 'BUYER', done.amount),
+                   (true, done.kind, done.cause_id, 1, done.account, -done.amount),
                    (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
                    (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
                ) AS entry (is_captured, kind, cause_id, line, account, amount)
@@ -377,6 +387,7 @@ async def update_refund_done(
         refund_id,
         movement_id,
         by_bank,
+        settled_by,
     )
 
 

@@ -177,12 +177,11 @@ class Sandbox:
             if row.state in (CheckoutState.AUTHORISED, CheckoutState.CLOSED):
                 return None
             if await queries.insert_refund(tx, attempt_id, refund.refund_id, payment_id, refund.amount):
-                given_back = await queries.get_given_back(tx, payment_id)
-                if given_back + await queries.get_disputed(tx, payment_id) > row.amount:
-                    is_open = await queries.find_open_dispute(tx, payment_id) is not None
+                gone = await queries.get_gone(tx, payment_id)
+                if gone.given_back + gone.disputed > row.amount:
                     reason = f"the sandbox has not so much of {payment_id}: {refund.amount}"
-                    raise NotRefundable(reason, passes=is_open)
-                if given_back == row.amount:
+                    raise NotRefundable(reason, passes=gone.open_dispute_id is not None)
+                if gone.given_back == row.amount:
                     await queries.update_state(tx, payment_id, CheckoutState.REFUNDED)
             return refund_fact_of(await queries.get_refund(tx, attempt_id))
 
@@ -303,9 +302,10 @@ class Sandbox:
 
     async def _dispute(self, tx: Transaction, row: CheckoutRow, choice: BankChoice) -> UUID | None:
         """One at a time, of what no bank has taken before, whatever of it the sandbox has given back."""
-        if await queries.find_open_dispute(tx, row.payment_id) is not None:
+        gone = await queries.get_gone(tx, row.payment_id)
+        if gone.open_dispute_id is not None:
             return None
-        left = row.amount - await queries.get_disputed(tx, row.payment_id)
+        left = row.amount - gone.disputed
         amount = left if choice is BankChoice.DISPUTE else left // 2
         if amount == 0:
             return None

@@ -66,6 +66,17 @@ class RefundRow(msgspec.Struct, frozen=True):
     delivered_at: datetime | None
 
 
+class Gone(msgspec.Struct, frozen=True):
+    """How much was given back and has not come back, and how much the buyer's bank has, or has given away.
+
+    `open_dispute_id` is the dispute that the bank has not decided.
+    """
+
+    given_back: int
+    disputed: int
+    open_dispute_id: UUID | None
+
+
 async def find_checkout(source: Source, payment_id: UUID) -> ShownRow | None:
     """The checkout of a payment, once somebody has acted on it."""
     return await source.find(
@@ -238,27 +249,18 @@ async def list_refunds_made(
     )
 
 
-async def get_given_back(tx: Transaction, payment_id: UUID) -> int:
-    """How much of a payment was given back altogether, and has not come back."""
+async def get_gone(tx: Transaction, payment_id: UUID) -> Gone:
+    """What of a payment is not there any more. The checkout must be locked."""
     return await tx.get(
-        int,
+        Gone,
         """
-        SELECT coalesce(sum(amount), 0)::bigint
-          FROM sandbox_refunds
-         WHERE payment_id = $1 AND failure IS NULL
-        """,
-        payment_id,
-    )
-
-
-async def get_disputed(tx: Transaction, payment_id: UUID) -> int:
-    """How much of a payment the buyer's bank has, or has given to the buyer."""
-    return await tx.get(
-        int,
-        """
-        SELECT coalesce(sum(amount), 0)::bigint
+        SELECT (SELECT coalesce(sum(amount), 0)::bigint
+                  FROM sandbox_refunds
+                 WHERE payment_id = $1 AND failure IS NULL) AS given_back,
+               coalesce(sum(amount) FILTER (WHERE state <> 'WON'), 0)::bigint AS disputed,
+               (array_agg(id) FILTER (WHERE state = 'OPEN'))[1] AS open_dispute_id
           FROM sandbox_disputes
-         WHERE payment_id = $1 AND state <> 'WON'
+         WHERE payment_id = $1
         """,
         payment_id,
     )
@@ -307,13 +309,6 @@ async def update_dispute_closed(tx: Transaction, payment_id: UUID, state: Disput
         """,
         payment_id,
         state,
-    )
-
-
-async def find_open_dispute(tx: Transaction, payment_id: UUID) -> UUID | None:
-    """The dispute that the bank has not decided."""
-    return await tx.find(
-        UUID, "SELECT id FROM sandbox_disputes WHERE payment_id = $1 AND state = 'OPEN'", payment_id
     )
 
 
