@@ -122,12 +122,14 @@ async def _compare(
             desk.db, provider, "PAYMENT", there.reference, report.amount, report.currency
         )
         return
-    if here is None or here.state in _OPEN or (here.captured == 0 and report.kind is FactKind.CAPTURED):
+    is_captured = report.kind is FactKind.CAPTURED
+    if here is None or here.state in _OPEN or (here.state == "CAPTURE_DUE" and is_captured):
         found.made_up_for += 1
         metrics.FACTS_ASKED_FOR.labels(provider, report.kind).inc()
         await take_fact(desk, sales, provider, report)
         return
-    if report.kind is FactKind.CAPTURED and here.captured != report.amount:
+    # What was captured by hand, though it was to be void, its refund has given back.
+    if is_captured and here.captured not in (0, report.amount):
         found.differences += await _note(
             desk.db, provider, there.reference, "CAPTURED", here.captured, report
         )
