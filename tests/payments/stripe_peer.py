@@ -218,11 +218,11 @@ class StripePeer:
             if query.get("payment_intent") in (None, each["payment_intent"])
             and int(query.get("created[gte]", 0)) <= each["created"] < int(query.get("created[lt]", 1 << 40))
         ]
-        return self._page(found, query, len(found) + 1 if "payment_intent" in query else None)
+        return self._page(found, query)
 
-    def _page(self, found: list[dict[str, Any]], query: dict[str, str], length: int | None = None) -> Answer:
+    def _page(self, found: list[dict[str, Any]], query: dict[str, str]) -> Answer:
         """So many of these, the newest first, from where the query says."""
-        newest_first, length = list(reversed(found)), length or self.page_length
+        newest_first, length = list(reversed(found)), self.page_length
         names = [each["id"] for each in newest_first]
         start = names.index(query["starting_after"]) + 1 if "starting_after" in query else 0
         page, has_more = newest_first[start : start + length], start + length < len(found)

@@ -311,6 +311,19 @@ async def test_what_is_lost_after_a_refund_by_hand_is_no_more_than_was_left(
     assert await shop.parts.db.get(int, given_by_us, UUID(payment_id)) == 1500
 
 
+async def test_of_many_refunds_by_hand_none_is_overlooked(shop: Shop):
+    """Stripe lists them in pages. We have heard of none, and ask only for what is left."""
+    held, payment_id = await paid(shop)
+    for _ in range(3):
+        shop.peer.refund_by_hand(payment_id, 1000)
+    refund_id = await refund(shop, held, amount=3000)
+
+    await give_back(shop, payment_id, refund_id)
+
+    assert await states(shop, held) == [(3000, "DONE")]
+    assert refunds_at_stripe(shop, payment_id) == [1000, 1000, 1000, 2000]
+
+
 async def test_a_refund_by_hand_that_fails_is_for_whoever_made_it(shop: Shop):
     held, payment_id = await paid(shop)
     made = shop.peer.refund_by_hand(payment_id, 1200)

@@ -188,9 +188,15 @@ class Stripe:
             raise NotRefundable(reason, passes=error.code in _PASSING_REFUSALS) from error
 
     async def list_refunds(self, payment: Asked) -> list[RefundFact]:
-        """The newest hundred refunds of an intent, failed ones included."""
+        """All refunds of an intent, the newest first, failed ones included."""
         asked: dict[str, Any] = {"payment_intent": payment.reference, "limit": INTENTS_LISTED_MAX}
-        return refunds_in(await _call(self._refunds.list_async, asked))
+        found: list[RefundFact] = []
+        while True:
+            page = await _call(self._refunds.list_async, asked)
+            found += refunds_in(page)
+            if not page.has_more or not page.data:
+                return found
+            asked = asked | {"starting_after": page.data[-1].id}
 
     async def list_refunds_made(
         self, since: datetime, until: datetime, after: str | None
