@@ -5,17 +5,23 @@ import io
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar
 
 from booking.test_fees import hold, on_sale
 from boxoffice.accounts.identity import Role
+from boxoffice.booking.holds import answers_of
 from boxoffice.booking.personal_data import erase_user
+from boxoffice.booking.schemas import NewBooking
 from boxoffice.inventory.answers import export
 from boxoffice.inventory.answers.schemas import CHOICES_MAX, QUESTIONS_MAX
+from boxoffice.kit.idempotency import Once, StillAtWork
+from boxoffice.kit.idempotency_queries import list_taken
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
 from catalog.stage import Person, person
+from payments.test_refunded_places import beside
 
 BADGE = {"name": "badge", "text": "Whose name?", "kind": "TEXT", "per": "TICKET", "is_required": True}
 MEAL = {"name": "meal", "text": "What to eat?", "kind": "CHOICE", "choices": ["Meat", "Vegan"]}
@@ -111,7 +117,9 @@ async def test_answers_that_do_not_fit_hold_nothing(organizer: Person, buyer: Pe
     assert (await buyer.get("/bookings")).json()["items"] == []
 
 
-async def test_a_hold_with_answers_is_made_once_whatever_is_asked_by_then(organizer: Person, buyer: Person):
+async def test_a_hold_with_answers_is_made_once_whatever_is_asked_by_then(
+    organizer: Person, buyer: Person, db: Database
+):
     event = await asking(organizer)
     body = {"event_id": event["id"], "seat_ids": [0, 1], "answers": GOOD}
 
@@ -126,6 +134,12 @@ async def test_a_hold_with_answers_is_made_once_whatever_is_asked_by_then(organi
 
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 422)
     assert (again.json(), again.headers["idempotent-replayed"]) == (first.json(), "true")
+    # While another request has the key, and may come to nothing, none is let on without its answers.
+    once = Once(buyer.id, "HoldPlaces", "a third", [])
+    async with db.transaction() as tx:
+        assert await list_taken(tx, [once.lock_number])
+        with pytest.raises(StillAtWork):
+            await beside(answers_of(db, msgspec.convert(body, NewBooking), once))
 
 
 async def test_the_organizer_gets_a_table_in_which_nothing_is_a_formula(

@@ -3,9 +3,11 @@
 import logging
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
+from fpdf import FPDF
 
 from boxoffice.booking.schemas import DiscountView, FeeView, Place
 from boxoffice.catalog.tariff import FeeMode, TaxMode
@@ -88,3 +90,29 @@ def test_whatever_can_be_sold_can_be_drawn(changes: dict[str, object]):
     pdf = draw_document(invoice(**changes))
 
     assert pages(pdf) == (3 if len(invoice(**changes).places) == 100 else 1)
+
+
+def test_an_amount_is_beside_what_it_is_for_however_long_that_is(monkeypatch: pytest.MonkeyPatch):
+    """Of several lines at the end of a page the last were on the next one, and their amount below them."""
+    texts: list[tuple[int, float, str]] = []
+    amounts: list[tuple[int, float]] = []
+    multi_cell, cell = FPDF.multi_cell, FPDF.cell
+
+    def say(pdf: FPDF, *args: Any, **more: Any) -> Any:
+        if args and args[0] and not more.get("dry_run"):
+            texts.append((pdf.page_no(), pdf.get_y(), args[2]))
+        return multi_cell(pdf, *args, **more)
+
+    def end(pdf: FPDF, *args: Any, **more: Any) -> Any:
+        amounts.append((pdf.page_no(), pdf.get_y()))
+        return cell(pdf, *args, **more)
+
+    monkeypatch.setattr(FPDF, "multi_cell", say)
+    monkeypatch.setattr(FPDF, "cell", end)
+    long = msgspec.structs.replace(place(1), zone="Block " * 33, ticket_type="Child")
+
+    draw_document(invoice(places=[place(1), *[long] * 20]))
+
+    assert [each[:2] for each in texts] == amounts
+    assert {page for page, _ in amounts} == {1, 2, 3}
+    assert texts[1][2].endswith("(Stalls, Child)")

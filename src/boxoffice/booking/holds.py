@@ -19,7 +19,7 @@ from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.commands import BestAvailable, Booking, Exchange, Held, Hold, Outcome, Renew
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.promo import hash_code
-from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
+from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.idempotency import Once, look_up
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
@@ -66,7 +66,7 @@ async def answers_of(db: Database, wanted: NewBooking, once: Once | None) -> Giv
     """The answers that are given with a hold, if any; what does not fit is refused before anything is held.
 
     Not when it was asked for before: then the answer of that time is given again, whatever the event asks
-    now. Raises `NotFound`, `InvalidInput`.
+    now. Raises `NotFound`, `InvalidInput`, `KeyUsedBefore` and `StillAtWork`.
     """
     if not wanted.answers:
         return None
@@ -79,6 +79,9 @@ async def answers_of(db: Database, wanted: NewBooking, once: Once | None) -> Giv
         if once is not None:
             async with db.transaction() as tx:
                 [before] = await look_up(tx, [once])
+            if isinstance(before, Refusal):
+                # Whoever has the key now may come to nothing: then this must not hold without its answers.
+                raise before from None
             if before is not None:
                 return None
         raise

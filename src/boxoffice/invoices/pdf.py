@@ -79,9 +79,10 @@ def _lines(pdf: "FPDF", document: Document) -> None:
 
 
 def _place(place: Place) -> str:
+    kind = ", ".join(filter(None, (place.category, place.ticket_type)))
     if place.seat_id is None:
-        return f"{place.zone} ({place.category})"
-    return f"{place.zone}, row {place.row}, seat {place.number} ({place.category})"
+        return f"{place.zone} ({kind})"
+    return f"{place.zone}, row {place.row}, seat {place.number} ({kind})"
 
 
 def _words(money: Money) -> str:
@@ -93,11 +94,14 @@ def _say(pdf: "FPDF", text: str, height: float = _LINE_MM) -> None:
 
 
 def _amount(pdf: "FPDF", text: str, money: Money) -> None:
-    """A line with an amount at its end; a long text takes several lines, and a page that is full ends."""
-    if pdf.will_page_break(2 * _LINE_MM):
+    """A line with an amount at its end; a long text takes several lines, on one page with its amount."""
+    width = pdf.epw - _AMOUNT_MM
+    lines = pdf.multi_cell(width, _LINE_MM, text, dry_run=True, output="LINES")
+    assert isinstance(lines, list)
+    if pdf.will_page_break(len(lines) * _LINE_MM):
         pdf.add_page()
     top = pdf.get_y()
-    pdf.multi_cell(pdf.epw - _AMOUNT_MM, _LINE_MM, text, new_x="RIGHT", new_y="NEXT")
+    pdf.multi_cell(width, _LINE_MM, text, new_x="RIGHT", new_y="NEXT")
     bottom = pdf.get_y()
     pdf.set_xy(pdf.w - _MARGIN_MM - _AMOUNT_MM, top)
     pdf.cell(_AMOUNT_MM, _LINE_MM, _words(money), align="R")

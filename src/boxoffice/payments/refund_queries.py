@@ -342,10 +342,10 @@ async def update_refund_done(
 ) -> None:
     """The money is on its way back; a payment of which nothing is left and nothing is owed is REFUNDED.
 
-    What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that. Of what
-    was only authorised there is nothing to go back: it is not reserved any more. What somebody has settled went
-    back without the provider: what that still has is owed to the organizer, if it was they; if it was the
-    house, it takes it. The payment must be locked.
+    What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that. Of
+    what was only authorised there is nothing to go back: it is not reserved any more. What somebody has
+    settled went back without the provider: what that still has is owed to the organizer, if it was they; if
+    it was the house, it takes it. The payment must be locked.
     """
     await tx.execute(
         """
