@@ -1,6 +1,7 @@
 """Paying with Stripe: its SDK, over HTTP, against a peer that keeps books and misbehaves."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -14,9 +15,11 @@ from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.provider import Asked
+from boxoffice.payments.reconciliation import reconcile_window
 from payments.baskets import Basket, headers_of
 from payments.stripe_peer import Fault
 from payments.stripe_shop import Shop
+from payments.test_disputes import accounts
 
 
 async def test_after_a_declined_card_the_same_intent_takes_another(shop: Shop):
@@ -200,3 +203,16 @@ async def test_a_capture_that_is_on_its_way_ends_refunded_or_void(
     assert (intent["status"], len(refunds)) == (("succeeded", 1) if captured_first else ("canceled", 0))
     assert captures_lost() == before
     await held.show.check_promises()
+
+    # What was captured is found when the books are compared, and its refund may come back like any other.
+    since, parts = datetime.fromtimestamp(intent["created"], UTC), shop.parts
+    until = since + timedelta(seconds=1)
+    await reconcile_window(parts.desk, parts.sales, shop.parts.stripe, since, until)
+    again = await reconcile_window(parts.desk, parts.sales, shop.parts.stripe, since, until)
+    assert again.made_up_for == 0
+    assert await accounts(shop, held) == {}
+    if captured_first:
+        assert await shop.tell(shop.peer.fail_refund(refunds[0]["id"])) == 204
+        assert await accounts(shop, held) == {"PROVIDER": 5000, "BUYER": -5000}
+        await shop.give_back(payment_id)
+        assert await accounts(shop, held) == {}

@@ -20,7 +20,8 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.dispute_queries import ClosedDispute, Disputed, DisputeRow, NewDispute
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, Providers
+from boxoffice.payments.late_captures import note_late_capture
+from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, FactKind, Providers
 from boxoffice.payments.refund_facts import take_refunds_there
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
@@ -82,6 +83,8 @@ async def take_dispute(
         known = await providers.get(provider).ask(asked)
         if known is not None:
             await take_fact(desk, sales, provider, known)
+            if known.kind is FactKind.CAPTURED:
+                await note_late_capture(desk.db, payment.id)
     if fact.state is DisputeState.LOST:
         # A refund that went back before, and that we died before noting, is not what the bank has paid.
         asked = Asked(payment.id, provider, fact.payment_reference, payment.amount, payment.currency)

@@ -100,6 +100,61 @@ async def update_captured(
     )
 
 
+async def update_captured_after_all(
+    tx: Transaction, event_id: int, payment_id: UUID, movement_ids: Sequence[UUID]
+) -> bool:
+    """What was to be let go as only authorised had been captured; the payment must be locked. Whether it was.
+
+    It is booked as it would have been: captured, for tickets or for nothing, owed, and given back if it is.
+    """
+    return (
+        await tx.execute(
+            """
+            WITH captured AS (
+                UPDATE payments
+                   SET captured = amount, refunded = amount, changed_at = now()
+                 WHERE event_id = $1 AND id = $2 AND captured = 0 AND state IN ('REFUND_DUE', 'REFUNDED')
+                   AND NOT EXISTS (SELECT FROM refunds
+                                    WHERE event_id = $1 AND id = $2 AND settled_by IS NOT NULL)
+                RETURNING id, booking_id, amount, currency
+            ), refund AS (
+                SELECT captured.id, captured.booking_id, captured.amount, captured.currency, fees, taxes,
+                       captured.amount - fees - taxes AS rest, worth > 0 AS is_sold,
+                       state = 'DONE' AS is_made,
+                       coalesce(attempt_id, refund.id) AS attempt_id
+                  FROM captured
+                  JOIN refunds AS refund ON refund.event_id = $1 AND refund.id = captured.id
+            )
+            INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                        amount, currency)
+            SELECT $1, ($3::uuid[])[entry.movement], entry.line, entry.kind, entry.cause_id,
+                   refund.booking_id, entry.account, entry.amount, refund.currency
+              FROM refund,
+                   LATERAL (VALUES
+                       (true, 1, 'CAPTURED', refund.id, 0, 'PROVIDER', refund.amount),
+                       (NOT is_sold, 1, 'CAPTURED', refund.id, 1, 'BUYER', -refund.amount),
+                       (is_sold, 1, 'CAPTURED', refund.id, 1, 'ORGANIZER', -rest),
+                       (is_sold, 1, 'CAPTURED', refund.id, 2, 'FEES', -fees),
+                       (is_sold, 1, 'CAPTURED', refund.id, 3, 'TAXES', -taxes),
+                       (is_sold, 2, 'REFUND_DUE', refund.id, 0, 'BUYER', -refund.amount),
+                       (is_sold, 2, 'REFUND_DUE', refund.id, 1, 'ORGANIZER', rest),
+                       (is_sold, 2, 'REFUND_DUE', refund.id, 2, 'FEES', fees),
+                       (is_sold, 2, 'REFUND_DUE', refund.id, 3, 'TAXES', taxes),
+                       (is_made, 3, 'REFUNDED', attempt_id, 0, 'BUYER', refund.amount),
+                       (is_made, 3, 'REFUNDED', attempt_id, 1, 'PROVIDER', -refund.amount),
+                       (NOT is_made, 4, 'AUTHORISATION_OVER', refund.id, 0, 'RESERVED', -refund.amount),
+                       (NOT is_made, 4, 'AUTHORISATION_OVER', refund.id, 1, 'PROMISED', refund.amount)
+                   ) AS entry (is_due, movement, kind, cause_id, line, account, amount)
+             WHERE entry.is_due AND entry.amount <> 0
+            """,
+            event_id,
+            payment_id,
+            movement_ids,
+        )
+        > 0
+    )
+
+
 async def update_capture_due(
     tx: Transaction, event_id: int, payment_ids: Sequence[UUID], movement_ids: Sequence[UUID]
 ) -> None:

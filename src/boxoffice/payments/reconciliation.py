@@ -13,6 +13,7 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.dispute_comparison import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
+from boxoffice.payments.late_captures import note_late_capture
 from boxoffice.payments.provider import Fact, FactKind, Listed, Provider
 from boxoffice.payments.reconciliation_queries import Known
 from boxoffice.payments.refund_facts import take_news
@@ -127,6 +128,8 @@ async def _compare(
         found.made_up_for += 1
         metrics.FACTS_ASKED_FOR.labels(provider, report.kind).inc()
         await take_fact(desk, sales, provider, report)
+        if report.kind is FactKind.CAPTURED:
+            await note_late_capture(desk.db, report.payment_id)
         return
     # What was captured by hand, though it was to be void, its refund has given back.
     if is_captured and here.captured not in (0, report.amount):
