@@ -133,9 +133,6 @@ def _check_with_bank(bank: Bank, books: _Books, payment: _Payment, sale: Sale) -
         # Nothing was taken: what is to go back was only authorised.
         is_void = payment.id in bank.void_ids | bank.gone
         is_same = payment.captured == 0 and not theirs and (not ours or is_void)
-    elif payment.captured == 0:
-        # It was captured and given back as a whole, and neither was noted before the other was decided.
-        is_same = payment.state == "REFUNDED" and bank.kept(payment.id) == 0
     else:
         is_same = payment.captured == fact.amount and ours == theirs
     if not is_same:

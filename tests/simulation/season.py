@@ -39,6 +39,10 @@ _CLIENTS_MAX = 40
 # Buyer numbers of the probes at the end, beyond those of the steps.
 _PROBE_BUYER = 1_000
 
+# So often those are asked for that were answered "not now", and after so long.
+_PROBES_MAX = 10
+_PROBE_AGAIN_SECONDS = 1.0
+
 # Holds that last longer than this are not waited for.
 _WAIT_SECONDS_MAX = 2
 
@@ -265,13 +269,21 @@ class Season:
         free = [seat_id for seat_id in range(sale.hall.seats) if seat_id not in live]
         # One party for the hall with the rule against single seats: the whole rest strands nobody.
         parties = [free] if sale.hall.orphan_rule == "ENFORCE" else [[seat_id] for seat_id in free]
-        asks = [
-            Ask(self.step, process.name, sale.event_id,
-                Hold(new_id(sale.event_id), _PROBE_BUYER + index, tuple(party)))
+        holds = [
+            Hold(new_id(sale.event_id), _PROBE_BUYER + index, tuple(party))
             for index, party in enumerate(parties) if party
         ]  # fmt: skip
-        self.world.record.asks += asks
-        await asyncio.gather(*[process.call(self._answer(process, ask)) for ask in asks])
+        asks: list[Ask] = []
+        for _ in range(_PROBES_MAX):
+            asks = [Ask(self.step, process.name, sale.event_id, hold) for hold in holds]
+            self.world.record.asks += asks
+            await asyncio.gather(*[process.call(self._answer(process, ask)) for ask in asks])
+            # On a busy machine some wait for too long, and are told to come again: nothing was tried.
+            later = {id(ask.command) for ask in asks if isinstance(ask.answer, Unavailable)}
+            if not later or not all(isinstance(ask.answer, Held | Unavailable) for ask in asks):
+                break
+            holds = [hold for hold in holds if id(hold) in later]
+            await asyncio.sleep(_PROBE_AGAIN_SECONDS)
         for ask in asks:
             if not isinstance(ask.answer, Held):
                 words = f"{process.name} could not have {ask.command}, which is free: {ask.answer!r}"

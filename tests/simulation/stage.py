@@ -172,8 +172,12 @@ async def make_an_hour_go_by(db: Database) -> None:
     """As if every refund that was asked for in vain had been for an hour, and the time had come for each."""
     async with db.transaction() as tx:
         await tx.execute(
-            "UPDATE refunds SET failures = $1 WHERE state = 'DUE' AND failures BETWEEN 1 AND $1 - 1",
-            FAULTS_MAX - 1,
+            """
+            UPDATE refunds
+               SET failures = failures - failures % $1 + $1 - 1
+             WHERE state = 'DUE' AND failures % $1 BETWEEN 1 AND $1 - 2
+            """,
+            FAULTS_MAX,
         )
         await tx.execute(
             "UPDATE pgqueuer SET execute_after = now() WHERE entrypoint = $1 AND execute_after > now()",
