@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.terms import Channel
 from boxoffice.inventory.changes import BlockKind, BookingCancelled, BookingExpired, PlacesReleased
 from boxoffice.inventory.commands import (
@@ -36,8 +37,8 @@ from inventory.test_choosing import NOW, hall, on_sale
 class Selling:
     """An event whose batches are committed at once, and the bookings it has."""
 
-    def __init__(self) -> None:
-        self.inventory: Inventory = on_sale(hall("AAAAAA"))
+    def __init__(self, seat_map: SeatMap | None = None) -> None:
+        self.inventory: Inventory = on_sale(seat_map or hall("AAAAAA"))
         self.inventory.terms = msgspec.structs.replace(
             self.inventory.terms, channels={"fans": Channel(1, None, None)}
         )
@@ -46,6 +47,7 @@ class Selling:
     def ask(self, *commands: Command, named: Mapping[UUID, Booking] | None = None) -> Decision:
         """Decide and commit."""
         decision = decide(self.inventory, commands, self.bookings if named is None else named, NOW)
+        self.inventory.frontier = decision.draft.frontier
         self.inventory.apply(decision.draft.changes)
         for id_ in (*self.bookings, *decision.draft.held):
             if (booking := decision.draft.booking(id_)) is not None:

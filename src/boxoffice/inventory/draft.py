@@ -262,10 +262,18 @@ class Draft:
         self.blocks[change.block_id] = block_of_change(change)
         for seat_id in change.seat_ids:
             if self.is_free(seat_id):
-                self.claimed[seat_id] = change.block_id
+                self._claim_for(change.block_id, seat_id)
             self._block_of[seat_id] = change.block_id
         for area_id, count in change.areas:
             self._area_deltas[area_id] += count
+
+    def _claim_for(self, block_id: UUID, seat_id: int) -> None:
+        """Have a free seat be a block's; one that it has let go just now keeps the claim that it had."""
+        inventory = self.inventory
+        if inventory.block_of.get(seat_id) == block_id and inventory.seats[seat_id] == BLOCKED:
+            self.freed.discard(seat_id)
+        else:
+            self.claimed[seat_id] = block_id
 
     def let_go(self, change: PlacesReleased) -> None:
         """The house gives places up."""

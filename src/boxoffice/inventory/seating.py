@@ -37,6 +37,10 @@ WINDOW_SEATS_MAX = 12
 # A hall has five categories and parties of one to eight; who asks for more than that pays for looking.
 KINDS_REMEMBERED_MAX = 100
 
+# When more seats than these come free at once, as of a block, all is forgotten: to look once more takes less
+# than to see for each of them, and each kind, from where on.
+SEATS_FREED_MAX = 100
+
 # Distances are whole numbers of these, so that windows as good as each other have the same sum.
 _UNITS_OF_DISTANCE = 1_000_000
 
@@ -235,9 +239,11 @@ class Frontier:
             del self.longest[next(iter(self.longest))]
         self.longest[kind] = window
 
-    def lower(self, seating: Seating, seat_ids: Iterable[int]) -> None:
+    def lower(self, seating: Seating, seat_ids: Sequence[int]) -> None:
         """Seats came free: windows with them may be free again, for every kind of request."""
         self.longest.clear()
+        if len(seat_ids) > SEATS_FREED_MAX:
+            self.first.clear()
         for seat_id in seat_ids:
             for kind, rank in self.first.items():
                 self.first[kind] = min(rank, seating.first_rank_with(kind.size, seat_id))

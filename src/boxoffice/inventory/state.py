@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -259,7 +259,7 @@ class Inventory:
             if name is not None:
                 self.taken_of_type[name] += sign
 
-    def lower(self, frontier: Frontier, seat_ids: Iterable[int]) -> None:
+    def lower(self, frontier: Frontier, seat_ids: Sequence[int]) -> None:
         """Seats came free: what is remembered of the hall may be so no more; nothing is if nobody chose."""
         if self._seating is not None:
             frontier.lower(self._seating, seat_ids)
