@@ -241,7 +241,6 @@ NOT_AUDITED = {
         (
             "payments",
             "payment_events",
-            "refunds",
             "provider_refunds",
             "disputes",
             "foreign_money",

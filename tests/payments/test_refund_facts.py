@@ -167,6 +167,20 @@ async def test_what_cannot_be_given_back_is_seen_and_given_otherwise(
     assert (late.status_code, late.json()["state"]) == (409, "DONE")
     assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
     assert await accounts(shop, held) == left
+    # Asked for by the organizer, failed by itself, tried again and settled by whoever it was.
+    audited = await shop.parts.db.list(
+        str,
+        """
+        SELECT action || ' ' || coalesce(after ->> 'state', '') || ' ' || (actor_id = $2)::text
+          FROM audit_log
+         WHERE object = 'refunds' AND event_id = $1
+         ORDER BY id
+        """,
+        held.show.event_id,
+        held.show.organizer_id,
+    )
+    ours = str(role is Role.ORGANIZER).lower()
+    assert audited == ["CREATED DUE true", f"CHANGED DUE {ours}", f"CHANGED DONE {ours}"]
     assert payment_id not in [str(each.payment_id) for each in await list_differences(shop.parts.db, 100)]
 
 

@@ -238,6 +238,11 @@ async def test_amounts_and_places_of_one_booking_at_once_are_never_more_than_was
     assert {answer.status_code for answer in answers} <= {201, 409}
     refunds = (await till.buyer.get(f"/bookings/{booking_id}/refunds")).json()["items"]
     assert total // 2 < sum(each["amount"]["amount"] for each in refunds) <= total
+    # Each is in the audit log, with who asked for it, though batches are many people's.
+    log = (await till.organizer.get("/audit-log", event_id=till.event["id"], limit=100)).json()["items"]
+    audited = [each for each in log if each["object"] == "refunds"]
+    assert {each["actor_id"] for each in audited} == {till.organizer.id}
+    assert {each["row_id"].split()[1] for each in audited} == {each["id"] for each in refunds}
     await till.check()
 
 

@@ -12,6 +12,7 @@ from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.changes import BlockKind, SeatMapChanged
 from boxoffice.inventory.parting import Part
+from boxoffice.kit.actor import Actor
 
 
 class BookingState(StrEnum):
@@ -207,11 +208,12 @@ class Expire(msgspec.Struct, frozen=True):
 class TakeBack(msgspec.Struct, frozen=True, gc=False):
     """The organizer gives back what was paid for this booking, and has its places again.
 
-    `reason` is for whoever reads the refund. Answer: the `Booking`.
+    `reason` is for whoever reads the refund, `actor` for the audit log. Answer: the `Booking`.
     """
 
     booking_id: UUID
     reason: str
+    actor: Actor | None = None
 
 
 class TicketOf(msgspec.Struct, frozen=True, gc=False):
@@ -259,6 +261,7 @@ class TakeBackPlaces(msgspec.Struct, frozen=True, gc=False):
     area_ticket_types: TypesOfPlaces = ()
     ticket_ids: tuple[UUID, ...] = ()
     admitted_too: bool = False
+    actor: Actor | None = None
     known: Known | None = None
 
 
@@ -351,17 +354,8 @@ OPENING = (Hold, Block, Expire, CallOff, ChangeSeatMap)
 # Money that came, places that are given up, and what the house does once: those who hold seats must not
 # compete with those who would like some, so these are let in beyond the line of the others.
 PATIENT = (
-    Confirm,
-    Cancel,
-    Withdraw,
-    Release,
-    Expire,
-    CallOff,
-    TakeBack,
-    TakeBackPlaces,
-    GiveUp,
-    ChangeSeatMap,
-)
+    Confirm, Cancel, Withdraw, Release, Expire, CallOff, TakeBack, TakeBackPlaces, GiveUp, ChangeSeatMap
+)  # fmt: skip
 
 
 # What names a booking, whose row is read under the lock.

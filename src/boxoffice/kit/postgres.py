@@ -15,7 +15,7 @@ import asyncpg
 import msgspec
 from asyncpg.pool import PoolConnectionProxy
 
-from boxoffice.kit.actor import current_actor
+from boxoffice.kit.actor import Actor, current_actor
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.outages import Outage
 
@@ -125,6 +125,16 @@ class Transaction(Source):
         self.connection = connection
         self.dsn = dsn
 
+    @asynccontextmanager
+    async def acting_for(self, actor: Actor | None) -> AsyncGenerator[None]:
+        """What is written in this block is somebody's, in a transaction that is nobody's or many people's."""
+        if actor is None:
+            yield
+            return
+        await _say_who_is_at_work(self.connection, actor)
+        yield
+        await _say_who_is_at_work(self.connection, None)
+
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
         return await self.connection.fetch(query, *arguments)
 
@@ -187,7 +197,9 @@ class Database(Source):
         try:
             with _outages_told_apart():
                 async with self._connection() as connection, connection.transaction():
-                    await _say_who_is_at_work(connection)
+                    # Without anybody it costs nothing.
+                    if (actor := current_actor.get()) is not None:
+                        await _say_who_is_at_work(connection, actor)
                     yield Transaction(connection, self.dsn)
         finally:
             _in_transaction.reset(token)
@@ -215,12 +227,10 @@ class Database(Source):
                 return await connection.fetchrow(query, *arguments)
 
 
-async def _say_who_is_at_work(connection: _Connection) -> None:
-    """Tell the triggers of the audit log, until the transaction ends; without anybody it costs nothing."""
-    actor = current_actor.get()
-    if actor is not None:
-        said = msgspec.json.encode(actor).decode()
-        await connection.execute("SELECT set_config('boxoffice.actor', $1, true)", said)
+async def _say_who_is_at_work(connection: _Connection, actor: Actor | None) -> None:
+    """Tell the triggers of the audit log, until the transaction ends."""
+    said = "" if actor is None else msgspec.json.encode(actor).decode()
+    await connection.execute("SELECT set_config('boxoffice.actor', $1, true)", said)
 
 
 async def _keep_session(_connection: _Connection) -> None:

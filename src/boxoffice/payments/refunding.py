@@ -10,6 +10,7 @@ from boxoffice.inventory.commands import TakeBack, TakeBackPlaces, TakenBack
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.parting import Part
 from boxoffice.inventory.refusals import NothingToRefund
+from boxoffice.kit.actor import current_actor
 from boxoffice.kit.errors import NotFound, Refusal, invalid
 from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.ids import event_of, new_id
@@ -50,7 +51,7 @@ async def refund_booking(
         refunds = await queries.list_refunds(db, event_id, booking_id)
         return view_of_refund(booking_id, next(each for each in refunds if each.id == taken.refund_id))
     if wanted.amount is None:
-        await sales.submit(event_id, TakeBack(booking_id, wanted.reason), once)
+        await sales.submit(event_id, TakeBack(booking_id, wanted.reason, current_actor.get()), once)
         # It was written with the places; of a booking all of which had gone back before, the last one.
         refunds = await queries.list_refunds(db, event_id, booking_id)
         if not refunds:
@@ -90,6 +91,7 @@ def _command_for(event_id: int, booking_id: UUID, places: PlacesBack, reason: st
         area_ticket_types=tuple([area.ticket_type for area in admissions]),
         ticket_ids=tuple(places.ticket_ids),
         admitted_too=places.admitted_too,
+        actor=current_actor.get(),
     )
 
 

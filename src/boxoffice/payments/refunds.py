@@ -19,6 +19,7 @@ from boxoffice.inventory.commands import (
     TakenBack,
 )
 from boxoffice.kit import metrics
+from boxoffice.kit.actor import Actor
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue, enqueue_all
 from boxoffice.kit.money import movable, step_of
@@ -65,20 +66,23 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
     if not any(type(command) in OWING for command in decided.commands):
         return
     await _owe_parts(tx, decided)
-    confirmed = (
-        {
-            booking_id: _CANCELLED
-            for outcome in decided.outcomes
-            if isinstance(outcome, CalledOff)
-            for booking_id in outcome.confirmed_ids
-        }
-        | {
-            outcome.booking.id: _GIVEN_UP
-            for outcome in decided.outcomes
-            if isinstance(outcome, GivenUp) and outcome.is_whole
-        }
-        | {
-            command.booking_id: command.reason
+    wholes: list[tuple[Mapping[UUID, str], Actor | None]] = [
+        (
+            {
+                booking_id: _CANCELLED
+                for outcome in decided.outcomes
+                if isinstance(outcome, CalledOff)
+                for booking_id in outcome.confirmed_ids
+            }
+            | {
+                outcome.booking.id: _GIVEN_UP
+                for outcome in decided.outcomes
+                if isinstance(outcome, GivenUp) and outcome.is_whole
+            },
+            None,
+        ),
+        *(
+            ({command.booking_id: command.reason}, command.actor)
             for command, outcome in zip(decided.commands, decided.outcomes, strict=True)
             if (isinstance(command, TakeBack) and isinstance(outcome, Booking))
             or (
@@ -86,12 +90,16 @@ async def owe_refunds(tx: Transaction, decided: Decided) -> None:
                 and isinstance(outcome, TakenBack)
                 and outcome.part is None
             )
-        }
-    )
-    if not confirmed:
+        ),
+    ]
+    wholes = [each for each in wholes if each[0]]
+    if not wholes:
         return
     ahead = await queries.get_refunds_due(tx)
-    owed = await _owe_what_is_left(tx, decided.event_id, confirmed)
+    owed: list[queries.NewRefund] = []
+    for reasons, actor in wholes:
+        async with tx.acting_for(actor):
+            owed += await _owe_what_is_left(tx, decided.event_id, reasons)
     await enqueue_all(
         tx,
         REFUND_JOB,
@@ -113,14 +121,16 @@ async def know_payments(
 async def _owe_parts(tx: Transaction, decided: Decided) -> None:
     """What single places cost, or a share of a booking; a statement each, for two may be of one payment."""
     for command, outcome in zip(decided.commands, decided.outcomes, strict=True):
+        actor = None
         if isinstance(command, TakeBackPlaces) and isinstance(outcome, TakenBack):
-            refund = _refund_of_places(decided.event_id, command, outcome)
+            refund, actor = _refund_of_places(decided.event_id, command, outcome), command.actor
         elif isinstance(outcome, GivenUp):
             refund = _refund_of_share(decided.event_id, outcome)
         else:
             continue
         if refund is not None:
-            await queries.insert_refunds(tx, decided.event_id, [refund])
+            async with tx.acting_for(actor):
+                await queries.insert_refunds(tx, decided.event_id, [refund])
             await enqueue(tx, REFUND_JOB, RefundDue(refund.payment_id, refund.id))
 
 
