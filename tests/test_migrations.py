@@ -10,6 +10,7 @@ from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 from boxoffice.migrations import latest_version
+from boxoffice.migrations.rights import login_of
 from boxoffice.migrations.run import current_version, migrate, offline_sql
 from source_tree import ROOT
 
@@ -47,6 +48,28 @@ async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgr
     with pytest.raises(SetupError, match="9999"):
         await asyncio.to_thread(migrate, dsn)
     await owner_db.find(str, "DROP DATABASE from_tomorrow")
+
+
+async def test_what_an_address_says_besides_is_read_as_everywhere_else(dsn: str, postgres: EmbeddedPostgres):
+    """Managed PostgreSQL asks for `sslmode`; its only place is the address."""
+    more = "&sslmode=disable&application_name=migration"
+
+    assert await asyncio.to_thread(current_version, postgres.dsn + more) == latest_version()
+    with pytest.raises(SetupError, match="No such file"):
+        await asyncio.to_thread(migrate, "postgresql://u@127.0.0.1:1/x?sslmode=verify-full&sslrootcert=/none")
+    with pytest.raises(SetupError, match="cannot be migrated"):
+        await asyncio.to_thread(migrate, "postgresql://host:port/x")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://box%40office:a%2Fb@host/x",
+        "postgresql://host/x?user=box%40office&password=a%2Fb",
+    ],
+)
+def test_the_application_logs_in_as_its_address_says(address: str):
+    assert login_of(address) == ("box@office", "a/b")
 
 
 def test_a_dba_can_read_all_of_it_beforehand():

@@ -11,9 +11,9 @@ import hmac
 import os
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
-from sqlalchemy import make_url
 
 from boxoffice.kit.errors import SetupError
 from boxoffice.migrations.run import ADVISORY_LOCK
@@ -45,12 +45,14 @@ class Login(NamedTuple):
 
 def login_of(dsn: str) -> Login:
     """The role that a DSN names, with its password. Raises `SetupError` when it names none."""
-    url = make_url(dsn)
-    if url.username is None:
+    url = urlsplit(dsn)
+    asked = dict(parse_qsl(url.query))
+    role = unquote(url.username) if url.username else asked.get("user")
+    if role is None:
         raise SetupError(
             "DATABASE_URL names no role: put it before the @, as in postgresql://role:password@host."
         )
-    return Login(url.username, None if url.password is None else str(url.password))
+    return Login(role, unquote(url.password) if url.password else asked.get("password"))
 
 
 def grant_rights(owner_dsn: str, login: Login) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -57,7 +59,8 @@ def offline_sql() -> str:
 
 def _on_connection(dsn: str, work: Callable[[Connection], None]) -> None:
     async def run() -> None:
-        engine = create_async_engine(make_url(dsn).set(drivername="postgresql+asyncpg"))
+        # asyncpg reads the address by itself, as it does everywhere else: SQLAlchemy knows no `sslmode`.
+        engine = create_async_engine("postgresql+asyncpg://", async_creator=partial(asyncpg.connect, dsn))
         try:
             async with engine.begin() as connection:
                 await connection.run_sync(work)
@@ -66,6 +69,6 @@ def _on_connection(dsn: str, work: Callable[[Connection], None]) -> None:
 
     try:
         asyncio.run(run())
-    except (SQLAlchemyError, CommandError, OSError) as error:
-        reason = str(getattr(error, "orig", error)).splitlines()[0]
+    except (SQLAlchemyError, CommandError, OSError, ValueError, asyncpg.PostgresError) as error:
+        reason = (str(getattr(error, "orig", error)).splitlines() or ["no answer"])[0]
         raise SetupError(f"The database cannot be migrated: {reason}") from error
