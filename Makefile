@@ -81,7 +81,7 @@ $(VENV)/ready: $(VENV)/uv requirements/runtime.txt pyproject.toml
 	@touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready requirements/dev.txt
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # An environment of its own: what looks at the dependencies is none of them.

@@ -1,7 +1,9 @@
 """What every test may ask for: a real PostgreSQL with durable settings, migrated, and a pool to it."""
 
 import asyncio
+import os
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -14,6 +16,32 @@ from boxoffice.kit.postgres import Database
 from boxoffice.kit.postgres_data import APP_NAME
 
 pytest_plugins = ["web"]
+
+# Where it is forbidden, as in many images for containers, every process of pytest would compile all tests
+# anew (six seconds), and every program that a test starts what has changed since the last installation.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Files that take longest, by the clock. They come first, so that none of them is what all others wait for.
+LONGEST = (
+    "fuzzing/test_fuzzing.py",
+    "simulation/chaos/test_chaos.py",
+    "simulation/test_simulation.py",
+    "test_serve.py",
+    "journeys/test_crash.py",
+    "journeys/test_bad_input.py",
+    "payments/test_cases.py",
+    "kit/test_embedded_postgres.py",
+    "catalog/images/test_refusals.py",
+    "journeys/test_open_internet.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest; all others stay in their order."""
+    here = Path(__file__).parent
+    rank = {here / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session")

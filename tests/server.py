@@ -30,6 +30,8 @@ START_SECONDS_MAX = 90
 # Longer than the workers may take to finish their requests, with a clean shutdown of PostgreSQL after it.
 STOP_SECONDS_MAX = 30
 
+_IMPATIENT = Path(__file__).with_name("impatient.py")
+
 # Soon enough that no test waits in vain, seldom enough to leave the cores to the server.
 _POLL_SECONDS = 0.02
 
@@ -134,11 +136,13 @@ def started(
     workers: int = 2,
     dsn: str | None = None,
     wait: bool = True,
+    impatient: bool = False,
     **settings: object,
 ) -> Generator[Server]:
     """Run `boxoffice <command>` in a process group of its own until the block ends.
 
-    `settings` are fields of `Settings`; the environment of the tests is not passed on.
+    `settings` are fields of `Settings`; the environment of the tests is not passed on. An impatient
+    one is that of `impatient.py`.
     """
     port = free_port() if port is None else port
     folder.mkdir(exist_ok=True)
@@ -154,7 +158,7 @@ def started(
     }
     with _log_file(folder, port).open("ab") as log:
         process = subprocess.Popen(
-            [str(program()), *command],
+            [*([sys.executable, str(_IMPATIENT)] if impatient else [str(program())]), *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

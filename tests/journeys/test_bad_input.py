@@ -4,7 +4,7 @@ The operations are those of the OpenAPI document, so one that is added is tried 
 """
 
 import base64
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import asyncpg
@@ -17,7 +17,6 @@ from litestar import Litestar
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import PROBLEM_JSON
 from catalog.stage import Person, new_event, person, small_map, soon
 from journeys.api_document import WRITING, Operation, operations_of
 from journeys.bad_input import (
@@ -32,13 +31,10 @@ from journeys.bad_input import (
     with_bad_members,
     with_unknown_members,
 )
+from journeys.faults import Reading, fault_of, fault_of_problem, faults_in
 
 ORIGIN = "http://testserver"
 JSON = {"Content-Type": "application/json"}
-
-# The only body that may be larger than two megabytes, and the only one with unknown members (of the
-# open seating plan, which is not our format).
-SEAT_MAP = "ImportSeatMap"
 
 TOKENS = ("", "Bearer", "Bearer x.y.z", "Bearer " + "x" * 5_000, "Basic dXNlcjpwYXNz", "Bearer \xff\x00")
 
@@ -134,30 +130,6 @@ async def house(app: Litestar, db: Database, dsn: str) -> AsyncGenerator[House]:
     await connection.close()
 
 
-def fault_of(answer: httpx.Response) -> str | None:
-    """What is wrong with an answer: a failure of ours, or a refusal that does not explain itself."""
-    status = answer.status_code
-    if status < 400:
-        return None
-    if status >= 500:
-        return f"{status} {answer.text[:200]}"
-    if answer.headers["content-type"] != PROBLEM_JSON:
-        return f"{status} is {answer.headers['content-type']}"
-    problem = answer.json()
-    if problem.get("status") != status or not all(problem.get(name) for name in ("type", "title", "detail")):
-        return f"{status} is no problem document: {answer.text[:200]}"
-    if status == 422:
-        errors = problem.get("errors") or [{}]
-        if not all(error.get("detail") and {"pointer", "parameter"} & set(error) for error in errors):
-            return f"422 does not point anywhere: {answer.text[:200]}"
-    return None
-
-
-def faults_in(answers: Iterable[tuple[str, httpx.Response]]) -> str:
-    """All faults, one a line."""
-    return "\n".join(f"{what}: {fault}" for what, answer in answers if (fault := fault_of(answer)))
-
-
 @pytest.fixture
 def with_body(house: House) -> list[Operation]:
     """Every operation that takes a body."""
@@ -224,17 +196,30 @@ async def test_a_body_that_does_not_call_itself_json_is_refused(house: House, wi
     assert await house.state() == before
 
 
-async def test_no_value_of_a_member_is_too_much_for_us(house: House, with_body: list[Operation]):
-    answers: list[tuple[str, httpx.Response]] = []
+async def test_no_value_of_a_member_is_too_much_for_us(
+    house: House, with_body: list[Operation], app: Litestar
+):
+    """Of the values that the reading of a body refuses, one for each member is sent; all others are."""
+    reading, sent = Reading(app), 0
     for operation in with_body:
+        address = house.address(operation)
         for example in house.examples(operation):
+            tried: set[str] = set()
             for pointer, name, body in with_bad_members(example):
-                answer = await house.send(operation, house.address(operation), content=body)
-                answers.append((f"{operation} {pointer}, {name}", answer))
-                if name in NEVER:
-                    assert answer.status_code in (400, 422), (operation, pointer, name)
+                what, refused = (operation, pointer, name), reading.refused(operation, body)
+                assert refused is None or fault_of_problem(refused["status"], refused) is None, (
+                    what,
+                    refused,
+                )
+                if refused is None or pointer not in tried:
+                    answer, sent = await house.send(operation, address, content=body), sent + 1
+                    assert fault_of(answer) is None, (what, fault_of(answer))
+                    if refused is not None:
+                        tried.add(pointer)
+                        assert answer.json() | {"request_id": None} == refused, what
+                assert name not in NEVER or (refused is not None and refused["status"] in (400, 422)), what
 
-    assert not faults_in(answers)
+    assert sent > 1_000
 
 
 async def test_an_unknown_member_is_pointed_at(house: House, with_body: list[Operation]):

@@ -95,8 +95,13 @@ class StrictBody(AbstractDTO[Any]):
     def decode_bytes(self, value: bytes) -> Any:
         scope = self.asgi_connection.scope
         refuse_other_kinds(scope)
+        return self.decoded(scope["route_handler"].handler_id, value)  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
+
+    @classmethod
+    def decoded(cls, handler_id: str, value: bytes) -> Any:
+        """What the handler is given of this body. Raises `InvalidInput` or `UnreadableBody`."""
         try:
-            return self._decoders[scope["route_handler"].handler_id].decode(value)  # pyright: ignore[reportTypedDictNotRequiredAccess, reportGeneralTypeIssues]
+            return cls._decoders[handler_id].decode(value)
         except msgspec.ValidationError as error:
             raise invalid_from(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
