@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from bench.accounting import Accountant
-from bench.phase import Measured, run_phase
+from bench.checks import false_holds
+from bench.figures import Figure
+from bench.phase import Measured, odd_answers, run_phase
 from bench.plan import Buyer, Kind, Plan
 from bench.stage import SEATS, SECRET, Stage
 from boxoffice.kit.keys import derive_key
@@ -54,6 +56,47 @@ async def ask(
         per_second=asked.per_second,
     )
     return await run_phase(accountant, plan, row=asked.row, name=asked.name, until=until)
+
+
+async def ask_for_holds(
+    stage: Stage, accountant: Accountant, asked: Asked, event_ids: list[int], *, sold: int = 0
+) -> Figure:
+    """Run a phase of holds, named or chosen, and look in the tables for what was answered and is not so.
+
+    So many groups were `sold` before it began.
+    """
+    measured = await ask(stage, accountant, asked)
+    faults = [
+        *odd_answers(asked.kind, measured.result),
+        *await false_holds(stage.db, event_ids, measured.result, places=asked.places, sold=sold),
+    ]
+    return msgspec.structs.replace(measured.figure, faults=faults)
+
+
+async def hold_at(
+    stage: Stage,
+    accountant: Accountant,
+    per_second: float | None,
+    *,
+    row: str,
+    name: str,
+    connections: int,
+    seconds: float,
+    seed: int,
+) -> Figure:
+    """Hold pairs of a new event, evenly so many a second, or as many as the server can; each buyer one."""
+    event_id = await stage.new_event()
+    asked = Asked(
+        row=row,
+        name=name,
+        kind=Kind.HOLD,
+        connections=connections,
+        seconds=seconds,
+        wanted=groups([event_id], seed),
+        each=1,
+        per_second=per_second,
+    )
+    return await ask_for_holds(stage, accountant, asked, [event_id])
 
 
 def groups(

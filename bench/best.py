@@ -5,10 +5,9 @@ import random
 import msgspec
 
 from bench.accounting import Accountant
-from bench.asking import HOLDS_PER_BUYER, Asked, ask, groups
-from bench.checks import count_scattered, false_holds
+from bench.asking import HOLDS_PER_BUYER, Asked, ask_for_holds, groups
+from bench.checks import count_scattered
 from bench.figures import Figure, Finding, ratio
-from bench.phase import odd_answers
 from bench.plan import Kind
 from bench.stage import SEATS, SEATS_A_ROW, Stage
 
@@ -57,14 +56,10 @@ async def measure_best(
         places=PLACES,
     )
     assert len(warm_up) % HOLDS_PER_BUYER == 0
-    measured = await ask(stage, accountant, asked)
+    figure = await ask_for_holds(stage, accountant, asked, event_ids, sold=sold * EVENTS)
     scattered = await count_scattered(stage.db, event_ids, SEATS_A_ROW)
-    faults = [
-        *odd_answers(kind, measured.result),
-        *await false_holds(stage.db, event_ids, measured.result, places=PLACES, sold=sold * EVENTS),
-        *([f"{scattered} bookings are not of seats side by side"] if scattered else []),
-    ]
-    return msgspec.structs.replace(measured.figure, faults=faults)
+    faults = [f"{scattered} bookings are not of seats side by side"] if scattered else []
+    return msgspec.structs.replace(figure, faults=[*figure.faults, *faults])
 
 
 def best_found(figures: list[Figure]) -> list[Finding]:

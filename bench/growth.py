@@ -2,13 +2,9 @@
 
 import asyncio
 
-import msgspec
-
 from bench.accounting import Accountant
-from bench.asking import HOLDS_PER_BUYER, WARM_UP_HOLDS, Asked, ask, groups
-from bench.checks import false_holds
+from bench.asking import HOLDS_PER_BUYER, WARM_UP_HOLDS, Asked, ask_for_holds, groups
 from bench.figures import Figure, Finding, ratio
-from bench.phase import odd_answers
 from bench.plan import Kind
 from bench.stage import RESULTS, SEATS, Stage, free_port, serving
 
@@ -47,7 +43,7 @@ async def measure_hall(stage: Stage, accountant: Accountant, seats: int, seconds
         wanted += pairs[WARM_UP_AN_EVENT : WARM_UP_AN_EVENT + HOLDS_AN_EVENT]
     assert len(warm_up) % HOLDS_PER_BUYER == 0
     asked = _asked(f"halls of {seats:,} seats", seconds, warm_up + wanted, len(warm_up))
-    return await _measured(stage, accountant, asked, event_ids)
+    return await ask_for_holds(stage, accountant, asked, event_ids)
 
 
 async def measure_workers(stage: Stage, workers: int, seconds: float, seed: int) -> Figure:
@@ -60,7 +56,7 @@ async def measure_workers(stage: Stage, workers: int, seconds: float, seed: int)
         # Enough that each of eight workers, on however few cores, has loaded the event and is warm.
         warm_up = 4 * WARM_UP_HOLDS
         asked = _asked(_workers(workers), seconds, groups([event_id], seed), warm_up)
-        return await _measured(stage, accountant, asked, [event_id])
+        return await ask_for_holds(stage, accountant, asked, [event_id])
 
 
 class Past:
@@ -86,7 +82,7 @@ async def measure_event(stage: Stage, accountant: Accountant, name: str, seconds
     # The first seconds after a bulk load or an earlier phase are PostgreSQL's, for its own tidying.
     await asyncio.sleep(1)
     asked = _asked(name, seconds, groups([event_id], seed), WARM_UP_HOLDS)
-    return await _measured(stage, accountant, asked, [event_id])
+    return await ask_for_holds(stage, accountant, asked, [event_id])
 
 
 def _asked(name: str, seconds: float, wanted: list[tuple[int, int]], warm_up: int) -> Asked:
@@ -99,15 +95,6 @@ def _asked(name: str, seconds: float, wanted: list[tuple[int, int]], warm_up: in
         wanted=wanted,
         warm_up=warm_up,
     )
-
-
-async def _measured(stage: Stage, accountant: Accountant, asked: Asked, event_ids: list[int]) -> Figure:
-    measured = await ask(stage, accountant, asked)
-    faults = [
-        *odd_answers(Kind.HOLD, measured.result),
-        *await false_holds(stage.db, event_ids, measured.result),
-    ]
-    return msgspec.structs.replace(measured.figure, faults=faults)
 
 
 def _workers(workers: int) -> str:

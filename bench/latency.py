@@ -1,13 +1,8 @@
 """The row `latency`: how long a hold takes when the server is half as busy as it can be."""
 
-import msgspec
-
 from bench.accounting import Accountant
-from bench.asking import WARM_UP_HOLDS, Asked, ask, groups
-from bench.checks import false_holds
+from bench.asking import hold_at
 from bench.figures import Figure, Finding
-from bench.phase import odd_answers
-from bench.plan import Kind
 from bench.stage import Stage
 
 ROW = "latency"
@@ -39,24 +34,16 @@ class Pace:
         return await self._measure(_HALF, seed, self._peak / 2)
 
     async def _measure(self, name: str, seed: int, per_second: float | None) -> Figure:
-        event_id = await self._stage.new_event()
-        asked = Asked(
+        return await hold_at(
+            self._stage,
+            self._accountant,
+            per_second,
             row=ROW,
             name=name,
-            kind=Kind.HOLD,
             connections=CONNECTIONS,
             seconds=self._seconds,
-            wanted=groups([event_id], seed),
-            warm_up=WARM_UP_HOLDS,
-            each=1,
-            per_second=per_second,
+            seed=seed,
         )
-        measured = await ask(self._stage, self._accountant, asked)
-        faults = [
-            *odd_answers(Kind.HOLD, measured.result),
-            *await false_holds(self._stage.db, [event_id], measured.result),
-        ]
-        return msgspec.structs.replace(measured.figure, faults=faults)
 
 
 def latency_found(figures: list[Figure]) -> list[Finding]:

@@ -3,10 +3,9 @@
 import msgspec
 
 from bench.accounting import Accountant
-from bench.asking import Asked, ask, groups
-from bench.checks import false_holds, sum_versions
+from bench.asking import Asked, ask_for_holds, groups
+from bench.checks import sum_versions
 from bench.figures import Figure, Finding
-from bench.phase import odd_answers
 from bench.plan import Kind
 from bench.stage import PAIRS, Stage
 
@@ -31,14 +30,10 @@ async def measure_refusals(
         seconds=seconds,
         wanted=groups([event_id], seed),
     )
-    measured = await ask(stage, accountant, asked)
+    figure = await ask_for_holds(stage, accountant, asked, [event_id], sold=PAIRS)
     written = await sum_versions(stage.db, [event_id]) - before
-    faults = [
-        *odd_answers(Kind.REFUSED, measured.result),
-        *await false_holds(stage.db, [event_id], measured.result, sold=PAIRS),
-        *([f"{written} rows were added to the journal by refusals"] if written else []),
-    ]
-    return msgspec.structs.replace(measured.figure, faults=faults)
+    faults = [f"{written} rows were added to the journal by refusals"] if written else []
+    return msgspec.structs.replace(figure, faults=[*figure.faults, *faults])
 
 
 def refusals_found(figures: list[Figure]) -> list[Finding]:

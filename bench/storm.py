@@ -4,14 +4,9 @@ import asyncio
 import json
 import time
 
-import msgspec
-
 from bench.accounting import Accountant
-from bench.asking import WARM_UP_HOLDS, Asked, ask, groups
-from bench.checks import false_holds
+from bench.asking import hold_at
 from bench.figures import Figure, Finding
-from bench.phase import odd_answers
-from bench.plan import Kind
 from bench.stage import Stage
 from bench.visits import render
 from boxoffice.accounts.passwords import Passwords
@@ -57,24 +52,16 @@ class Storm:
         return figure
 
     async def _measure(self, name: str, seed: int) -> Figure:
-        event_id = await self._stage.new_event()
-        asked = Asked(
+        return await hold_at(
+            self._stage,
+            self._accountant,
+            HOLDS_A_SECOND,
             row=ROW,
             name=name,
-            kind=Kind.HOLD,
             connections=CONNECTIONS,
             seconds=self._seconds,
-            wanted=groups([event_id], seed),
-            warm_up=WARM_UP_HOLDS,
-            each=1,
-            per_second=HOLDS_A_SECOND,
+            seed=seed,
         )
-        measured = await ask(self._stage, self._accountant, asked)
-        faults = [
-            *odd_answers(Kind.HOLD, measured.result),
-            *await false_holds(self._stage.db, [event_id], measured.result),
-        ]
-        return msgspec.structs.replace(measured.figure, faults=faults)
 
     async def _new_people(self) -> list[str]:
         """Accounts with a real password, hashed at the real cost (once: they share it)."""
