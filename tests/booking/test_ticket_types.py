@@ -1,5 +1,6 @@
 """Ticket types over HTTP: other prices for places of one category, each with a limit if it has one."""
 
+import dataclasses
 from typing import Any
 
 import httpx
@@ -214,7 +215,13 @@ def test_who_looks_is_told_when_an_exchange_only_changes_the_ticket_type():
 
     step = step_between(msgspec.structs.replace(before, types_left=(5,)), after)
 
-    assert step.area_ids == (0,)
+    assert (step.seat_ids, step.area_ids) == ((), (0,))
+    seats_only = dataclasses.replace(before.seat_map, areas=())
+    before, after = (
+        msgspec.structs.replace(each, seat_map=seats_only, area_left=()) for each in (before, after)
+    )
+    step = step_between(msgspec.structs.replace(before, types_left=(5,)), after)
+    assert (step.seat_ids, step.area_ids) == ((0,), ())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What selling is, said as plainly as possible: no batches, no cache, no overlay, everything counted anew."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -168,11 +169,11 @@ class Naive:
             if booking.state in LIVE
         )
 
-    def has_types(self, types: Iterable[str | None]) -> bool:
-        """Whether there are so many left."""
+    def has_types(self, types: Iterable[str | None], back: Mapping[str | None, int] = {}) -> bool:
+        """Whether there are so many left, with those that are given back."""
         wanted = list(types)
         return all(
-            limit is None or self.taken_of(name) + wanted.count(name) <= limit
+            limit is None or self.taken_of(name) - back.get(name, 0) + wanted.count(name) <= limit
             for name, (_, limit) in self.types.items()
             if name in wanted
         )
@@ -285,35 +286,34 @@ class Naive:
         count = len(booking.seat_ids)
         types = decode_types_of_places(booking.ticket_types) or (None,) * len(booking.amounts)
         had = list(zip((*booking.seat_ids, *booking.area_ids), types, booking.amounts, strict=True))
-        seats = [each for each in had[:count] if each[0] not in command.give_seat_ids]
-        areas = had[count:]
+        seats, areas = [each for each in had[:count] if each[0] not in command.give_seat_ids], had[count:]
         for given in command.give_ticket_types or (None,) * len(command.give_area_ids):
             mine = [index for index, each in enumerate(areas) if each[1] == given]
             if not mine:
                 return NotYourPlaces
             del areas[mine[-1]]
+        back = Counter(types) - Counter(each[1] for each in (*seats, *areas))
         word = self.codes.get(booking.id)
-        takes = bool(command.take_seat_ids or command.take_area_ids)
-        if takes and (refusal := self._is_no_code(word, now)):
-            return refusal
-        # What is given back is not to be had by the same exchange.
-        if refusal := self._why_not(command.take_seat_ids, len(command.take_area_ids), booking.channel_id):
-            return refusal
         take = (*command.take_seat_ids, *command.take_area_ids)
+        if take and (refusal := self._is_no_code(word, now)):
+            return refusal
+        others = tuple(seat for seat in command.take_seat_ids if seat not in command.give_seat_ids)
+        more = max(0, len(command.take_area_ids) - len(command.give_area_ids))
+        if refusal := self._why_not(others, more, booking.channel_id):
+            return refusal
         wanted = command.take_ticket_types or (None,) * len(take)
         prices = [self.price_with(word, self._price(now, booking.channel_id, each)) for each in wanted]
-        new = list(zip(take, wanted, prices, strict=True))
+        new = [*zip(take, wanted, prices, strict=True)]
         seats += new[: len(command.take_seat_ids)]
         areas += new[len(command.take_seat_ids) :]
-        every = [*seats, *areas]
-        places, before = len(every), len(had)
+        places, before = len(every := [*seats, *areas]), len(had)
         if places > before and self.places_of(booking.buyer_id) + places - before > self.limit:
             return TooManyPlaces
-        if not self.has_types(wanted):
+        if not self.has_types(wanted, back):
             return TicketTypesFull
         if not places:
             return NothingLeftToHold
-        if takes and (refusal := self._why_not_promo(word, booking.buyer_id, places - before)):
+        if take and (refusal := self._why_not_promo(word, booking.buyer_id, places - before)):
             return refusal
         self._put(
             booking,

@@ -8,6 +8,7 @@ import pytest
 
 from boxoffice.inventory.commands import Adjacent, BestAvailable, Booking, Exchange, Held, Hold, Renew
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.inventory.refusals import (
     AreasFull,
     BookingIsOver,
@@ -121,6 +122,40 @@ async def test_places_can_be_given_back_but_not_all_and_not_those_of_others(db: 
         (Exchange(booking.id, 1, take_area_ids=(0, 0, 0)), AreasFull),
     ):
         assert isinstance(await answer(sales, show.event_id, wrong), kind)
+    await show.check_promises()
+
+
+async def test_what_is_given_back_can_be_taken_again_as_another_ticket_type_where_nothing_is_left(
+    db: Database, sales: GroupCommit, rival_sales: GroupCommit
+):
+    """It was refused: the seat was taken, by its buyer, and the area was full, of them."""
+    show = await open_show(db, areas=[2])
+    async with db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO event_prices (event_id, category, amount) VALUES ($1, 'Child', 1000)", show.event_id
+        )
+        types = '[{"name": "Child", "category": "Any", "limit": 2}]'
+        await tx.execute("UPDATE events SET ticket_types = $2::json WHERE id = $1", show.event_id, types)
+    booking = await hold(sales, show.event_id, 1, seat_ids=[1, 2], area_ids=[0, 0])
+    swap = Exchange(booking.id, 1, (1,), (0,), (1,), (0,), take_ticket_types=("Child", "Child"))
+    back = Exchange(booking.id, 1, (1,), (), (1,))
+    again = Exchange(
+        booking.id, 1, (), (0,), (), (0,), give_ticket_types=("Child",), take_ticket_types=("Child",)
+    )
+
+    done = await answer(rival_sales, show.event_id, swap)
+    assert isinstance(done, Booking)
+    assert (done.seat_ids, done.area_ids) == ((2, 1), (0, 0))
+    assert done.amounts == (2500, 1000, 2500, 1000)
+    assert isinstance(await answer(sales, show.event_id, again), Booking), "of two children, two are left"
+    assert isinstance(
+        await answer(sales, show.event_id, Exchange(booking.id, 1, take_area_ids=(0,))), AreasFull
+    )
+    last = await answer(rival_sales, show.event_id, back)
+    assert isinstance(last, Booking)
+    assert last.total == 2500 * 3 + 1000
+    assert await show.claims() == dict.fromkeys((1, 2), booking.id)
+    assert isinstance(await verify_event(db, show.event_id), Verified)
     await show.check_promises()
 
 

@@ -1,5 +1,6 @@
 """The rule of exchanging places: a pending booking gives some back and takes others, in one step."""
 
+from collections import Counter
 from datetime import datetime
 from typing import NamedTuple
 
@@ -38,10 +39,12 @@ class _Kept(NamedTuple):
 
     seats: list[_Had]
     areas: list[_Had]
+    # The ticket type of each place that is given back.
+    given_types: tuple[str | None, ...]
 
 
 def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking | Refusal:
-    """Give places back and take others in one step; what is taken costs what it costs now.
+    """Give places back and take others, or the same anew, in one step; what is taken costs what it costs now.
 
     Fees for the whole booking are those it was held with, over what it has afterwards. What is taken has
     the booking's promo code, if that is still good. A booking that costs nothing then is confirmed at once.
@@ -59,6 +62,9 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
         booking.channel_id,
         below="/take",
         beside=tuple([seat.place_id for seat in kept.seats]),
+        given_seat_ids=frozenset(command.give_seat_ids),
+        given_area_ids=command.give_area_ids,
+        given_types=kept.given_types,
         ticket_types=command.take_ticket_types,
     )
     code = None
@@ -108,17 +114,19 @@ def _change(
     places = [each.priced for each in (*seats, *areas)]
     types = tuple([each.ticket_type for each in (*seats, *areas)])
     levied = None if booking.levies is None else decode_levies(booking.levies)
+    # What is taken again stays claimed.
+    freed = tuple([seat for seat in command.give_seat_ids if seat not in command.take_seat_ids])
     return BookingExchanged(
         booking_id=booking.id,
         buyer_id=booking.buyer_id,
         seat_ids=tuple([seat.place_id for seat in seats]),
         area_ids=tuple([area.place_id for area in areas]),
         amounts=tuple([priced.price for priced in places]),
-        freed_seat_ids=command.give_seat_ids,
+        freed_seat_ids=freed,
         freed_area_ids=command.give_area_ids,
-        taken_seat_ids=command.take_seat_ids,
+        taken_seat_ids=tuple([seat for seat in command.take_seat_ids if seat not in command.give_seat_ids]),
         taken_area_ids=command.take_area_ids,
-        blocked_seat_ids=draft.back_in_blocks(command.give_seat_ids),
+        blocked_seat_ids=draft.back_in_blocks(freed),
         levies=levy(places, booking_fees_before(levied), draft.inventory.terms.step),
         ticket_types=types if any(types) else (),
     )
@@ -151,4 +159,5 @@ def _without(booking: Booking, command: Exchange) -> _Kept | Refusal:
             del areas[index]
     if missing_seats or missing_areas:
         return NotYourPlaces(seat_ids=missing_seats, area_ids=sorted(missing_areas))
-    return _Kept(seats, areas)
+    left = Counter([each.ticket_type for each in (*seats, *areas)])
+    return _Kept(seats, areas, tuple((Counter(types) - left).elements()))

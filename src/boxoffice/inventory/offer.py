@@ -44,6 +44,10 @@ class Places(msgspec.Struct, frozen=True, gc=False):
     below: str = ""
     # Seats that the booking has already and keeps.
     beside: tuple[int, ...] = ()
+    # What it gives back in the same step: that is to be had again, as another ticket type for instance.
+    given_seat_ids: frozenset[int] = frozenset()
+    given_area_ids: tuple[int, ...] = ()
+    given_types: TypesOfPlaces = ()
     # The hidden categories that its promo code opens.
     opened: frozenset[str] = frozenset()
     # For each place, the seats first, its ticket type or None; empty when none has one.
@@ -92,12 +96,13 @@ def places_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | Non
     refusal = unknown_places(draft, places) or _hidden_places(draft, places)
     if refusal := refusal or _kept_places(draft, places, now):
         return refusal
-    if gone := [seat_id for seat_id in places.seat_ids if not draft.is_free(seat_id, places.channel_id)]:
+    wanted = [seat_id for seat_id in places.seat_ids if seat_id not in places.given_seat_ids]
+    if gone := [seat_id for seat_id in wanted if not draft.is_free(seat_id, places.channel_id)]:
         withdrawn = draft.inventory.seat_map.withdrawn
         if all(draft.blocked_in(seat_id) is not None or seat_id in withdrawn for seat_id in gone):
             return SeatsBlocked(seat_ids=gone)
         return SeatsTaken(seat_ids=gone)
-    if full := full_areas(draft, places.area_ids):
+    if full := full_areas(draft, places.area_ids, places.given_area_ids):
         return AreasFull(areas=full)
     return None
 
@@ -111,14 +116,15 @@ def limit_refusal(draft: Draft, buyer_id: int, more: int) -> Refusal | None:
 
 def orphan_refusal(draft: Draft, places: Places, now: datetime) -> Refusal | None:
     """Where the rule is ENFORCED: a single seat may be left only when there is no other way."""
-    if draft.inventory.terms.orphan_rule is not OrphanRule.ENFORCE or not places.seat_ids:
+    seat_ids = tuple([seat_id for seat_id in places.seat_ids if seat_id not in places.given_seat_ids])
+    if draft.inventory.terms.orphan_rule is not OrphanRule.ENFORCE or not seat_ids:
         return None
-    stranded = stranded_by(draft, places.seat_ids)
+    stranded = stranded_by(draft, seat_ids)
     if not stranded:
         return None
     instead = instead_of(
         draft,
-        places.seat_ids,
+        seat_ids,
         access_of(draft, now, places.channel_id, accessible=places.accessible, opened=places.opened),
     )
     if instead is None:
@@ -220,10 +226,10 @@ def unknown_places(draft: Draft, places: Places) -> Refusal | None:
     return InvalidInput(errors=errors) if errors else None
 
 
-def full_areas(draft: Draft, area_ids: tuple[int, ...]) -> list[AreaLeft]:
-    """The areas that do not have that many places left."""
+def full_areas(draft: Draft, area_ids: tuple[int, ...], given: tuple[int, ...] = ()) -> list[AreaLeft]:
+    """The areas that do not have that many places left, with those that are given back for them."""
     return [
         AreaLeft(area_id=area_id, places_left=left)
         for area_id in sorted(set(area_ids))
-        if (left := draft.places_left(area_id)) < area_ids.count(area_id)
+        if (left := draft.places_left(area_id) + given.count(area_id)) < area_ids.count(area_id)
     ]

@@ -19,19 +19,24 @@ def ticket_types_refusal(draft: Draft, places: Places, prices: Mapping[str, int]
         return None
     if errors := list(_faults(draft, places, prices)):
         return InvalidInput(errors=errors)
-    full = full_types(draft, places.ticket_types)
+    full = full_types(draft, places.ticket_types, places.given_types)
     return TicketTypesFull(ticket_types=full) if full else None
 
 
-def full_types(draft: Draft, types: tuple[str | None, ...]) -> list[TypeLeft]:
-    """The ticket types of which there are not that many left; areas and seats are counted elsewhere."""
+def full_types(
+    draft: Draft, types: tuple[str | None, ...], given: tuple[str | None, ...] = ()
+) -> list[TypeLeft]:
+    """The ticket types of which there are not that many left, with those that are given back for them.
+
+    Areas and seats are counted elsewhere.
+    """
     offered = draft.inventory.terms.ticket_types
     return [
         TypeLeft(ticket_type=name, places_left=left)
         for name, wanted in sorted(Counter(filter(None, types)).items())
         if name in offered
         and (limit := offered[name].limit) is not None
-        and (left := max(0, limit - draft.type_taken(name))) < wanted
+        and (left := max(0, limit - draft.type_taken(name) + given.count(name))) < wanted
     ]
 
 

@@ -132,16 +132,21 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 def step_between(before: Picture, after: Picture) -> Step:
     """What changed from one picture to the next.
 
-    An exchange may take another ticket type in the same area: the area's count is as it was, and an area of
-    that category is told of all the same, and its ticket types with it.
+    An exchange may take another ticket type for the same place: the place is as it was, and an area or else a
+    seat of that category is told of all the same, and its ticket types with it.
     """
     area_ids = set(changed_areas(before.area_left, after.area_left))
+    seat_ids = changed_seats(before.codes, after.codes)
     if before.types_left != after.types_left:
         types = zip(after.terms.ticket_types.values(), before.types_left, after.types_left, strict=False)
         changed = {each.category for each, were, are in types if were != are}
         first = {area.category: area.id for area in reversed(after.seat_map.areas)}
         area_ids.update(first[category] for category in changed & first.keys())
-    return Step(after.version, tuple(changed_seats(before.codes, after.codes)), tuple(sorted(area_ids)))
+        for index, category in enumerate(after.seat_map.categories):
+            seat_id = after.seat_map.category_of.find(index)
+            if category.name in changed - first.keys() and seat_id >= 0:
+                seat_ids.append(seat_id)
+    return Step(after.version, tuple(seat_ids), tuple(sorted(area_ids)))
 
 
 def step_of(version: int, changes: Iterable[Change]) -> Step:
@@ -150,8 +155,9 @@ def step_of(version: int, changes: Iterable[Change]) -> Step:
     area_ids: set[int] = set()
     for change in changes:
         if isinstance(change, BookingExchanged):
-            seat_ids.update(change.freed_seat_ids, change.taken_seat_ids)
-            area_ids.update(change.freed_area_ids, change.taken_area_ids)
+            # What it has kept may be of another ticket type.
+            seat_ids.update(change.freed_seat_ids, change.seat_ids)
+            area_ids.update(change.freed_area_ids, change.area_ids)
         elif isinstance(change, BookingReduced):
             seat_ids.update(change.freed_seat_ids)
             area_ids.update(change.freed_area_ids)
