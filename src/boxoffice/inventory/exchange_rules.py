@@ -55,18 +55,7 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
     kept = _without(booking, command)
     if isinstance(kept, Refusal):
         return kept
-    taken = Places(
-        command.take_seat_ids,
-        command.take_area_ids,
-        command.accessible,
-        booking.channel_id,
-        below="/take",
-        beside=tuple([seat.place_id for seat in kept.seats]),
-        given_seat_ids=frozenset(command.give_seat_ids),
-        given_area_ids=command.give_area_ids,
-        given_types=kept.given_types,
-        ticket_types=command.take_ticket_types,
-    )
+    taken = _wanted(booking, command, kept)
     code = None
     if taken.count:
         code = sale_refusal(draft, now, booking.channel_id) or promo_code_of(draft, booking, now)
@@ -106,6 +95,22 @@ def decide_exchange(draft: Draft, command: Exchange, now: datetime) -> Booking |
             )
         )
     return draft.booking(booking.id) or NotFound()
+
+
+def _wanted(booking: Booking, command: Exchange, kept: _Kept) -> Places:
+    """What is to be taken, beside what is kept; what is given back may be among it."""
+    return Places(
+        command.take_seat_ids,
+        command.take_area_ids,
+        command.accessible,
+        booking.channel_id,
+        below="/take",
+        beside=tuple([seat.place_id for seat in kept.seats]),
+        given_seat_ids=frozenset(command.give_seat_ids),
+        given_area_ids=command.give_area_ids,
+        given_types=kept.given_types,
+        ticket_types=command.take_ticket_types,
+    )
 
 
 def _change(
