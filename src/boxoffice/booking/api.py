@@ -215,8 +215,8 @@ async def exchange(
 ) -> Response[BookingView]:
     """Change the places of a PENDING booking in one step: all of it happens or nothing.
 
-    What is taken costs what it costs now; a booking that costs nothing then is CONFIRMED at once. A place may be
-    given back and taken again, as another ticket type. Nobody else can have it in between.
+    What is taken costs what it costs now; a booking that costs nothing then is CONFIRMED at once. A place may
+    be given back and taken again, as another ticket type. Nobody else can have it in between.
     """
     booking = await exchange_places(
         sales, buyer_id=user.user_id, booking_id=booking_id, wanted=data, once=once
