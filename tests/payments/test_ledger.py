@@ -11,9 +11,12 @@ from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.postgres import Database
+from boxoffice.parts import Parts
 from boxoffice.payments import ledger_console
+from boxoffice.payments.disputes import take_dispute
 from boxoffice.payments.ledger_verification import verify_ledger
 from boxoffice.payments.payouts import PAYOUT_DAYS, note_payouts
+from boxoffice.payments.provider import DisputeFact, DisputeState
 from catalog.stage import Person, person
 from payments.conftest import Holder
 from payments.test_payments import report, start, tell
@@ -93,6 +96,25 @@ async def test_a_statement_is_read_in_pages_newest_first_and_is_ones_own(
     stranger = await buyer.get("/organizers/me/statement")
     assert stranger.status_code == 403
     assert (await organizer.get("/organizers/me/statement?cursor=x")).status_code == 422
+
+
+async def test_a_statement_has_a_dispute_as_a_note_until_it_is_lost(
+    client: httpx.AsyncClient, organizer: Person, buyer: Person, parts: Parts
+):
+    """Seen to fail, with 500, without `coalesce` for what has no entry on an account of the organizer's."""
+    event = await sell(client, organizer, buyer)
+    reference = await parts.db.get(str, "SELECT reference FROM payments WHERE event_id = $1", event["id"])
+    for state in (DisputeState.OPEN, DisputeState.LOST):
+        fact = DisputeFact("disputed", reference, state, 2530, "EUR", "fraudulent")
+        await take_dispute(parts.desk, parts.sales, parts.providers, "sandbox", fact)
+
+    answer = await organizer.get("/organizers/me/statement")
+    assert answer.status_code == 200, answer.text
+    assert [(line["kind"], line["gross"]["amount"]) for line in answer.json()["items"]] == [
+        ("DISPUTE_LOST", -2530),
+        ("DISPUTED", 0),
+        ("CAPTURED", 2530),
+    ]
 
 
 async def test_money_that_bought_nothing_is_the_buyers_until_it_has_gone_back(
