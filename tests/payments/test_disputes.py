@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from boxoffice.accounts.identity import Role
-from boxoffice.payments.dispute_queries import Disputed
-from boxoffice.payments.disputes import Shares, share_loss
+from boxoffice.payments.dispute_queries import Disputed, Loss
+from boxoffice.payments.disputes import share_loss
 from boxoffice.payments.ledger_verification import verify_ledger
 from payments.baskets import Basket, headers_of
 from payments.stripe_shop import Shop
@@ -102,17 +102,17 @@ async def test_only_who_sees_the_event_sees_its_disputes(shop: Shop):
 @pytest.mark.parametrize(
     ("amount", "refunded", "due", "given_back", "others", "expected"),
     [
-        (5000, 0, 0, 0, 0, Shares(left=5000, owed=0)),
-        (3000, 2000, 2000, 0, 0, Shares(left=3000, owed=0)),
-        (3001, 2000, 2000, 0, 0, Shares(left=3000, owed=1)),
-        (5000, 5000, 5000, 0, 0, Shares(left=0, owed=5000)),
-        (5000, 5000, 0, 5000, 0, Shares(left=0, owed=0)),
-        (2000, 5000, 5000, 0, 3000, Shares(left=0, owed=2000)),
-        (5000, 3000, 0, 3000, 0, Shares(left=2000, owed=0)),
+        (5000, 0, 0, 0, 0, Loss(left=5000, owed=0)),
+        (3000, 2000, 2000, 0, 0, Loss(left=3000, owed=0)),
+        (3001, 2000, 2000, 0, 0, Loss(left=3000, owed=1)),
+        (5000, 5000, 5000, 0, 0, Loss(left=0, owed=5000)),
+        (5000, 5000, 0, 5000, 0, Loss(left=0, owed=0)),
+        (2000, 5000, 5000, 0, 3000, Loss(left=0, owed=2000)),
+        (5000, 3000, 0, 3000, 0, Loss(left=2000, owed=0)),
     ],
 )
 def test_whose_loss_a_lost_dispute_is(
-    amount: int, refunded: int, due: int, given_back: int, others: int, expected: Shares
+    amount: int, refunded: int, due: int, given_back: int, others: int, expected: Loss
 ):
     disputed = Disputed(5000, refunded, due, given_back, others, UUID(int=1), "OPEN", amount, has_bought=True)
     assert share_loss(amount, disputed, 1) == expected

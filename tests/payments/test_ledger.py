@@ -281,6 +281,13 @@ TAMPERING = {
         """,
         ["payment of booking", "refund that is owed", "refunds of payment"],
     ),
+    "the tax of a refund": (
+        """
+        INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, taxes)
+        SELECT event_id, gen_random_uuid(), id, 2, currency, 'none', 1 FROM payments WHERE event_id = $1
+        """,
+        ["refund that is owed", "refunds of payment", "tax of refund", "taxes of booking"],
+    ),
 }
 
 

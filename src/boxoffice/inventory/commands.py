@@ -292,14 +292,13 @@ class GiveUp(msgspec.Struct, frozen=True, gc=False):
 class GivenUp(msgspec.Struct, frozen=True, gc=False):
     """The booking, cancelled, and what goes back of its payment: all that is left, or an `amount`.
 
-    Without `payment_id` nothing does. `fees` and `taxes` are parts of it, `worth` is what the places cost.
+    Without `payment_id` nothing does. `fees` are a part of it, `worth` is what the places cost.
     """
 
     booking: Booking
     payment_id: UUID | None = None
     amount: int = 0
     fees: int = 0
-    taxes: int = 0
     worth: int = 0
     is_whole: bool = False
 

@@ -112,4 +112,4 @@ def decide_give_up(  # noqa: C901, PLR0911, PLR0912  one for each reason
     else:
         give_up(draft, booking, amount, fees_kept=command.fees_kept)
     cancelled = msgspec.structs.replace(booking, state=BookingState.CANCELLED, expires_at=None)
-    return GivenUp(cancelled, payment_id, amount, share.fees, share.taxes, part.worth, is_whole)
+    return GivenUp(cancelled, payment_id, amount, share.fees, part.worth, is_whole)

@@ -7,17 +7,17 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.booking.views import parts_of
-from boxoffice.catalog.pricing import Levies, TaxLevy, encode_levies
+from boxoffice.catalog.pricing import Levies, encode_levies
 from boxoffice.catalog.seat_map import SeatMap
-from boxoffice.catalog.tariff import FeeMode, TaxMode
+from boxoffice.catalog.tariff import TaxMode
 from boxoffice.catalog.ticket_types import encode_types_of_places
 from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, decode_changes
-from boxoffice.inventory.give_up_rules import without_fees
-from boxoffice.inventory.parting import Part, part_at, whole_of
-from boxoffice.invoices.crediting import Shares, fits, left_of, lines_of, share_out, shares_of
+from boxoffice.inventory.parting import Part, whole_of
+from boxoffice.invoices.crediting import left_of, lines_of, shares_of
 from boxoffice.invoices.queries import CreditRow, EventRow, JournalRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
-from boxoffice.kit.money import Money, step_of
+from boxoffice.kit.money import Money
+from boxoffice.payments.tax_shares import Shares, decode_shares, fits, share_of, taxed_of
 
 _LABELS = {Kind.INVOICE: "INV", Kind.CREDIT_NOTE: "CN"}
 
@@ -39,6 +39,7 @@ class Writer:
         self._invoices: dict[UUID, Document] = {}
         self._notes: dict[UUID, list[Document]] = {}
         self._refunds: dict[UUID, CreditRow] = {}
+        self._last: dict[UUID, CreditRow] = {}
         self.made = {Kind.INVOICE: series.invoices_made, Kind.CREDIT_NOTE: series.credit_notes_made}
         self.written: list[NewInvoice] = []
 
@@ -49,7 +50,8 @@ class Writer:
                 self._invoices[document.booking_id] = document
             else:
                 self._notes.setdefault(document.booking_id, []).append(document)
-        self._refunds = {refund.id: refund for refund in refunds}
+        self._refunds = {refund.id: refund for refund in refunds if not refund.ends}
+        self._last = {refund.booking_id: refund for refund in refunds if refund.ends}
 
     def take(self, row: JournalRow) -> None:
         """Write what a row of the journal calls for. What is free has no invoice."""
@@ -73,48 +75,56 @@ class Writer:
             wanted = booking_id in (None, refund.booking_id) and refund.part is None
             if wanted and refund.booking_id in self._invoices:
                 del self._refunds[refund.id]
-                left = self._left(refund.booking_id)
-                self._credit(refund.booking_id, refund.amount, left, refund.reason, refund.id)
+                shares = self._shares(refund, self._left(refund.booking_id))
+                self._credit(refund.booking_id, shares, refund.reason, refund.id)
 
     def _credit_places(self, refund: CreditRow, part: Part) -> None:
         """Single places: all that they cost, or, after amounts were given back, what was left of it."""
         booking = _with(self._sold[refund.booking_id], part)
         made = self._made_of(booking)
         wanted = shares_of(made["taxes"], booking.total)
-        if refund.amount == booking.total and fits(wanted, self._left(refund.booking_id)):
+        shares = self._shares(refund, wanted)
+        if shares == wanted:
             self._write_note(refund.booking_id, made | {"reason": refund.reason})
         else:
-            self._credit(refund.booking_id, refund.amount, wanted, refund.reason)
+            self._credit(refund.booking_id, shares, refund.reason)
 
     def _credit_booking(self, change: BookingCancelled) -> None:
         """All that is left of a booking, or, by its cancellation policy, a share."""
         booking = self._sold[change.booking_id]
         left = self._left(booking.id)
         if change.refunded is not None:
-            places = range(len(booking.amounts))
-            part = part_at(booking, places, places)
-            paid = _with(booking, without_fees(part, step_of(booking.currency)) if change.fees_kept else part)
-            wanted = shares_of(self._made_of(paid)["taxes"], paid.total)
-            self._credit(booking.id, change.refunded, wanted, "The buyer cancelled.")
+            if (refund := self._last.get(booking.id)) is not None:
+                self._credit(booking.id, self._shares(refund, left), "The buyer cancelled.")
             return
         made = self._made_of(booking)
         wanted = shares_of(made["taxes"], booking.total)
         if fits(wanted, left) and fits(left, wanted):
             self._write_note(booking.id, made)
         else:
-            self._credit(booking.id, sum(share.gross for share in left.values()), left, None)
+            self._credit(booking.id, left, None)
+
+    def _shares(self, refund: CreditRow, wanted: Shares) -> Shares:
+        """What the ledger has moved at each rate; of a refund from before this was kept, what is wanted."""
+        left = self._left(refund.booking_id)
+        if refund.tax_shares is not None:
+            kept = decode_shares(refund.tax_shares)
+            if fits(kept, left):
+                return kept
+        return share_of(refund.amount, wanted, left)
 
     def _left(self, booking_id: UUID) -> Shares:
         return left_of(self._invoices[booking_id], self._notes.get(booking_id, ()))
 
     def _credit(
-        self, booking_id: UUID, amount: int, wanted: Shares, reason: str | None, refund_id: UUID | None = None
+        self, booking_id: UUID, shares: Shares, reason: str | None, refund_id: UUID | None = None
     ) -> None:
-        """An amount, in proportion to what it is for; nothing is not written."""
+        """An amount by its rates of tax; nothing is not written."""
+        amount = sum(share.gross for share in shares.values())
         if amount == 0:
             return
         currency = self._invoices[booking_id].total.currency
-        taxes = lines_of(share_out(amount, wanted, self._left(booking_id)), currency)
+        taxes = lines_of(shares, currency)
         added = sum(line.amount.amount for line in taxes if line.mode is TaxMode.ADDED)
         made: dict[str, Any] = {
             "places": [],
@@ -213,28 +223,16 @@ def _with(booking: SoldBooking, part: Part) -> SoldBooking:
 
 
 def _taxes(booking: SoldBooking, levies: Levies | None) -> list[TaxLine]:
-    return [
-        TaxLine(
-            name=each.tax.name,
-            mode=each.tax.mode,
-            basis_points=each.tax.basis_points,
-            net=Money(_net(booking.amounts, levies, each), booking.currency),
-            amount=Money(each.sum, booking.currency),
+    lines: list[TaxLine] = []
+    for each in levies.taxes if levies else ():
+        taxed = taxed_of(booking.amounts, levies, each)
+        lines.append(
+            TaxLine(
+                name=each.tax.name,
+                mode=each.tax.mode,
+                basis_points=each.tax.basis_points,
+                net=Money(taxed.gross - taxed.tax, booking.currency),
+                amount=Money(taxed.tax, booking.currency),
+            )
         )
-        for each in (levies.taxes if levies else ())
-    ]
-
-
-def _net(amounts: tuple[int, ...], levies: Levies | None, tax: TaxLevy) -> int:
-    """What the places with this tax cost without it: prices and those added fees that are taxed."""
-    bearing = [index for index, amount in enumerate(tax.amounts) if amount is not None]
-    gross = sum(
-        amounts[index]
-        + sum(
-            each.amounts[index] or 0
-            for each in (levies.fees if levies else ())
-            if each.fee.mode is FeeMode.ADDED and each.fee.is_taxed
-        )
-        for index in bearing
-    )
-    return gross - tax.sum if tax.tax.mode is TaxMode.INCLUDED else gross
+    return lines

@@ -56,13 +56,15 @@ class EventRow(msgspec.Struct, frozen=True):
 
 
 class CreditRow(msgspec.Struct, frozen=True):
-    """A refund that has a credit note of its own: of an amount, or of single places (`part`, JSON)."""
+    """A refund that has a credit note; `part` and `tax_shares` are JSON, and one `ends` its booking."""
 
     id: UUID
     booking_id: UUID
     amount: int
     reason: str
     part: str | None
+    tax_shares: str | None
+    ends: bool
     created_at: datetime
 
 
@@ -218,7 +220,8 @@ async def list_uncredited_amounts(source: Source, event_id: int) -> list[CreditR
     return await source.list(
         CreditRow,
         """
-        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, NULL AS part, refund.created_at
+        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, NULL AS part, refund.tax_shares,
+               false AS ends, refund.created_at
           FROM refunds AS refund
           JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
          WHERE refund.event_id = $1 AND refund.worth = 0 AND refund.id <> refund.payment_id
@@ -232,14 +235,15 @@ async def list_uncredited_amounts(source: Source, event_id: int) -> list[CreditR
 async def list_refunds_of_places(
     source: Source, event_id: int, booking_ids: Sequence[UUID]
 ) -> list[CreditRow]:
-    """The refunds of single places of these bookings."""
+    """The refunds of places of these bookings, single ones or the last."""
     return await source.list(
         CreditRow,
         """
-        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, refund.part, refund.created_at
+        SELECT refund.id, payment.booking_id, refund.amount, refund.reason, refund.part, refund.tax_shares,
+               refund.part IS NULL AS ends, refund.created_at
           FROM payments AS payment
           JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
-         WHERE payment.event_id = $1 AND payment.booking_id = ANY ($2::uuid[]) AND refund.part IS NOT NULL
+         WHERE payment.event_id = $1 AND payment.booking_id = ANY ($2::uuid[]) AND refund.worth > 0
         """,
         event_id,
         booking_ids,

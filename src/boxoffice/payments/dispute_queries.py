@@ -66,6 +66,15 @@ class ClosedDispute(msgspec.Struct, frozen=True):
     currency: str
 
 
+class Loss(msgspec.Struct, frozen=True):
+    """What a lost dispute takes: what was `left` of the payment, with its tax, and what was `owed` anyway."""
+
+    left: int
+    owed: int
+    taxes: int = 0
+    tax_shares: str | None = None
+
+
 class DisputeRow(msgspec.Struct, frozen=True):
     """A dispute, with the booking whose payment it is about."""
 
@@ -179,11 +188,12 @@ async def update_won(tx: Transaction, dispute: ClosedDispute) -> None:
     )
 
 
-async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: int, reason: str) -> None:
+async def update_lost(tx: Transaction, dispute: ClosedDispute, loss: Loss, reason: str) -> None:
     """The bank has decided for the buyer.
 
     What was left of the payment is given back by it: a refund under the dispute's id, so that nothing gives
-    it back again. What was owed to the buyer is not asked of the provider; the rest is the organizer's loss.
+    it back again. What was owed to the buyer is not asked of the provider; the rest is the organizer's loss,
+    but for the tax in what was left.
     """
     await tx.execute(
         """
@@ -193,8 +203,9 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: 
              WHERE event_id = $1 AND id = $2 AND state = 'OPEN'
             RETURNING event_id, id
         ), returned AS (
-            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, state, done_at, by_bank)
-            SELECT event_id, id, $4, $8, $7, $10, 'DONE', now(), $8
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, taxes, tax_shares, reason, state,
+                                 done_at, by_bank)
+            SELECT event_id, id, $4, $8, $7, $10, $11::text::json, $12, 'DONE', now(), $8
               FROM lost
              WHERE $8::bigint > 0
         ), settled AS (
@@ -214,12 +225,12 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, left: int, owed: 
           FROM lost,
                LATERAL (VALUES (0, 'DISPUTED', -$6::bigint),
                                (1, 'PROVIDER', $9::bigint),
-                               (2, 'ORGANIZER', $6::bigint - $9::bigint)) AS entry (line, account, amount)
+                               (2, 'ORGANIZER', $6::bigint - $9::bigint - $10::bigint),
+                               (3, 'TAXES', $10::bigint)) AS entry (line, account, amount)
          WHERE entry.amount <> 0
         """,
         *_columns(dispute),
-        left,
-        owed,
+        *_columns(loss),
         reason,
     )
 
@@ -317,6 +328,6 @@ async def list_disputes(source: Source, event_id: int, before: UUID | None, limi
     )
 
 
-def _columns(row: NewDispute | ClosedDispute) -> Sequence[object]:
+def _columns(row: NewDispute | ClosedDispute | Loss) -> Sequence[object]:
     """The fields in their order, as the statements number them."""
     return msgspec.structs.astuple(row)

@@ -17,13 +17,15 @@ from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Source, Transaction
 from boxoffice.payments import dispute_queries as queries
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.dispute_queries import ClosedDispute, Disputed, DisputeRow, NewDispute
+from boxoffice.payments.dispute_queries import ClosedDispute, Disputed, DisputeRow, Loss, NewDispute
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.late_captures import note_late_capture
+from boxoffice.payments.paid import know_paid
 from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, FactKind, Providers
 from boxoffice.payments.refund_facts import take_refunds_there
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
+from boxoffice.payments.tax_shares import encode_shares, tax_of
 
 _LOST = "The buyer's bank took it back."
 
@@ -44,23 +46,15 @@ class DisputeView(msgspec.Struct, frozen=True):
     closed_at: datetime | None
 
 
-class Shares(msgspec.Struct, frozen=True):
-    """Whose loss a lost dispute is, in minor units.
+def share_loss(amount: int, disputed: Disputed, step: int) -> Loss:
+    """What a dispute of this amount takes, once it is lost; what is left after it can be given back.
 
-    `left` is what was still to be had of the payment, `owed` what we owed the buyer anyway, and now the bank
-    has given it back. The rest went back twice. The organizer bears all but what was owed.
+    What it takes beyond what is left, and was not owed, went back twice.
     """
-
-    left: int
-    owed: int
-
-
-def share_loss(amount: int, disputed: Disputed, step: int) -> Shares:
-    """What a dispute of this amount takes, once it is lost; what is left after it can be given back."""
     before = disputed.captured - disputed.given_back - disputed.lost_before
     payable = min(disputed.due, max(before, 0))
     still_payable = min(disputed.due, max(before - amount, 0))
-    return Shares(
+    return Loss(
         left=min(amount + -amount % step, disputed.captured - disputed.refunded),
         owed=min(amount, payable - still_payable),
     )
@@ -148,8 +142,12 @@ async def _write(
     if fact.state is DisputeState.WON:
         await queries.update_won(tx, closed)
     else:
-        shares = share_loss(amount, disputed, step_of(fact.currency))
-        await queries.update_lost(tx, closed, shares.left, shares.owed, _LOST)
+        loss = share_loss(amount, disputed, step_of(fact.currency))
+        if loss.left:
+            paid = await know_paid(tx, payment.event_id, [payment.booking_id])
+            shares = paid[payment.booking_id].take(loss.left)
+            loss = Loss(loss.left, loss.owed, tax_of(shares), encode_shares(shares))
+        await queries.update_lost(tx, closed, loss, _LOST)
     for refund_id in await queries.list_refunds_that_wait(tx, payment.event_id, payment.id):
         await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund_id))
     return [*changes, fact.state.value], disputed.has_bought

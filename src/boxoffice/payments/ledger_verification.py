@@ -13,6 +13,7 @@ _LOOKS = (
     queries.list_causes_without_movement,
     queries.list_refunds_without_movement,
     queries.list_false_bookings,
+    queries.list_false_taxes,
     queries.list_false_authorisations,
 )
 
@@ -26,7 +27,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 async def verify_ledger(source: Source, event_id: int | None = None) -> Verified:
-    """Compare one event or all, in five looks; sales go on meanwhile.
+    """Compare one event or all, in six looks; sales go on meanwhile.
 
     Raises `SetupError` for an event that is not there.
     """

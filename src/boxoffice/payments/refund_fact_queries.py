@@ -39,6 +39,8 @@ class RefundByHand(msgspec.Struct, frozen=True):
     booking_id: UUID
     amount: int
     currency: str
+    taxes: int
+    tax_shares: str
     reason: str
 
 
@@ -212,8 +214,9 @@ async def insert_refund_by_hand(tx: Transaction, refund: RefundByHand) -> None:
     await tx.execute(
         """
         WITH returned AS (
-            INSERT INTO refunds (event_id, id, payment_id, amount, currency, reason, state, done_at, by_bank)
-            VALUES ($1, $2, $5, $7, $8, $9, 'DONE', now(), $7)
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, taxes, tax_shares, reason, state,
+                                 done_at, by_bank)
+            VALUES ($1, $2, $5, $7, $8, $9, $10::text::json, $11, 'DONE', now(), $7)
         ), settled AS (
             UPDATE payments
                SET refunded = refunded + $7, changed_at = now(), ask_at = NULL,
@@ -228,10 +231,12 @@ async def insert_refund_by_hand(tx: Transaction, refund: RefundByHand) -> None:
         SELECT $1::bigint, entry.movement_id, entry.line, entry.kind, $2::uuid, $6::uuid, entry.account,
                entry.amount, $8::text
           FROM (VALUES ($3::uuid, 0, 'REFUND_DUE', 'BUYER', -$7::bigint),
-                       ($3::uuid, 1, 'REFUND_DUE', 'ORGANIZER', $7::bigint),
+                       ($3::uuid, 1, 'REFUND_DUE', 'ORGANIZER', $7::bigint - $9::bigint),
+                       ($3::uuid, 2, 'REFUND_DUE', 'TAXES', $9::bigint),
                        ($4::uuid, 0, 'REFUNDED', 'BUYER', $7::bigint),
                        ($4::uuid, 1, 'REFUNDED', 'PROVIDER', -$7::bigint))
             AS entry (movement_id, line, kind, account, amount)
+         WHERE entry.amount <> 0
         """,
         *msgspec.structs.astuple(refund),
     )

@@ -20,10 +20,12 @@ from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_fact_queries as queries
 from boxoffice.payments.dispute_queries import DisputedPayment, find_disputed
+from boxoffice.payments.paid import know_paid
 from boxoffice.payments.provider import Asked, Providers, RefundFact
 from boxoffice.payments.refund_fact_queries import KnownRefund, LockedPayment, RefundByHand
 from boxoffice.payments.refund_queries import update_refund_done
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
+from boxoffice.payments.tax_shares import encode_shares, tax_of
 
 # After a refund that failed it is tried again, each time after a longer while: a bank that was away is back,
 # a card that was blocked is not. Then it is for people, who know another way.
@@ -115,6 +117,7 @@ async def _take_over(
     _log.warning("a refund was made by hand", provider=provider, reference=fact.reference)
     if refund_id is None:
         return
+    shares = (await know_paid(tx, event_id, [locked.booking_id]))[locked.booking_id].take(amount)
     await queries.insert_refund_by_hand(
         tx,
         RefundByHand(
@@ -126,6 +129,8 @@ async def _take_over(
             booking_id=locked.booking_id,
             amount=amount,
             currency=locked.currency,
+            taxes=tax_of(shares),
+            tax_shares=encode_shares(shares),
             reason=_BY_HAND,
         ),
     )

@@ -80,19 +80,11 @@ class BoughtPayment(msgspec.Struct, frozen=True):
     refunded: int
 
 
-class Borne(msgspec.Struct, frozen=True):
-    """What a booking costs, in minor units, and the fees and taxes that are part of it."""
-
-    id: UUID
-    total: int
-    fees: int
-    taxes: int
-
-
 class NewRefund(msgspec.Struct, frozen=True):
     """A refund to be owed; `worth` is what the places that are given up had cost.
 
-    `part` has them as JSON (`inventory.parting`), where they are single ones.
+    `part` has them as JSON (`inventory.parting`), where they are single ones, and `tax_shares` the amount by
+    its rates of tax (`tax_shares`).
     """
 
     id: UUID
@@ -107,6 +99,7 @@ class NewRefund(msgspec.Struct, frozen=True):
     reason: str
     is_captured: bool
     part: str | None = None
+    tax_shares: str | None = None
 
 
 async def lock_bought_payments(
@@ -174,26 +167,6 @@ async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[
     )
 
 
-async def list_borne(source: Source, event_id: int, booking_ids: Sequence[UUID]) -> list[Borne]:
-    """What these bookings cost, and the fees and taxes in it."""
-    return await source.list(
-        Borne,
-        """
-        SELECT booking.id, booking.total,
-               (SELECT coalesce(sum(part::bigint), 0)::bigint
-                  FROM json_array_elements(booking.levies -> 'fees') AS fee,
-                       json_array_elements_text(fee -> 'amounts') AS part) AS fees,
-               (SELECT coalesce(sum(part::bigint), 0)::bigint
-                  FROM json_array_elements(booking.levies -> 'taxes') AS tax,
-                       json_array_elements_text(tax -> 'amounts') AS part) AS taxes
-          FROM bookings AS booking
-         WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
-        """,
-        event_id,
-        booking_ids,
-    )
-
-
 async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRefund]) -> None:
     """Owe these back, and take them off what was earned; the payments must be locked.
 
@@ -204,14 +177,17 @@ async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRe
         """
         WITH refund AS (
             SELECT id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth, reason,
-                   is_captured, part
+                   is_captured, part, tax_shares
               FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[],
-                          $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[], $13::text[])
+                          $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::boolean[], $13::text[],
+                          $14::text[])
                 AS refund (id, movement_id, payment_id, booking_id, amount, currency, fees, taxes, worth,
-                           reason, is_captured, part)
+                           reason, is_captured, part, tax_shares)
         ), owed AS (
-            INSERT INTO refunds (event_id, id, payment_id, amount, currency, fees, taxes, worth, reason, part)
-            SELECT $1, id, payment_id, amount, currency, fees, taxes, worth, reason, part::json
+            INSERT INTO refunds (event_id, id, payment_id, amount, currency, fees, taxes, worth, reason, part,
+                                 tax_shares)
+            SELECT $1, id, payment_id, amount, currency, fees, taxes, worth, reason, part::json,
+                   tax_shares::json
               FROM refund
         ), moved AS (
             UPDATE payments AS payment

@@ -18,9 +18,11 @@ from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.money import Money, movable, step_of
 from boxoffice.kit.postgres import Database, Source, Transaction
 from boxoffice.payments import refund_queries as queries
+from boxoffice.payments.paid import know_paid
 from boxoffice.payments.refund_queries import RefundRow
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 from boxoffice.payments.schemas import PLACES_BACK_MAX, NewRefund, PlacesBack, RefundState, RefundView
+from boxoffice.payments.tax_shares import encode_shares, tax_of
 
 
 class MoreThanIsLeft(Refusal, status=409):
@@ -115,6 +117,7 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
             f"In {payment.currency} money goes back in multiples of {step} minor units, or all that is left."
         )
         raise invalid("/amount", detail)
+    shares = (await know_paid(tx, event_id, [booking_id]))[booking_id].take(amount)
     refund = queries.NewRefund(
         id=new_id(event_id),
         movement_id=new_id(event_id),
@@ -122,12 +125,13 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
         booking_id=booking_id,
         amount=amount,
         currency=payment.currency,
-        # An amount is at the organizer's expense: fees and tax stay where they are.
+        # An amount is at the organizer's expense: fees stay where they are, its tax moves.
         fees=0,
-        taxes=0,
+        taxes=tax_of(shares),
         worth=0,
         reason=reason,
         is_captured=True,
+        tax_shares=encode_shares(shares),
     )
     await queries.insert_refunds(tx, event_id, [refund])
     await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund.id))

@@ -13,11 +13,14 @@ from boxoffice.inventory.commands import (
     Booking,
     CalledOff,
     GivenUp,
+    GiveUp,
     PaidWith,
     TakeBack,
     TakeBackPlaces,
     TakenBack,
 )
+from boxoffice.inventory.give_up_rules import without_fees
+from boxoffice.inventory.parting import Part, part_at
 from boxoffice.kit import metrics
 from boxoffice.kit.actor import Actor
 from boxoffice.kit.ids import event_of, new_id
@@ -28,7 +31,9 @@ from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_fact_queries as facts
 from boxoffice.payments import refund_queries as queries
 from boxoffice.payments.dispute_queries import lock_payment
+from boxoffice.payments.paid import know_paid
 from boxoffice.payments.provider import NotRefundable, Providers
+from boxoffice.payments.tax_shares import Paid, encode_shares, tax_of
 
 REFUND_JOB = "refund"
 
@@ -119,13 +124,25 @@ async def know_payments(
 
 
 async def _owe_parts(tx: Transaction, decided: Decided) -> None:
-    """What single places cost, or a share of a booking; a statement each, for two may be of one payment."""
+    """What single places cost, or a share of a booking; a statement each, for two may be of one payment.
+
+    Their payments were locked when it was told what is left of them (`know_payments`).
+    """
+    gone: dict[UUID, list[Part]] = {}
+    for outcome in decided.outcomes:
+        if isinstance(outcome, TakenBack) and outcome.part is not None:
+            gone.setdefault(outcome.booking_id, []).append(outcome.part)
+        elif isinstance(outcome, GivenUp) and _has_share(outcome):
+            gone.setdefault(outcome.booking.id, [])
+    if not gone:
+        return
+    paid = await know_paid(tx, decided.event_id, list(gone), gone)
     for command, outcome in zip(decided.commands, decided.outcomes, strict=True):
         actor = None
         if isinstance(command, TakeBackPlaces) and isinstance(outcome, TakenBack):
-            refund, actor = _refund_of_places(decided.event_id, command, outcome), command.actor
-        elif isinstance(outcome, GivenUp):
-            refund = _refund_of_share(decided.event_id, outcome)
+            refund, actor = _refund_of_places(decided.event_id, command, outcome, paid), command.actor
+        elif isinstance(command, GiveUp) and isinstance(outcome, GivenUp):
+            refund = _refund_of_share(decided.event_id, command, outcome, paid)
         else:
             continue
         if refund is not None:
@@ -134,10 +151,13 @@ async def _owe_parts(tx: Transaction, decided: Decided) -> None:
             await enqueue(tx, REFUND_JOB, RefundDue(refund.payment_id, refund.id))
 
 
-def _refund_of_places(event_id: int, command: TakeBackPlaces, outcome: TakenBack) -> queries.NewRefund | None:
+def _refund_of_places(
+    event_id: int, command: TakeBackPlaces, outcome: TakenBack, paid: Mapping[UUID, Paid]
+) -> queries.NewRefund | None:
     part, payment_id = outcome.part, outcome.payment_id
     if part is None or payment_id is None:
         return None
+    shares = paid[outcome.booking_id].take(outcome.amount, part)
     return queries.NewRefund(
         id=outcome.refund_id,
         movement_id=new_id(event_id),
@@ -146,18 +166,31 @@ def _refund_of_places(event_id: int, command: TakeBackPlaces, outcome: TakenBack
         amount=outcome.amount,
         currency=outcome.currency,
         fees=part.fees,
-        taxes=part.taxes,
+        taxes=tax_of(shares),
         worth=part.worth,
         reason=command.reason,
         is_captured=True,
         part=msgspec.json.encode(part).decode(),
+        tax_shares=encode_shares(shares),
     )
 
 
-def _refund_of_share(event_id: int, outcome: GivenUp) -> queries.NewRefund | None:
+def _has_share(outcome: GivenUp) -> bool:
+    return outcome.payment_id is not None and not outcome.is_whole and outcome.amount > 0
+
+
+def _refund_of_share(
+    event_id: int, command: GiveUp, outcome: GivenUp, paid: Mapping[UUID, Paid]
+) -> queries.NewRefund | None:
     """It ends the booking, so it goes under the payment's id, like all that is left of one."""
-    if outcome.payment_id is None or outcome.is_whole or outcome.amount == 0:
+    if outcome.payment_id is None or not _has_share(outcome):
         return None
+    booking = outcome.booking
+    places = range(len(booking.amounts))
+    part = part_at(booking, places, places)
+    if command.fees_kept:
+        part = without_fees(part, step_of(booking.currency))
+    shares = paid[booking.id].take(outcome.amount, part)
     return queries.NewRefund(
         id=outcome.payment_id,
         movement_id=new_id(event_id),
@@ -166,20 +199,24 @@ def _refund_of_share(event_id: int, outcome: GivenUp) -> queries.NewRefund | Non
         amount=outcome.amount,
         currency=outcome.booking.currency,
         fees=outcome.fees,
-        taxes=outcome.taxes,
+        taxes=tax_of(shares),
         worth=outcome.worth,
         reason=_GIVEN_UP,
         is_captured=True,
+        tax_shares=encode_shares(shares),
     )
 
 
 async def _owe_what_is_left(
     tx: Transaction, event_id: int, reasons: Mapping[UUID, str]
 ) -> list[queries.NewRefund]:
-    """Everything that was paid for these bookings and is not owed back yet, under the payments' ids."""
+    """Everything that was paid for these bookings and is not owed back yet, under the payments' ids.
+
+    So the ledger has no fee and no tax of them any more.
+    """
     booking_ids = list(reasons)
     payments = await queries.lock_bought_payments(tx, event_id, booking_ids)
-    borne = {row.id: row for row in await queries.list_borne(tx, event_id, booking_ids)}
+    paid = await know_paid(tx, event_id, booking_ids)
     refunds = [
         queries.NewRefund(
             id=payment.id,
@@ -188,11 +225,12 @@ async def _owe_what_is_left(
             booking_id=payment.booking_id,
             amount=payment.captured - payment.refunded if payment.captured else payment.amount,
             currency=payment.currency,
-            fees=borne[payment.booking_id].fees,
-            taxes=borne[payment.booking_id].taxes,
-            worth=borne[payment.booking_id].total,
+            fees=paid[payment.booking_id].fees,
+            taxes=paid[payment.booking_id].taxes,
+            worth=paid[payment.booking_id].total,
             reason=reasons[payment.booking_id],
             is_captured=payment.captured > 0,
+            tax_shares=encode_shares(paid[payment.booking_id].left),
         )
         for payment in payments
     ]

@@ -174,7 +174,7 @@ async def list_refunds_without_movement(source: Source, event_id: int) -> list[F
 
 
 async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
-    """Confirmed bookings that were not paid for, or whose fees and taxes are not those they bear."""
+    """Confirmed bookings that were not paid for, or whose fees and taxes, less what went back, are others."""
     return await source.list(
         Finding,
         """
@@ -186,22 +186,27 @@ async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
                AND NOT EXISTS (SELECT FROM refunds AS refund
                                 WHERE refund.event_id = $1 AND refund.id = payment.id AND refund.worth = 0)
         ), confirmed AS (
-            SELECT booking.id, booking.currency, booking.total, booking.levies,
-                   (SELECT coalesce(sum(bought.amount), 0)::bigint
-                      FROM bought WHERE bought.booking_id = booking.id) AS paid,
-                   (SELECT coalesce(sum(refund.worth), 0)::bigint
-                      FROM bought
-                      JOIN refunds AS refund ON refund.event_id = $1 AND refund.payment_id = bought.id
-                     WHERE bought.booking_id = booking.id) AS given_up,
-                   EXISTS (SELECT FROM bought
-                            WHERE bought.booking_id = booking.id AND bought.captured > 0) AS is_captured
-              FROM bookings AS booking
+            SELECT booking.id, booking.currency, booking.total, booking.levies, money.paid,
+                   money.captured AS is_captured, back.given_up, back.taxes AS taxes_back
+              FROM bookings AS booking,
+                   LATERAL (SELECT coalesce(sum(amount), 0)::bigint AS paid, bool_or(captured > 0) AS captured
+                              FROM bought WHERE booking_id = booking.id) AS money,
+                   LATERAL (
+                       SELECT coalesce(sum(refund.worth), 0)::bigint AS given_up,
+                              coalesce(sum(refund.taxes - (
+                                  SELECT coalesce(sum(amount.value::bigint), 0)::bigint
+                                    FROM json_array_elements(refund.part -> 'levies' -> 'taxes') AS tax,
+                                         json_array_elements_text(tax -> 'amounts') AS amount)), 0)::bigint
+                                  AS taxes
+                         FROM bought
+                         JOIN refunds AS refund ON refund.event_id = $1 AND refund.payment_id = bought.id
+                        WHERE bought.booking_id = booking.id) AS back
              WHERE booking.event_id = $1 AND booking.state = 'CONFIRMED' AND booking.total > 0
         ), borne AS (
             SELECT booking_id, currency, (-sum(amount) FILTER (WHERE account = 'FEES'))::bigint AS fees,
                    (-sum(amount) FILTER (WHERE account = 'TAXES'))::bigint AS taxes
               FROM ledger_entries
-             WHERE event_id = $1 AND kind IN ('CAPTURED', 'REFUND_DUE')
+             WHERE event_id = $1 AND kind IN ('CAPTURED', 'REFUND_DUE', 'DISPUTE_LOST')
              GROUP BY booking_id, currency
         )
         SELECT 'payment of booking' AS what, id, currency, total + given_up AS expected, paid AS found
@@ -220,10 +225,31 @@ async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
                    ('taxes of booking',
                     (SELECT coalesce(sum(part::bigint), 0)::bigint
                        FROM json_array_elements(confirmed.levies -> 'taxes') AS tax,
-                            json_array_elements_text(tax -> 'amounts') AS part),
+                            json_array_elements_text(tax -> 'amounts') AS part) - taxes_back,
                     coalesce(borne.taxes, 0))) AS levied (what, amount, booked)
          WHERE confirmed.is_captured AND levied.amount <> levied.booked
          ORDER BY what, id
+        """,
+        event_id,
+    )
+
+
+async def list_false_taxes(source: Source, event_id: int) -> list[Finding]:
+    """Refunds that have moved another tax than they say; their credit notes say the same."""
+    return await source.list(
+        Finding,
+        """
+        SELECT 'tax of refund' AS what, refund.id, refund.currency, refund.taxes AS expected,
+               coalesce(sum(entry.amount), 0)::bigint AS found
+          FROM refunds AS refund
+          JOIN payments AS payment ON payment.event_id = $1 AND payment.id = refund.payment_id
+          LEFT JOIN ledger_entries AS entry
+            ON entry.event_id = $1 AND entry.cause_id = refund.id AND entry.account = 'TAXES'
+               AND entry.kind IN ('REFUND_DUE', 'DISPUTE_LOST')
+         WHERE refund.event_id = $1 AND payment.captured > 0
+         GROUP BY refund.id, refund.currency, refund.taxes
+        HAVING refund.taxes <> coalesce(sum(entry.amount), 0)
+         ORDER BY refund.id
         """,
         event_id,
     )
