@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.invoices.schemas import Kind, Seller
+from boxoffice.invoices.schemas import Kind
 from boxoffice.kit.postgres import Source, Transaction
 
 
@@ -41,6 +41,14 @@ class SoldBooking(msgspec.Struct, frozen=True):
     levies: str | None
     ticket_types: str | None
     gone: str | None
+
+
+class BookingRow(msgspec.Struct, frozen=True):
+    """A booking; `parts` are how many refunds there were of amounts and of single places."""
+
+    is_paid: bool
+    is_cancelled: bool
+    parts: int
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -335,11 +343,22 @@ async def get_is_behind(source: Source, event_id: int) -> bool:
     )
 
 
-async def find_booking_state(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> str | None:
-    """The state of a booking of this buyer."""
+async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> BookingRow | None:
+    """What of a booking of this buyer calls for documents."""
     return await source.find(
-        str,
-        "SELECT state FROM bookings WHERE event_id = $1 AND id = $2 AND buyer_id = $3",
+        BookingRow,
+        """
+        SELECT state IN ('CONFIRMED', 'CANCELLED') AND cardinality(settled_payments) > 0 AS is_paid,
+               state = 'CANCELLED' AS is_cancelled,
+               (SELECT count(*)
+                  FROM payments AS payment
+                  JOIN refunds AS refund
+                    ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+                 WHERE payment.event_id = $1 AND payment.booking_id = $2
+                   AND (refund.part IS NOT NULL OR (refund.worth = 0 AND refund.id <> payment.id))) AS parts
+          FROM bookings
+         WHERE event_id = $1 AND id = $2 AND buyer_id = $3
+        """,
         event_id,
         booking_id,
         buyer_id,
@@ -369,31 +388,4 @@ async def list_events_behind(source: Source, after: int, events_max: int) -> lis
         """,
         after,
         events_max,
-    )
-
-
-async def find_seller(source: Source, organizer_id: int) -> Seller | None:
-    """What the organizer says of themselves."""
-    return await source.find(
-        Seller,
-        "SELECT name, address_lines, country, tax_id FROM sellers WHERE organizer_id = $1",
-        organizer_id,
-    )
-
-
-async def update_seller(tx: Transaction, organizer_id: int, seller: Seller) -> None:
-    """Say who sells, from the next invoice on."""
-    await tx.execute(
-        """
-        INSERT INTO sellers (organizer_id, name, address_lines, country, tax_id)
-        VALUES ($1, $2, $3, $4, $5)
-            ON CONFLICT (organizer_id) DO UPDATE
-           SET name = excluded.name, address_lines = excluded.address_lines, country = excluded.country,
-               tax_id = excluded.tax_id, changed_at = now()
-        """,
-        organizer_id,
-        seller.name,
-        seller.address_lines,
-        seller.country,
-        seller.tax_id,
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.codes import COUNTRIES
-from boxoffice.invoices import queries
+from boxoffice.invoices import queries, seller_queries
 from boxoffice.invoices.pdf import draw_document
 from boxoffice.invoices.schemas import Document, Kind, Seller
 from boxoffice.invoices.writing import write_invoices
@@ -28,11 +28,13 @@ class NoSuchDocument(Refusal, status=409):
 async def list_documents(db: Database, buyer: Identity, booking_id: UUID, kind: Kind) -> list[Document]:
     """The documents of one of the buyer's bookings, written now if they were not yet. Raises `NotFound`."""
     event_id = event_of(booking_id)
-    if await queries.find_booking_state(db, event_id, booking_id, buyer.user_id) is None:
+    booking = await queries.find_booking(db, event_id, booking_id, buyer.user_id)
+    if booking is None:
         raise NotFound
     texts = await queries.list_documents_of(db, event_id, booking_id, kind, buyer.user_id)
-    # There is one invoice; of credit notes there may be another.
-    if (kind is Kind.CREDIT_NOTE or not texts) and await queries.get_is_behind(db, event_id):
+    # Who asks for what there cannot be yet has nothing written: an event on sale always has something new.
+    lacks = not texts if kind is Kind.INVOICE else booking.is_cancelled or booking.parts > len(texts)
+    if booking.is_paid and lacks and await queries.get_is_behind(db, event_id):
         await write_invoices(db, event_id)
         texts = await queries.list_documents_of(db, event_id, booking_id, kind, buyer.user_id)
     return [msgspec.json.decode(text, type=Document) for text in texts]
@@ -71,7 +73,7 @@ async def list_issued(
 
 async def get_seller(db: Database, organizer: Identity) -> Seller:
     """What the organizer says of themselves. Raises `NotFound` until they do."""
-    seller = await queries.find_seller(db, organizer.user_id)
+    seller = await seller_queries.find_seller(db, organizer.user_id)
     if seller is None:
         raise NotFound
     return seller
@@ -82,5 +84,5 @@ async def put_seller(db: Database, organizer: Identity, seller: Seller) -> Selle
     if seller.country not in COUNTRIES:
         raise invalid("/country", "This is no ISO 3166-1 country code.")
     async with db.transaction() as tx:
-        await queries.update_seller(tx, organizer.user_id, seller)
+        await seller_queries.update_seller(tx, organizer.user_id, seller)
     return seller

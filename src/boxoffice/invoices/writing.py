@@ -10,7 +10,7 @@ import structlog
 
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
 from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, decode_changes
-from boxoffice.invoices import queries
+from boxoffice.invoices import queries, seller_queries
 from boxoffice.invoices.documents import Writer
 from boxoffice.invoices.queries import CreditRow, EventRow, JournalRow, SeriesRow
 from boxoffice.invoices.schemas import Document, InvoiceSeller
@@ -99,7 +99,7 @@ async def _writer_for(
         if isinstance(change, BookingConfirmed | BookingCancelled | BookingReduced)
     } | {amount.booking_id for amount in amounts}
     sold = {booking.id: booking for booking in await queries.list_sold(tx, event.id, list(named))}
-    found = await queries.find_seller(tx, event.organizer_id)
+    found = await seller_queries.find_seller(tx, event.organizer_id)
     seller = (
         InvoiceSeller(event.organizer_name, [], None, None)
         if found is None
