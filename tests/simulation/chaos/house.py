@@ -144,7 +144,8 @@ class House:
     async def come_back(self) -> None:
         """Return once all that was killed is there again; raises what has kept one from it."""
         for task in tuple(self.starting):
-            await task
+            # Whoever stops killing in the middle of this wants it back none the less.
+            await asyncio.shield(task)
             self.starting.discard(task)
         async with asyncio.timeout(START_SECONDS_MAX):
             while not await asyncio.to_thread(self._is_whole):
