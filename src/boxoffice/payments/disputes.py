@@ -78,7 +78,7 @@ async def take_dispute(
         if known is not None:
             await take_fact(desk, sales, provider, known)
             if known.kind is FactKind.CAPTURED:
-                await note_late_capture(desk.db, payment.id)
+                await note_late_capture(desk.db, payment.id, known.amount)
     if fact.state is DisputeState.LOST:
         # A refund that went back before, and that we died before noting, is not what the bank has paid.
         asked = Asked(payment.id, provider, fact.payment_reference, payment.amount, payment.currency)

@@ -16,12 +16,14 @@ from boxoffice.payments.ledger_queries import update_captured_after_all
 _log = structlog.get_logger()
 
 
-async def note_late_capture(db: Database, payment_id: UUID) -> None:
-    """Write down that the provider has captured it, if it goes back as what was only authorised."""
+async def note_late_capture(db: Database, payment_id: UUID, amount: int) -> bool:
+    """Write down that the provider has captured all of it, if it was to be let go; whether it was."""
     event_id = event_of(payment_id)
     async with db.transaction() as tx:
         # Its refund may be noted just now: it is noted as that of captured money, or is there before us.
         await lock_payment(tx, event_id, payment_id)
         movement_ids = [new_id(event_id) for _ in range(4)]
-        if await update_captured_after_all(tx, event_id, payment_id, movement_ids):
-            _log.warning("a payment was captured that was to be let go", payment_id=str(payment_id))
+        is_late = await update_captured_after_all(tx, event_id, payment_id, amount, movement_ids)
+    if is_late:
+        _log.warning("a payment was captured that was to be let go", payment_id=str(payment_id))
+    return is_late

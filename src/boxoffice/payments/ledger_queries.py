@@ -101,11 +101,12 @@ async def update_captured(
 
 
 async def update_captured_after_all(
-    tx: Transaction, event_id: int, payment_id: UUID, movement_ids: Sequence[UUID]
+    tx: Transaction, event_id: int, payment_id: UUID, amount: int, movement_ids: Sequence[UUID]
 ) -> bool:
     """What was to be let go as only authorised had been captured; the payment must be locked. Whether it was.
 
-    It is booked as it would have been: captured, for tickets or for nothing, owed, and given back if it is.
+    A part that somebody captured by hand its refund has given back. All of it is booked as it would have been:
+    captured, for tickets or for nothing, owed, and given back if it is.
     """
     return (
         await tx.execute(
@@ -113,7 +114,8 @@ async def update_captured_after_all(
             WITH captured AS (
                 UPDATE payments
                    SET captured = amount, refunded = amount, changed_at = now()
-                 WHERE event_id = $1 AND id = $2 AND captured = 0 AND state IN ('REFUND_DUE', 'REFUNDED')
+                 WHERE event_id = $1 AND id = $2 AND captured = 0 AND amount = $4
+                   AND state IN ('REFUND_DUE', 'REFUNDED')
                    AND NOT EXISTS (SELECT FROM refunds
                                     WHERE event_id = $1 AND id = $2 AND settled_by IS NOT NULL)
                 RETURNING id, booking_id, amount, currency
@@ -150,6 +152,7 @@ async def update_captured_after_all(
             event_id,
             payment_id,
             movement_ids,
+            amount,
         )
         > 0
     )

@@ -128,11 +128,12 @@ async def _compare(
         found.made_up_for += 1
         metrics.FACTS_ASKED_FOR.labels(provider, report.kind).inc()
         await take_fact(desk, sales, provider, report)
-        if report.kind is FactKind.CAPTURED:
-            await note_late_capture(desk.db, report.payment_id)
         return
-    # What was captured by hand, though it was to be void, its refund has given back.
-    if is_captured and here.captured not in (0, report.amount):
+    if is_captured and here.captured == 0:
+        # It was to be void.
+        found.made_up_for += await note_late_capture(desk.db, report.payment_id, report.amount)
+        return
+    if is_captured and here.captured != report.amount:
         found.differences += await _note(
             desk.db, provider, there.reference, "CAPTURED", here.captured, report
         )
