@@ -34,7 +34,7 @@ async def put_policy_of_series(
     db: Database, user: Identity, series_id: int, policy: CancellationPolicy
 ) -> Nights:
     """The same for every event of a series that is neither cancelled nor begun; all of their sales wait for
-    it, for the blink of an eye. Raises `NotFound`, `InvalidInput`.
+    it, some milliseconds for each. Raises `NotFound`, `InvalidInput`.
     """
     _check(policy)
     async with db.transaction() as tx:
