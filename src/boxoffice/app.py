@@ -22,6 +22,7 @@ from boxoffice.api_guide import describe_api
 from boxoffice.booking import api as booking
 from boxoffice.booking import cancellation_api as booking_cancellation
 from boxoffice.booking import personal_data_api as personal_data
+from boxoffice.booking.guests import api as guests
 from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import channels_api as channels
@@ -80,6 +81,7 @@ _ROUTES = [
     *inventory.routes,
     *booking.routes,
     *booking_cancellation.routes,
+    *guests.routes,
     *personal_data.routes,
     *payments.routes,
     *cancellation_api.routes,

@@ -142,6 +142,8 @@ PERMISSIONS: Mapping[str, Permission] = {
     "WithdrawPromoCode": Right.MANAGE,
     "ListJournal": Right.SEE,
     "GetSeatHistory": Right.SEE,
+    "ListEventBookings": Right.MANAGE,
+    "ExportEventBookings": Right.MANAGE,
     # Booking, payments, tickets: one's own
     "HoldPlaces": Who.PERSON,
     "ListBookings": Who.PERSON,
@@ -186,6 +188,8 @@ _OF_PEOPLE = frozenset(
         "ListAuditLog",
         "ListAnswers",
         "ExportAnswers",
+        "ListEventBookings",
+        "ExportEventBookings",
         "ListInvoices",
         "ExportPersonalData",
     }

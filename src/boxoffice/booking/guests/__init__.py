@@ -1,0 +1,1 @@
+"""Who comes to an event: its bookings, for those who put it on."""
