@@ -105,8 +105,8 @@ async def update_captured_after_all(
 ) -> bool:
     """What was to be let go as only authorised had been captured; the payment must be locked. Whether it was.
 
-    A part that somebody captured by hand its refund has given back. All of it is booked as it would have been:
-    captured, for tickets or for nothing, owed, and given back if it is.
+    A part that somebody captured by hand its refund has given back. All of it is booked as it would have
+    been: captured, for tickets or for nothing, owed, and given back if it is.
     """
     return (
         await tx.execute(
