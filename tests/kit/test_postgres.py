@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from boxoffice.kit.errors import Unavailable
+from boxoffice.kit.health import get_ready
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database
 
@@ -112,3 +113,13 @@ async def test_a_pool_that_is_used_up_is_an_outage(dsn: str, monkeypatch: pytest
 async def test_a_bug_in_a_query_stays_a_bug(db: Database):
     with pytest.raises(asyncpg.UndefinedColumnError):
         await db.find(int, "SELECT nonsense")
+
+
+async def test_a_database_without_a_schema_is_not_ready(dsn: str):
+    db = Database(f"{dsn}{'&' if '?' in dsn else '?'}search_path=pg_catalog", connections_max=1)
+    await db.open()
+    try:
+        with pytest.raises(Unavailable, match="at version 0, this program needs 0049"):
+            await get_ready.fn(db, "0049")
+    finally:
+        await db.close()

@@ -100,6 +100,8 @@ async def test_a_payment_that_stripe_does_not_know_keeps_no_other_from_being_ask
 
     assert await shop.states(unheard, lost) == ("CONFIRMED", "CAPTURE_DUE")
     assert await shop.states(strange, unknown) == ("PENDING", "PENDING")
+    again = await shop.try_to_start(strange)
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/checkout-gone")
 
 
 async def test_two_processes_ask_about_a_payment_once(shop: Shop):

@@ -1,5 +1,6 @@
 """Two questions of an orchestrator: is the process alive, can it serve?"""
 
+import asyncpg
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency
@@ -30,7 +31,10 @@ async def get_live() -> Health:
 )
 async def get_ready(db: NamedDependency[Database], schema_version: NamedDependency[str]) -> Health:
     """Answer 200 when PostgreSQL answers and its schema is the one this program needs, else 503."""
-    version = await db.find(str, "SELECT version_num FROM alembic_version")
+    try:
+        version = await db.find(str, "SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        version = "0"
     if version != schema_version:
         raise Unavailable(
             f"The database is at version {version}, this program needs {schema_version}: run `boxoffice "

@@ -25,7 +25,7 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import Providers, UnsignedReport
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewPayment, PaymentView
-from boxoffice.payments.stripe_amounts import AmountNotPayable
+from boxoffice.payments.stripe_amounts import AmountNotPayable, CheckoutGone
 from boxoffice.payments.views import view_of_payment, view_of_started
 
 
@@ -36,7 +36,14 @@ from boxoffice.payments.views import view_of_payment, view_of_started
     tags=["Payments"],
     security=[{"access_token": []}],
     responses=documents(
-        NotSignedIn, NotFound, NothingToPay, QuestionsOpen, UnknownProvider, AmountNotPayable, *BODY_REFUSALS
+        NotSignedIn,
+        NotFound,
+        NothingToPay,
+        QuestionsOpen,
+        UnknownProvider,
+        AmountNotPayable,
+        CheckoutGone,
+        *BODY_REFUSALS,
     ),
 )
 async def start(

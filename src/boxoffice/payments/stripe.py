@@ -34,7 +34,7 @@ from boxoffice.payments.provider import (
     Report,
     UnsignedReport,
 )
-from boxoffice.payments.stripe_amounts import AmountNotPayable, to_stripe
+from boxoffice.payments.stripe_amounts import AmountNotPayable, CheckoutGone, to_stripe
 from boxoffice.payments.stripe_objects import (
     BOOKING_ID,
     KIND_OF_STATUS,
@@ -85,7 +85,10 @@ class Stripe:
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
         """Make the PaymentIntent, or look at the one there is."""
         if charge.reference is not None:
-            found = await _call(self._intents.retrieve_async, charge.reference)
+            try:
+                found = await _call(self._intents.retrieve_async, charge.reference)
+            except stripe.InvalidRequestError as error:
+                raise CheckoutGone from error
             return OpenCheckout(reference=found.id, client_secret=found.client_secret)
         try:
             intent = await _call(
