@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
 from accounts.browser import PASSWORD, Browser
 from accounts.conftest import NewBrowser
-from accounts.mailbox import Mailbox
+from accounts.mailbox import Mailbox, token_in
 from boxoffice.accounts.second_factor import FAILURE_WINDOW, FAILURES_MAX, SecondFactors
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
@@ -198,6 +198,23 @@ async def test_a_password_alone_changes_neither_password_nor_address(ada: Browse
     assert (await ada.ask("POST", "/auth/password", password)).status_code == 401
     assert (await ada.ask("POST", "/me/email", address)).status_code == 401
     assert (await ada.ask("POST", "/me/email", address | {"code": authenticator.code()})).status_code == 204
+
+
+@pytest.mark.parametrize(("known", "status"), [("verified", 401), ("unverified", 200)])
+async def test_a_reset_leaves_it_unless_nobody_had_verified_the_address(
+    ada: Browser, mailbox: Mailbox, known: str, status: int
+):
+    """A stranger may have registered the address, with a factor of their own."""
+    (letter,) = await mailbox.deliver(ada.email)
+    if known == "verified":
+        await ada.send("POST", "/auth/verify-email", json={"token": token_in(letter)})
+    await set_up(ada)
+    await ada.send("POST", "/auth/forgot-password", json={"email": ada.email})
+    *_, letter = await mailbox.deliver(ada.email)
+    new = {"token": token_in(letter), "new_password": "a better horse, with a battery"}
+    assert (await ada.send("POST", "/auth/reset-password", json=new)).status_code == 204
+
+    assert (await ada.log_in(new["new_password"])).status_code == status
 
 
 async def test_the_secret_is_sealed_for_its_owner(ada: Browser, db: Database):

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import asyncpg
 
-from boxoffice.accounts import letters, proof_queries, queries, session_queries
+from boxoffice.accounts import factor_queries, letters, proof_queries, queries, session_queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Passwords, refuse_guessable
 from boxoffice.accounts.proof_queries import ProofRow
@@ -94,7 +94,8 @@ async def verify_email(db: Database, proof: Proof) -> None:
 async def reset_password(db: Database, passwords: Passwords, reset: PasswordReset) -> None:
     """Give the account another password, end all its sessions, and count its address as verified.
 
-    A second factor stays. Raises `ProofIsOver`, and `InvalidInput` for what is too easily guessed.
+    A second factor stays, unless the address was not verified before: then it may be that of a stranger who
+    registered it to keep its owner out. Raises `ProofIsOver`, and `InvalidInput` for what is too easily guessed.
     """
     found = await proof_queries.find_proof(db, hash_of(reset.token))
     if found is None or found.purpose != Purpose.RESET_PASSWORD:
@@ -104,6 +105,8 @@ async def reset_password(db: Database, passwords: Passwords, reset: PasswordRese
     new_hash = await passwords.hash(reset.new_password)
     async with db.transaction() as tx:
         found = await _use(tx, reset.token, Purpose.RESET_PASSWORD)
+        if not (await queries.get_user(tx, found.user_id)).email_verified:
+            await factor_queries.delete_factor(tx, found.user_id)
         await queries.update_password_hash(tx, found.user_id, new_hash)
         await queries.update_email_verified(tx, found.user_id, found.email)
         await session_queries.delete_sessions(tx, found.user_id)
