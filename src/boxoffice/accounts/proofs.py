@@ -95,7 +95,9 @@ async def reset_password(db: Database, passwords: Passwords, reset: PasswordRese
     """Give the account another password, end all its sessions, and count its address as verified.
 
     A second factor stays, unless the address was not verified before: then it may be that of a stranger who
-    registered it to keep its owner out. Raises `ProofIsOver`, and `InvalidInput` for what is too easily guessed.
+    registered it to keep its owner out.
+
+    Raises `ProofIsOver`, and `InvalidInput` for what is too easily guessed.
     """
     found = await proof_queries.find_proof(db, hash_of(reset.token))
     if found is None or found.purpose != Purpose.RESET_PASSWORD:
