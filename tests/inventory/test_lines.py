@@ -59,7 +59,7 @@ async def test_an_inventory_that_makes_room_while_it_is_looked_at_has_its_line_l
     loop.set_exception_handler(lambda _, what: unheard.append(what))
     try:
         await sales.observe(show.event_id)
-        batches = {task for task in asyncio.all_tasks() if "_run" in repr(task.get_coro())}
+        batches = {task for task in asyncio.all_tasks() if "GroupCommit._run(" in repr(task)}
         if batches:
             await asyncio.wait(batches)
         del batches
