@@ -33,15 +33,15 @@ LONGEST = (
     "payments/test_cases.py",
     "kit/test_embedded_postgres.py",
     "catalog/images/test_refusals.py",
-    "journeys/test_open_internet.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest; all others stay in their order."""
+    """Begin with the longest; end with two real servers, which do all other tests' jobs as long as they live."""
     here = Path(__file__).parent
     rank = {here / name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+    last = {item.path for item in items if "two_servers" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: len(rank) + 1 if item.path in last else rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from server import Server, data_folder, free_port, started
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
     """Two server processes that know of each other only through PostgreSQL."""
     with (
