@@ -37,7 +37,7 @@ LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest; end with two real servers, which do all other tests' jobs as long as they live."""
+    """Begin with the longest; end with two real servers, which do all jobs as long as they live."""
     here = Path(__file__).parent
     rank = {here / name: number for number, name in enumerate(LONGEST)}
     last = {item.path for item in items if "two_servers" in getattr(item, "fixturenames", ())}
