@@ -199,10 +199,9 @@ class StripePeer:
     def _list(self, query: dict[str, str]) -> Answer:
         """The intents that were opened then, the newest first, a page at a time; with what went back."""
         since, until = int(query["created[gte]"]), int(query["created[lt]"])
-        found = [
-            self._with_charge(each) for each in self.intents.values() if since <= each["created"] < until
-        ]
-        return self._page(found, query)
+        found = [each for each in self.intents.values() if since <= each["created"] < until]
+        status, page = self._page(found, query)
+        return status, page | {"data": [self._with_charge(each) for each in page["data"]]}
 
     def _list_disputes(self, query: dict[str, str]) -> Answer:
         """The disputes that were opened then, likewise."""

@@ -42,7 +42,7 @@ _TELL_SECONDS = 5.0
 
 # A job whose process was killed is done by another one after half a minute, a payment nobody was heard of is
 # asked about after one: what waits for longer than this waits for ever.
-_WAIT_SECONDS_MAX = 240.0
+_WAIT_SECONDS_MAX = 300.0
 
 
 class Result(msgspec.Struct):
