@@ -2,7 +2,7 @@
 
 import pytest
 
-from boxoffice.kit.money import in_words
+from boxoffice.kit.money import decimal_of, in_words
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,4 @@ from boxoffice.kit.money import in_words
 )
 def test_an_amount_is_written_with_its_currencys_decimals(amount: int, currency: str, words: str):
     assert in_words(amount, currency) == words
+    assert decimal_of(amount, currency) == words.partition(" ")[0].replace(",", "")

@@ -33,6 +33,11 @@ async def get_user(db: Database, user_id: int) -> User:
     return user
 
 
+async def find_user_id(db: Database, email: str) -> int | None:
+    """The account that an address stands for, however it is written."""
+    return await queries.find_user_id(db, email)
+
+
 async def give_role(tx: Transaction, user_id: int, role: Role) -> None:
     """Give the account another role. Who loses rights is logged out, so that no token has them any more.
 

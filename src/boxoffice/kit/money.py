@@ -26,11 +26,20 @@ class Money(msgspec.Struct, frozen=True):
 
 def in_words(amount: int, currency: str) -> str:
     """An amount as people write it: 12500 EUR is `125.00 EUR`, 12500 JPY is `12,500 JPY`."""
+    return f"{_written(amount, currency, ',')} {currency}"
+
+
+def decimal_of(amount: int, currency: str) -> str:
+    """An amount as programs read it: 1234500 EUR is `12345.00`."""
+    return _written(amount, currency, "")
+
+
+def _written(amount: int, currency: str, separator: str) -> str:
     if currency in _WITHOUT_DECIMALS:
-        return f"{amount:,} {currency}"
+        return f"{amount:{separator}}"
     decimals = 3 if currency in _WITH_THREE_DECIMALS else 2
     whole, part = divmod(abs(amount), 10**decimals)
-    return f"{'-' if amount < 0 else ''}{whole:,}.{part:0{decimals}} {currency}"
+    return f"{'-' if amount < 0 else ''}{whole:{separator}}.{part:0{decimals}}"
 
 
 def step_of(currency: str) -> int:

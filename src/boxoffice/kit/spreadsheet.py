@@ -2,9 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
-CSV = "text/csv"
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.response import Stream
+
+_CSV = "text/csv"
+
+# What a route that answers with a table says of it in the API document.
+TABLE = ResponseSpec(str, description="The table, as CSV.", media_type=_CSV, generate_examples=False)  # pyright: ignore[reportArgumentType]  any string is allowed
 
 # Without it Excel takes UTF-8 for something else.
 BYTE_ORDER_MARK = "\ufeff"
@@ -18,6 +24,15 @@ def csv_of(rows: Iterable[Sequence[str]]) -> bytes:
     lines = io.StringIO()
     csv.writer(lines).writerows([[_as_text(cell) for cell in row] for row in rows])
     return lines.getvalue().encode()
+
+
+def answer_of(lines: AsyncGenerator[bytes], name: str) -> Stream:
+    """Send a table as a file of this name, which no cache keeps."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}.csv"',
+        "Cache-Control": "private, no-store",
+    }
+    return Stream(lines, media_type=_CSV, headers=headers)
 
 
 def _as_text(cell: str) -> str:

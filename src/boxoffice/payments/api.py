@@ -22,10 +22,10 @@ from boxoffice.payments.checkout import (
     start_payment,
 )
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.provider import Providers, UnsignedReport
+from boxoffice.payments.provider import CheckoutGone, Providers, UnsignedReport
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewPayment, PaymentView
-from boxoffice.payments.stripe_amounts import AmountNotPayable, CheckoutGone
+from boxoffice.payments.stripe_amounts import AmountNotPayable
 from boxoffice.payments.views import view_of_payment, view_of_started
 
 

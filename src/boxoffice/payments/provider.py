@@ -15,6 +15,10 @@ class UnsignedReport(Refusal, status=401):
     """This report does not carry the provider's signature, or it is too old."""
 
 
+class CheckoutGone(Refusal, status=409):
+    """The provider does not know the checkout of this payment any more. Cancel the booking and hold anew."""
+
+
 class NotCapturable(Exception):  # noqa: N818  a fact about money, not a fault
     """What was authorised can never be captured: the authorisation is over or was taken back."""
 

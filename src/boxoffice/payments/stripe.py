@@ -23,6 +23,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import (
     Asked,
     Charge,
+    CheckoutGone,
     DisputeFact,
     DueRefund,
     Fact,
@@ -34,7 +35,7 @@ from boxoffice.payments.provider import (
     Report,
     UnsignedReport,
 )
-from boxoffice.payments.stripe_amounts import AmountNotPayable, CheckoutGone, to_stripe
+from boxoffice.payments.stripe_amounts import AmountNotPayable, to_stripe
 from boxoffice.payments.stripe_objects import (
     BOOKING_ID,
     KIND_OF_STATUS,

@@ -17,10 +17,6 @@ class AmountNotPayable(Refusal, status=409):
     """The provider cannot take exactly this amount in this currency; pay with another provider."""
 
 
-class CheckoutGone(Refusal, status=409):
-    """The provider does not know the checkout of this payment any more. Cancel the booking and hold anew."""
-
-
 def to_stripe(amount: int, currency: str) -> int:
     """Our minor units as Stripe counts them. Raises `AmountNotPayable` for what it would have to round."""
     if amount % step_of(currency):

@@ -4,7 +4,6 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
@@ -18,10 +17,8 @@ from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor,
 from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import documents
-from boxoffice.kit.spreadsheet import CSV
+from boxoffice.kit.spreadsheet import TABLE, answer_of
 from boxoffice.kit.text import LINE_PATTERN
-
-_TABLE = ResponseSpec(str, description="The table, as CSV.", media_type=CSV, generate_examples=False)  # pyright: ignore[reportArgumentType]  any string is allowed
 
 # An address has no more characters (RFC 5321).
 _EMAIL_CHARACTERS_MAX = 254
@@ -64,7 +61,7 @@ async def list_event_bookings(
     summary="Who has which place, as a table",
     tags=["Bookings"],
     security=[{"access_token": []}],
-    responses={200: _TABLE, **documents(NotSignedIn, NotAllowed, NotFound)},
+    responses={200: TABLE, **documents(NotSignedIn, NotAllowed, NotFound)},
 )
 async def export_event_bookings(
     db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
@@ -75,9 +72,7 @@ async def export_event_bookings(
     take for a formula begins with an apostrophe.
     """
     lines = await listing.export_bookings(db, user, event_id)
-    name = f'attachment; filename="bookings-{event_id}.csv"'
-    headers = {"Content-Disposition": name, "Cache-Control": "private, no-store"}
-    return Stream(lines, media_type=CSV, headers=headers)
+    return answer_of(lines, f"bookings-{event_id}")
 
 
 routes: list[ControllerRouterHandler] = [list_event_bookings, export_event_bookings]

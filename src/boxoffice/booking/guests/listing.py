@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from uuid import UUID
 
 from boxoffice.accounts.identity import Identity
+from boxoffice.accounts.people import find_user_id
 from boxoffice.booking.guests.queries import GuestRow, list_guests
 from boxoffice.booking.guests.schemas import Guest, GuestBooking
 from boxoffice.booking.schemas import BookingView
 from boxoffice.booking.views import view_of_row
 from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.inventory.commands import BookingState
-from boxoffice.kit.money import in_words
+from boxoffice.kit.money import decimal_of
 from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.spreadsheet import BYTE_ORDER_MARK, csv_of
@@ -33,7 +34,10 @@ async def list_bookings(
     """A page of the event's bookings, newest first. Raises `NotFound` and `UnknownCursor`."""
     await refuse_foreign(db, user, event_id)
     before = None if cursor is None else decode_cursor(cursor, UUID)
-    page = page_of(await list_guests(db, event_id, before, buyer, limit + 1), limit, lambda row: row.id)
+    buyer_id = None if buyer is None else await find_user_id(db, buyer)
+    if buyer is not None and buyer_id is None:
+        return Page(items=[], next_cursor=None)
+    page = page_of(await list_guests(db, event_id, before, buyer_id, limit + 1), limit, lambda row: row.id)
     return Page(items=[await _shown(db, row) for row in page.items], next_cursor=page.next_cursor)
 
 
@@ -69,9 +73,8 @@ def _cells(row: GuestRow, view: BookingView) -> Iterator[Sequence[str]]:
     """A line for each place."""
     for place in view.places:
         price = place.all_in_price or place.price
-        amount = in_words(price.amount, price.currency).partition(" ")[0].replace(",", "")
         yield (
             str(row.id), row.created_at.isoformat(), row.state, row.buyer_name, row.buyer_email,
             place.category, place.ticket_type or "", place.zone, place.row or "", place.number or "",
-            amount, price.currency, str(row.admitted),
+            decimal_of(price.amount, price.currency), price.currency, str(row.admitted),
         )  # fmt: skip

@@ -17,9 +17,9 @@ class GuestRow(BookingRow, frozen=True):
 
 
 async def list_guests(
-    source: Source, event_id: int, before: UUID | None, buyer: str | None, limit: int
+    source: Source, event_id: int, before: UUID | None, buyer_id: int | None, limit: int
 ) -> list[GuestRow]:
-    """The bookings of an event, newest first, of all or of the buyer with this address."""
+    """The bookings of an event, newest first, of all or of one buyer."""
     return await source.list(
         GuestRow,
         """
@@ -42,12 +42,12 @@ async def list_guests(
                ) AS scanned
          WHERE booking.event_id = $1
            AND ($2::uuid IS NULL OR booking.id < $2)
-           AND ($3::text IS NULL OR buyer.email_key = lower($3))
+           AND ($3::bigint IS NULL OR booking.buyer_id = $3)
          ORDER BY booking.id DESC
          LIMIT $4
         """,
         event_id,
         before,
-        buyer,
+        buyer_id,
         limit,
     )

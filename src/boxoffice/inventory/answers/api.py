@@ -5,7 +5,6 @@ from uuid import UUID
 
 from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
@@ -21,9 +20,7 @@ from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor,
 from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
-from boxoffice.kit.spreadsheet import CSV
-
-_TABLE = ResponseSpec(str, description="The table, as CSV.", media_type=CSV, generate_examples=False)  # pyright: ignore[reportArgumentType]  any string is allowed
+from boxoffice.kit.spreadsheet import TABLE, answer_of
 
 _ORGANIZER = (NotSignedIn, NotAllowed, NotFound)
 
@@ -85,7 +82,7 @@ async def list_all(
     summary="What was answered, as a table",
     tags=["Questions"],
     security=[{"access_token": []}],
-    responses={200: _TABLE, **documents(*_ORGANIZER)},
+    responses={200: TABLE, **documents(*_ORGANIZER)},
 )
 async def export(
     db: NamedDependency[Database], user: NamedDependency[Identity], event_id: EventIdInPath
@@ -96,9 +93,7 @@ async def export(
     in front) begins with an apostrophe. What is not asked any more is in the JSON alone.
     """
     lines = await export_answers(db, user, event_id)
-    name = f'attachment; filename="answers-{event_id}.csv"'
-    headers = {"Content-Disposition": name, "Cache-Control": "private, no-store"}
-    return Stream(lines, media_type=CSV, headers=headers)
+    return answer_of(lines, f"answers-{event_id}")
 
 
 @put(
