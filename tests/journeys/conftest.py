@@ -1,9 +1,11 @@
 """Real servers: two installations of `boxoffice serve` on the PostgreSQL of the tests."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from server import Server, data_folder, free_port, started
@@ -11,7 +13,11 @@ from server import Server, data_folder, free_port, started
 
 @pytest.fixture(scope="session")
 def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
-    """Two server processes that know of each other only through PostgreSQL."""
+    """Two server processes that know of each other only through PostgreSQL.
+
+    They would first do what all tests before them have left to do: ten refunds a second, for a minute.
+    """
+    asyncio.run(_forget_jobs(dsn))
     with (
         data_folder() as one,
         data_folder() as other,
@@ -19,6 +25,12 @@ def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
         _served(other, dsn) as second,
     ):
         yield first, second
+
+
+async def _forget_jobs(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("DELETE FROM pgqueuer")
+    await connection.close()
 
 
 @contextmanager
