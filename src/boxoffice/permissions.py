@@ -90,6 +90,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListAuditLog": Who.ORGANIZER,
     # Catalog
     "CreateVenue": Who.SELLER,
+    "ListVenues": Who.SELLER,
     "GetVenue": Who.ANYBODY,
     "ImportSeatMap": Right.MANAGE,
     "ListSeatMaps": Right.MANAGE,
@@ -104,6 +105,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "UnarchiveEvent": Right.MANAGE,
     "DuplicateEvent": Right.OWN,
     "CreateSeries": Who.SELLER,
+    "ListSeries": Who.SELLER,
     "GetSeries": Who.VIEWER,
     "UpdateSeries": Who.SELLER,
     "PublishSeries": Who.SELLER,

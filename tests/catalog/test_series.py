@@ -369,3 +369,24 @@ async def test_only_its_organizer_sees_drafts_of_a_series_and_changes_it(
     assert [answer.status_code for answer in published] == [404, 403, 401, 200]
     foreign = await rival.post("/series", await new_series(organizer))
     assert pointers(foreign) == ["/venue_id"]
+
+
+async def test_an_organizer_finds_a_series_again_by_its_title(organizer: Person, rival: Person):
+    hamlet = await has_series(organizer, title="Hamlet", starts=NIGHTS[:2])
+    macbeth = await has_series(organizer, starts=NIGHTS[1:3])
+    gone = await has_series(organizer, starts=NIGHTS[:1])
+    await has_series(rival, starts=NIGHTS[:1])
+    await organizer.delete(f"/events/{gone['events'][0]['id']}")
+
+    first = (await organizer.get("/series", limit=1)).json()
+    second = (await organizer.get("/series", limit=1, cursor=first["next_cursor"])).json()
+    (found,) = (await organizer.get("/series", q="ham")).json()["items"]
+
+    assert [series["id"] for series in first["items"] + second["items"]] == [macbeth["id"], hamlet["id"]]
+    assert second["next_cursor"] is None
+    assert found == {
+        **{name: value for name, value in hamlet.items() if name != "events"},
+        "event_count": 2,
+        "first_starts_at": hamlet["events"][0]["starts_at"],
+        "last_starts_at": hamlet["events"][1]["starts_at"],
+    }

@@ -7,6 +7,7 @@ import pytest
 
 from boxoffice.catalog.codes import COUNTRIES, CURRENCIES, TIME_ZONES
 from boxoffice.catalog.schemas import ADDRESS_LINES_MAX, ROW_ID_MAX
+from boxoffice.kit.paging import encode_cursor
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
 from catalog.stage import VENUE, Person, pointers
 
@@ -96,3 +97,39 @@ def test_every_time_zone_we_accept_can_be_loaded():
     assert len(TIME_ZONES) > 400
     for name in TIME_ZONES:
         assert ZoneInfo(name).key == name
+
+
+async def test_an_organizer_finds_a_venue_again_by_its_name_or_its_city(
+    organizer: Person, rival: Person, admin: Person
+):
+    theatre = await organizer.has_venue(name="Old theatre", city="Erfurt")
+    arena = await organizer.has_venue(name="100% Arena", city="Weimar")
+    await rival.has_venue(name="Old theatre", city="Erfurt")
+
+    async def found(who: Person, **query: Any) -> list[int]:
+        answer = await who.get("/venues", **query)
+        assert answer.status_code == 200, answer.text
+        return [venue["id"] for venue in answer.json()["items"]]
+
+    assert await found(organizer) == [arena, theatre]
+    assert await found(organizer, q="THEAT") == await found(organizer, q="erfurt") == [theatre]
+    assert await found(organizer, q="0%") == [arena]
+    assert await found(organizer, q="_") == await found(admin) == []
+    (shown,) = (await organizer.get("/venues", q="weimar")).json()["items"]
+    assert shown == (await organizer.get(f"/venues/{arena}")).json()
+
+
+async def test_a_list_of_venues_goes_on_where_its_page_ended(organizer: Person):
+    ids = [await organizer.has_venue() for _ in range(3)]
+
+    first = await organizer.get("/venues", limit=2)
+    # As if one were made between the pages.
+    await organizer.has_venue()
+    second = await organizer.get("/venues", limit=2, cursor=first.json()["next_cursor"])
+
+    assert [venue["id"] for venue in first.json()["items"]] == [ids[2], ids[1]]
+    assert f"cursor={first.json()['next_cursor']}" in first.headers["link"]
+    assert [venue["id"] for venue in second.json()["items"]] == [ids[0]]
+    assert second.json()["next_cursor"] is None
+    for foreign in ("!", encode_cursor((0,)), encode_cursor((ROW_ID_MAX + 1,)), encode_cursor("x")):
+        assert pointers(await organizer.get("/venues", cursor=foreign)) == ["?cursor"]

@@ -39,6 +39,7 @@ from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor,
 from boxoffice.kit.paths import EventIdInPath
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN
 
 # Litestar heeds only its own markers on a parameter, not the bounds of a msgspec `Meta`.
 _VenueId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
@@ -63,6 +64,34 @@ async def create_venue(
 ) -> Response[Venue]:
     """Make a venue of yours; its seat maps come next."""
     return idempotency.respond(await venues.create_venue(db, user, data, once), once)
+
+
+@get(
+    "/venues",
+    operation_id="ListVenues",
+    summary="Find your venues",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, InvalidInput, UnknownCursor),
+)
+async def list_venues(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    q: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=LINE_CHARACTERS_MAX,
+            pattern=LINE_PATTERN,
+            description="Words in the name or the city.",
+        ),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[Venue]]:
+    """List the venues of yours, newest first."""
+    page = await venues.list_venues(db, user, q, cursor=cursor, limit=limit)
+    return Response(page, headers=link_headers(request, page))
 
 
 @get(
@@ -221,6 +250,7 @@ async def publish_event(
 
 routes: list[ControllerRouterHandler] = [
     create_venue,
+    list_venues,
     get_venue,
     create_event,
     list_events,

@@ -6,7 +6,7 @@ from importlib.resources import files
 import msgspec
 
 from boxoffice.accounts.identity import Identity, Role
-from boxoffice.catalog import queries
+from boxoffice.catalog import queries, venue_queries
 from boxoffice.catalog.event_changes import publish_event
 from boxoffice.catalog.events import create_event
 from boxoffice.catalog.schemas import PLACES_PER_BUYER_MAX, NewEvent, NewVenue
@@ -76,7 +76,7 @@ async def _show(
 async def _draft(
     db: Database, user: Identity, venue: NewVenue, plan: bytes, title: str, prices: dict[str, int]
 ) -> int:
-    venue_id = await queries.find_venue_named(db, user.user_id, venue.name)
+    venue_id = await venue_queries.find_venue_named(db, user.user_id, venue.name)
     if venue_id is None:
         venue_id = (await create_venue(db, user, venue)).id
     seat_maps = await queries.list_seat_maps(db, venue_id, 0, 1)

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import queries, seat_map_queries
+from boxoffice.catalog import queries, seat_map_queries, venue_queries
 from boxoffice.catalog.document import CategoryPlaces, SeatMapDocument, count_places
 from boxoffice.catalog.ownership import may_change
 from boxoffice.catalog.rows import NewSeatMapRow, SeatMapAccess, SeatMapRow
@@ -55,7 +55,7 @@ async def in_reader(work: Callable[[*_Given], _Made], *given: *_Given) -> _Made:
 
 
 async def _add_version(tx: Transaction, venue_id: int, row: NewSeatMapRow) -> SeatMapSummary:
-    await queries.lock_venue(tx, venue_id)
+    await venue_queries.lock_venue(tx, venue_id)
     return _summary(await queries.insert_seat_map(tx, row))
 
 

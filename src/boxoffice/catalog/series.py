@@ -13,17 +13,21 @@ from boxoffice.catalog.codes import TIME_ZONES
 from boxoffice.catalog.event_changes import change_event, put_on_sale
 from boxoffice.catalog.events import get_any_event, insert_event, summary_of
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.schemas import Event, EventChange, EventState, NewEvent
+from boxoffice.catalog.schemas import Event, EventChange, EventState, NewEvent, RowId
 from boxoffice.catalog.series_queries import Night
-from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange
+from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange, SeriesSummary
 from boxoffice.catalog.wall_clock import moment_of
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.idempotency import Once, do_once
+from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Database, Source, Transaction
+from boxoffice.kit.text import pattern_of
 
 # Members of a series that each of its events has as they are.
 _SHARED = tuple(name for name in NewSeries.__struct_fields__ if name in NewEvent.__struct_fields__)
+
+_Position = tuple[RowId]
 
 
 class SeriesHasChanged(Refusal, status=412):
@@ -73,6 +77,16 @@ async def get_series(source: Source, viewer: Identity | None, series_id: int) ->
     if not shown.series.events:
         raise NotFound
     return shown
+
+
+async def list_series(
+    source: Source, user: Identity, words: str | None, *, cursor: str | None, limit: int
+) -> Page[SeriesSummary]:
+    """The user's series with these words in the title, newest first. Raises `UnknownCursor`."""
+    before = None if cursor is None else decode_cursor(cursor, _Position)[0]
+    pattern = None if words is None else pattern_of(words)
+    rows = await series_queries.list_series(source, user.user_id, pattern, before, limit + 1)
+    return page_of(rows, limit, lambda series: (series.id,))
 
 
 async def update_series(

@@ -1,11 +1,11 @@
 """HTTP of series of events."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get, patch, post
+from litestar import Request, Response, get, patch, post
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, JSONBody, PathParameter
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
@@ -16,12 +16,14 @@ from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels, create
 from boxoffice.catalog.event_lists import VIEWER
 from boxoffice.catalog.schemas import ROW_ID_MAX, NewChannel
 from boxoffice.catalog.series import SeriesHasChanged, ShownSeries
-from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange, SeriesChannel
+from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange, SeriesChannel, SeriesSummary
 from boxoffice.kit import idempotency
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.idempotency import Once
+from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
+from boxoffice.kit.text import LINE_CHARACTERS_MAX, LINE_PATTERN
 
 _SeriesId = Annotated[int, PathParameter(ge=1, le=ROW_ID_MAX)]
 
@@ -53,6 +55,32 @@ async def create(
 ) -> Response[Series]:
     """Make a draft for each of `starts`, all or none, at the time the clock there shows."""
     return idempotency.respond(await series.create_series(db, user, data, once), once)
+
+
+@get(
+    "/series",
+    operation_id="ListSeries",
+    summary="Find your series",
+    tags=["Catalog"],
+    security=[{"access_token": []}],
+    responses=documents(*_ORGANIZER, InvalidInput, UnknownCursor),
+)
+async def list_own(
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    q: Annotated[
+        str | None,
+        QueryParameter(
+            max_length=LINE_CHARACTERS_MAX, pattern=LINE_PATTERN, description="Words in the title."
+        ),
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[SeriesSummary]]:
+    """List the series of yours, newest first. `GET /events?mine=true&series_id=` lists the nights of one."""
+    page = await series.list_series(db, user, q, cursor=cursor, limit=limit)
+    return Response(page, headers=link_headers(request, page))
 
 
 @get(
@@ -140,4 +168,4 @@ def _answer(shown: ShownSeries) -> Response[Series]:
     return Response(shown.series, status_code=200, headers=headers)
 
 
-routes: list[ControllerRouterHandler] = [create, show, update, publish, create_channel]
+routes: list[ControllerRouterHandler] = [create, list_own, show, update, publish, create_channel]

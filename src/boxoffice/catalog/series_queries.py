@@ -7,6 +7,7 @@ import msgspec
 
 from boxoffice.catalog.rows import EventSummaryRow
 from boxoffice.catalog.schemas import EventState
+from boxoffice.catalog.series_schemas import SeriesSummary
 from boxoffice.kit.postgres import Source, Transaction
 
 
@@ -103,6 +104,36 @@ async def find_series(source: Source, series_id: int) -> SeriesRow | None:
          WHERE series.id = $1
         """,
         series_id,
+    )
+
+
+async def list_series(
+    source: Source, organizer_id: int, pattern: str | None, before_id: int | None, limit: int
+) -> list[SeriesSummary]:
+    """What the organizer has, newest first, but for series all of whose events were deleted."""
+    return await source.list(
+        SeriesSummary,
+        """
+        SELECT series.id, series.organizer_id, series.title, series.created_at,
+               nights.event_count, nights.first_starts_at, nights.last_starts_at
+          FROM series
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS event_count,
+                      min(starts_at) AS first_starts_at, max(starts_at) AS last_starts_at
+                 FROM events
+                WHERE series_id = series.id
+               ) AS nights
+         WHERE series.organizer_id = $1
+           AND ($2::text IS NULL OR series.title ILIKE $2)
+           AND ($3::bigint IS NULL OR series.id < $3)
+           AND nights.event_count > 0
+         ORDER BY series.id DESC
+         LIMIT $4
+        """,
+        organizer_id,
+        pattern,
+        before_id,
+        limit,
     )
 
 

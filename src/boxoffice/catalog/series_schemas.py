@@ -100,6 +100,18 @@ class Series(msgspec.Struct, frozen=True):
     events: list[EventSummary]
 
 
+class SeriesSummary(msgspec.Struct, frozen=True):
+    """A series as a list shows it: how many events it has, when the first of them starts and the last."""
+
+    id: int
+    organizer_id: int
+    title: str
+    created_at: datetime
+    event_count: int
+    first_starts_at: datetime
+    last_starts_at: datetime
+
+
 class Nights(msgspec.Struct, frozen=True):
     """The events of a series that were changed: those that were neither cancelled nor begun."""
 
