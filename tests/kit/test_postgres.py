@@ -86,7 +86,7 @@ async def test_a_connection_that_is_cut_is_an_outage_and_the_next_one_works(dsn:
 
 
 async def test_a_pool_that_is_used_up_is_an_outage(dsn: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("boxoffice.kit.postgres.ACQUIRE_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("boxoffice.kit.connections.ACQUIRE_SECONDS_MAX", 0.2)
     db = Database(dsn, connections_max=1)
     await db.open()
 

@@ -166,7 +166,7 @@ class Process(Parts):
         return max((fate() for fate in due), default=0)
 
     def _pool(self) -> asyncpg.Pool | None:
-        return self.db._pool  # pyright: ignore[reportPrivateUsage]
+        return self.db._connections._pool  # pyright: ignore[reportPrivateUsage]
 
     def _connections(self) -> list[asyncpg.Connection]:
         pool: Any = self._pool()

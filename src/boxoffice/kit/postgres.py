@@ -4,7 +4,6 @@
 takes `tx: Transaction` runs inside its caller's; `source: Source` only reads and takes either.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -13,14 +12,11 @@ from typing import Any, LiteralString, TypeVar
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 
 from boxoffice.kit.actor import Actor, current_actor
+from boxoffice.kit.connections import Connection, Connections
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.outages import Outage
-
-# A request that waits longer than this for a connection is better told to come back.
-ACQUIRE_SECONDS_MAX = 3.0
 
 # Longer than any statement of ours needs, short enough that a stuck one frees its connection
 # before the client has given up.
@@ -45,8 +41,6 @@ _OUTAGES = (
 )
 
 Row = TypeVar("Row")
-
-_Connection = PoolConnectionProxy
 
 # Clients read that it cannot answer; why (it is away, its disk is full) is for the operator.
 _outage = Outage("PostgreSQL cannot answer", "PostgreSQL answers again")
@@ -121,7 +115,7 @@ class Transaction(Source):
 
     __slots__ = ("connection", "dsn")
 
-    def __init__(self, connection: _Connection, dsn: str) -> None:
+    def __init__(self, connection: Connection, dsn: str) -> None:
         self.connection = connection
         self.dsn = dsn
 
@@ -154,17 +148,10 @@ class Database(Source):
     def __init__(self, dsn: str, *, connections_max: int) -> None:
         self.dsn = dsn
         self.connections_max = connections_max
-        self._pool: asyncpg.Pool | None = None
-
-    async def open(self) -> None:
-        """Make the pool. No connection is made yet."""
-        self._pool = await asyncpg.create_pool(
-            self.dsn,
-            min_size=0,
-            max_size=self.connections_max,
-            timeout=ACQUIRE_SECONDS_MAX,
+        self._connections = Connections(
+            dsn,
+            connections_max=connections_max,
             command_timeout=STATEMENT_SECONDS_MAX + 1,
-            reset=_keep_session,
             server_settings={
                 "application_name": "boxoffice",
                 "timezone": "UTC",
@@ -175,15 +162,13 @@ class Database(Source):
             },
         )
 
+    async def open(self) -> None:
+        """Make the pool. No connection is made yet."""
+        await self._connections.open()
+
     async def close(self) -> None:
         """Give the connections back; those still at work are cut after a moment."""
-        if self._pool is None:
-            return
-        try:
-            async with asyncio.timeout(ACQUIRE_SECONDS_MAX):
-                await self._pool.close()
-        except (TimeoutError, *_OUTAGES):
-            self._pool.terminate()
+        await self._connections.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Transaction]:
@@ -196,7 +181,7 @@ class Database(Source):
         token = _in_transaction.set(True)
         try:
             with _outages_told_apart():
-                async with self._connection() as connection, connection.transaction():
+                async with self._connections.taken() as connection, connection.transaction():
                     # Without anybody it costs nothing.
                     if (actor := current_actor.get()) is not None:
                         await _say_who_is_at_work(connection, actor)
@@ -204,34 +189,20 @@ class Database(Source):
         finally:
             _in_transaction.reset(token)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[_Connection]:
-        if self._pool is None:
-            raise Unavailable("The database is not open yet. Try again shortly.")
-        connection = await self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX)
-        try:
-            yield connection
-        finally:
-            await self._pool.release(connection)
-
     async def _fetch(self, query: str, arguments: tuple[Any, ...]) -> list[asyncpg.Record]:
         assert_no_transaction("A read on a second connection")
         with _outages_told_apart():
-            async with self._connection() as connection:
+            async with self._connections.taken() as connection:
                 return await connection.fetch(query, *arguments)
 
     async def _fetch_row(self, query: str, arguments: tuple[Any, ...]) -> asyncpg.Record | None:
         assert_no_transaction("A read on a second connection")
         with _outages_told_apart():
-            async with self._connection() as connection:
+            async with self._connections.taken() as connection:
                 return await connection.fetchrow(query, *arguments)
 
 
-async def _say_who_is_at_work(connection: _Connection, actor: Actor | None) -> None:
+async def _say_who_is_at_work(connection: Connection, actor: Actor | None) -> None:
     """Tell the triggers of the audit log, until the transaction ends."""
     said = "" if actor is None else msgspec.json.encode(actor).decode()
     await connection.execute("SELECT set_config('boxoffice.actor', $1, true)", said)
-
-
-async def _keep_session(_connection: _Connection) -> None:
-    """Nothing of ours changes a session's settings, so a released connection needs no RESET ALL."""
