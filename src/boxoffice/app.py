@@ -58,6 +58,7 @@ from boxoffice.payments import cancellation_api, dispute_api, ledger_api, refund
 from boxoffice.payments.lean import lean_payments
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
+from boxoffice.tickets.counting import api as counting
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
 
@@ -89,6 +90,7 @@ _ROUTES = [
     *refund_api.routes,
     *dispute_api.routes,
     *tickets.routes,
+    *counting.routes,
     *invoices.routes,
 ]
 

@@ -172,6 +172,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "PutSeller": Who.ORGANIZER,
     "ListTicketKeys": Who.ANYBODY,
     "CheckIn": Right.SCAN,
+    "CountCheckIns": Right.SEE,
     # Money of an organizer
     "RefundBooking": Right.MANAGE,
     "ListRefunds": Who.CONCERNED,

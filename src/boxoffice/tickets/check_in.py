@@ -33,6 +33,9 @@ async def check_in(db: Database, keys: TicketKeys, gate: Identity, event_id: int
     else:
         answer = await _admit(db, code, gate.user_id)
     CHECK_INS.labels(answer.result).inc()
+    if answer.result is not CheckInResult.ADMITTED:
+        async with db.transaction() as tx:
+            await queries.insert_refused_check_in(tx, event_id, answer.result)
     return answer
 
 

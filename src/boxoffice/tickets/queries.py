@@ -171,6 +171,18 @@ async def claim_admission(
     )
 
 
+async def insert_refused_check_in(tx: Transaction, event_id: int, result: str) -> None:
+    """Count one more that was not let in, for this reason."""
+    await tx.execute(
+        """
+        INSERT INTO refused_check_ins AS known (event_id, result) VALUES ($1, $2)
+            ON CONFLICT (event_id, result) DO UPDATE SET count = known.count + 1
+        """,
+        event_id,
+        result,
+    )
+
+
 async def find_gate_ticket(source: Source, event_id: int, ticket_id: UUID) -> GateRow | None:
     """The ticket of this event."""
     return await source.find(

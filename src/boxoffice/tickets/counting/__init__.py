@@ -1,0 +1,1 @@
+"""How many are in, of whom, since when, and who was not let in."""
