@@ -1,23 +1,47 @@
 """The migrations: safe to run twice at once, readable offline, and one line of versions."""
 
 import asyncio
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import LiteralString
 
 import pytest
+import pytest_asyncio
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from boxoffice.command.doctor import Verdict, examine_schema
+from boxoffice.command.which_postgres import refuse_schema, schema_versions
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 from boxoffice.migrations import latest_version
+from boxoffice.migrations import run as migrations
 from boxoffice.migrations.rights import login_of
 from boxoffice.migrations.run import current_version, migrate, offline_sql
+from server import run
 from source_tree import ROOT
+
+VERSIONS = ROOT / "src" / "boxoffice" / "migrations" / "versions"
+
+# The first that a process of the version before has to live with. Of those before it nothing was promised.
+FIRST_PROMISED = "0053"
+
+# What a program of before may rely on: that it is there, is called so, and may be written as it was.
+_CONTRACTS = re.compile(
+    r"\bDROP (TABLE|VIEW|COLUMN|FUNCTION|TYPE)\b|\bRENAME\b|\bADD CONSTRAINT\b|\bSET NOT NULL\b"
+    r"|\bALTER COLUMN \w+ (SET DATA )?TYPE\b|\bCREATE UNIQUE INDEX\b"
+    r"|\bADD COLUMN (?:(?!DEFAULT)[^,;\"])*\bNOT NULL\b(?:(?!DEFAULT)[^,;\"])*(?=[,;\"])"
+)
+
+# Migrations that do one of these, and that the release before can live with all the same: why.
+LIVED_WITH: dict[str, str] = {}
 
 
 def test_the_last_file_is_the_newest_version():
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "src" / "boxoffice" / "migrations"))
+    config.set_main_option("script_location", str(VERSIONS.parent))
     assert ScriptDirectory.from_config(config).get_heads() == [latest_version()]
 
 
@@ -35,19 +59,62 @@ async def test_two_processes_may_migrate_one_empty_database_at_once(
     await owner_db.find(str, "DROP DATABASE migrated_twice")
 
 
-async def test_a_database_from_the_future_is_a_sentence(postgres: EmbeddedPostgres, owner_db: Database):
+@pytest_asyncio.fixture(scope="module")
+async def tomorrow(postgres: EmbeddedPostgres, owner_db: Database) -> AsyncGenerator[Database]:
+    """A database that a newer program has migrated."""
     await owner_db.find(str, "CREATE DATABASE from_tomorrow")
-    dsn = postgres.dsn.replace("/boxoffice?", "/from_tomorrow?")
-    await asyncio.to_thread(migrate, dsn)
-    future = Database(dsn, connections_max=1)
-    await future.open()
-    async with future.transaction() as tx:
-        await tx.execute("UPDATE alembic_version SET version_num = '9999'")
-    await future.close()
-
-    with pytest.raises(SetupError, match="9999"):
-        await asyncio.to_thread(migrate, dsn)
+    database = Database(postgres.dsn.replace("/boxoffice?", "/from_tomorrow?"), connections_max=2)
+    await asyncio.to_thread(migrate, database.dsn)
+    await database.open()
+    await change(database, "UPDATE alembic_version SET version_num = '9999'")
+    yield database
+    await database.close()
     await owner_db.find(str, "DROP DATABASE from_tomorrow")
+
+
+async def change(db: Database, statement: LiteralString) -> None:
+    """Change something, as the owner."""
+    async with db.transaction() as tx:
+        await tx.execute(statement)
+
+
+async def test_an_old_program_starts_on_the_schema_of_a_newer_one_and_leaves_it_alone(tomorrow: Database):
+    """Who goes back to the release before, or loses a process in the middle of an upgrade, needs no dump."""
+    settings = {"DATABASE_URL": tomorrow.dsn}
+
+    migrated = await asyncio.to_thread(run, "migrate", environment=settings)
+    assert (migrated.returncode, migrated.stderr) == (0, "")
+    assert migrated.stdout.startswith("The schema is at version 9999: newer than this program")
+    await asyncio.to_thread(refuse_schema, tomorrow.dsn)
+    found = await asyncio.to_thread(examine_schema, tomorrow.dsn)
+    assert (found.verdict, "9999, newer than" in found.words) == (Verdict.NOTE, True)
+
+
+async def test_a_program_that_is_too_old_for_the_schema_is_told_so(tomorrow: Database):
+    with pytest.raises(SetupError, match="9999"):
+        await asyncio.to_thread(migrate, tomorrow.dsn)
+    await change(tomorrow, "UPDATE oldest_program SET version = '9998'")
+
+    for work in (refuse_schema, schema_versions):
+        with pytest.raises(SetupError, match=r"at version 9999, newer than this program's .*: install"):
+            await asyncio.to_thread(work, tomorrow.dsn)
+    found = await asyncio.to_thread(examine_schema, tomorrow.dsn)
+    assert (found.verdict, "install" in found.words) == (Verdict.WRONG, True)
+
+
+async def test_who_cannot_have_a_table_at_once_migrates_later_and_keeps_no_sale_waiting(
+    tomorrow: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """Seen to wait for the dump, and everybody who sells behind it, without `lock_timeout`."""
+    monkeypatch.setattr(migrations, "LOCK_SECONDS_MAX", 0.1)
+    await change(tomorrow, "UPDATE alembic_version SET version_num = '0048'")
+    before = await asyncio.to_thread(current_version, tomorrow.dsn)
+    async with tomorrow.transaction() as dump:
+        await dump.execute("LOCK TABLE refunds IN ACCESS SHARE MODE")
+        with pytest.raises(SetupError, match=r"somebody holds a table, .* do it again"):
+            await asyncio.to_thread(migrate, tomorrow.dsn)
+
+    assert await asyncio.to_thread(current_version, tomorrow.dsn) == before
 
 
 async def test_what_an_address_says_besides_is_read_as_everywhere_else(dsn: str, postgres: EmbeddedPostgres):
@@ -76,3 +143,39 @@ def test_a_dba_can_read_all_of_it_beforehand():
     script = offline_sql()
     assert "CREATE TABLE claims" in script
     assert "an_area_never_exceeds_its_capacity" in script
+
+
+def broken_promises(source: str) -> list[str]:
+    """What a migration takes away or demands without saying which programs are too old for that."""
+    found = [each.group() for each in _CONTRACTS.finditer(source)]
+    return [] if "UPDATE oldest_program SET version" in source else found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [each for each in sorted(VERSIONS.glob("[0-9]*.py")) if each.name[:4] >= FIRST_PROMISED],
+    ids=lambda path: path.stem,
+)
+def test_the_release_before_can_live_with_a_migration(path: Path):
+    """It only adds; or it says, in `oldest_program`, who is too old for what it takes away."""
+    source, number = path.read_text(), path.name[:4]
+    assert re.fullmatch("[0-9]{4}", number), "versions are compared as text"
+    assert broken_promises(source) == [] or number in LIVED_WITH
+    said = re.findall(r"UPDATE oldest_program SET version = '(\d{4})'", source)
+    assert all(oldest < number for oldest in said), "nobody who sells could live with it: expand first"
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_found"),
+    [
+        ("ALTER TABLE refunds DROP COLUMN reason", True),
+        ("ALTER TABLE refunds RENAME TO returns", True),
+        ("ALTER TABLE refunds ADD COLUMN why text NOT NULL", True),
+        ("ALTER TABLE refunds ADD COLUMN why text NOT NULL DEFAULT ''", False),
+        ("ALTER TABLE refunds ADD COLUMN why text", False),
+        ("ALTER TABLE refunds ADD CONSTRAINT a_reason_is_said CHECK (why <> '')", True),
+        ("ALTER TABLE refunds DROP COLUMN why; UPDATE oldest_program SET version = '0051'", False),
+    ],
+)
+def test_a_migration_that_breaks_the_promise_is_found(statement: str, *, is_found: bool):
+    assert bool(broken_promises(f'op.execute("{statement}")')) is is_found

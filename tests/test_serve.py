@@ -17,7 +17,6 @@ import pytest
 from boxoffice.command.serve import YOUNG_SECONDS
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.metrics_folder import is_running
-from boxoffice.migrations.run import migrate
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
 
 
@@ -256,21 +255,6 @@ async def test_a_database_without_the_schema_is_refused_with_the_command_that_ma
     assert (made.returncode, made.stderr) == (0, "")
     examined = await asyncio.to_thread(run, "doctor", environment={**settings, "COLUMNS": "250"})
     assert "It is the one this program needs." in examined.stdout
-
-
-async def test_a_schema_that_is_newer_than_the_program_is_refused(postgres: EmbeddedPostgres):
-    newer = await _make_database(postgres.dsn, "from_the_future")
-    await asyncio.to_thread(migrate, newer)
-    connection = await asyncpg.connect(newer)
-    await connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    await connection.close()
-
-    for command in ("serve", "migrate"):
-        settings = {"DATABASE_URL": newer, "BOXOFFICE_PORT": str(free_port())}
-        refused = await asyncio.to_thread(run, command, environment=settings)
-        assert refused.returncode == 1
-        assert "newer than this program" in refused.stderr
-        assert refused.stderr.count("\n") == 1
 
 
 def test_a_process_that_is_not_ours_counts_as_running():

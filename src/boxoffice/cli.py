@@ -221,6 +221,9 @@ def migrate(
         return
     with postgres_to_migrate(settings) as postgres:
         before, latest = schema_versions(postgres.owner_dsn)
+        if before is not None and before > latest:
+            typer.echo(f"The schema is at version {before}: newer than this program, which can live with it.")
+            return
         migrations.migrate(postgres.owner_dsn)
         if postgres.owner_dsn != postgres.dsn:
             rights.grant_rights(postgres.owner_dsn, rights.login_of(postgres.dsn))

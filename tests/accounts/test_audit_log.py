@@ -220,7 +220,7 @@ async def _age_log_in_of(owner_db: Database, user_id: int, days: int = 401) -> t
 
 # Why a table has no trigger: it is nobody's decision, or is told of elsewhere.
 NOT_AUDITED = {
-    "alembic_version": "the schema's own",
+    **dict.fromkeys(("alembic_version", "oldest_program"), "the schema's own"),
     "account_uses": "when somebody logged in, which `sessions` says",
     "audit_log": "the log itself",
     "email_proofs": "what was mailed; what it opened is audited",

@@ -123,3 +123,29 @@ async def test_a_database_without_a_schema_is_not_ready(dsn: str):
             await get_ready.fn(db, "0049")
     finally:
         await db.close()
+
+
+async def test_a_schema_of_tomorrow_is_ready_for_whoever_can_live_with_it(dsn: str, owner_db: Database):
+    """In a rolling upgrade the proxy would otherwise take every old process out at once."""
+    async with owner_db.transaction() as tx:
+        for statement in (
+            "CREATE SCHEMA tomorrow",
+            "CREATE TABLE tomorrow.alembic_version AS SELECT '0060' AS version_num",
+            "CREATE TABLE tomorrow.oldest_program AS SELECT '0055' AS version",
+            "GRANT USAGE ON SCHEMA tomorrow TO boxoffice_app",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA tomorrow TO boxoffice_app",
+        ):
+            await tx.execute(statement)
+    db = Database(f"{dsn}{'&' if '?' in dsn else '?'}search_path=tomorrow", connections_max=1)
+    await db.open()
+    try:
+        for version in ("0055", "0060"):
+            assert (await get_ready.fn(db, version)).status == "ok"
+        with pytest.raises(Unavailable, match="at version 0060, for programs from 0055 on; this one is 0054"):
+            await get_ready.fn(db, "0054")
+        with pytest.raises(Unavailable, match="at version 0060, this program needs 0061"):
+            await get_ready.fn(db, "0061")
+    finally:
+        await db.close()
+        async with owner_db.transaction() as tx:
+            await tx.execute("DROP SCHEMA tomorrow CASCADE")

@@ -23,6 +23,7 @@ from boxoffice.command.which_postgres import (
     find_running,
     refuse_schema,
     refuse_version,
+    schema_versions,
     version_of,
 )
 from boxoffice.kit.errors import SetupError, Unavailable
@@ -238,12 +239,12 @@ def _examine_given(settings: Settings, dsn: str) -> list[Finding]:
 
 
 def _examine_running(settings: Settings, postgres: Postgres) -> list[Finding]:
-    schema = _examine_schema(postgres.dsn)
+    schema = examine_schema(postgres.dsn)
     return [
         _examine_version(postgres),
         *asyncio.run(_examine_server(settings, postgres.dsn)),
         schema,
-        *(asyncio.run(_examine_books(settings, postgres.dsn)) if schema.verdict is Verdict.FINE else []),
+        *(asyncio.run(_examine_books(settings, postgres.dsn)) if schema.verdict is not Verdict.WRONG else []),
     ]
 
 
@@ -314,11 +315,16 @@ def _examine_rights(rights: Rights) -> Finding:
     return Finding("Rights", Verdict.FINE, words)
 
 
-def _examine_schema(dsn: str) -> Finding:
+def examine_schema(dsn: str) -> Finding:
+    """Whether this program can live with the schema."""
     try:
         refuse_schema(dsn)
+        current, known = schema_versions(dsn)
     except SetupError as error:
         return Finding("Schema", Verdict.WRONG, str(error))
+    if current != known:
+        words = f"At version {current}, newer than this program's {known}, which can live with it: upgrade."
+        return Finding("Schema", Verdict.NOTE, words)
     return Finding("Schema", Verdict.FINE, "It is the one this program needs.")
 
 

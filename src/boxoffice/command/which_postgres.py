@@ -45,7 +45,7 @@ def postgres_to_serve(settings: Settings) -> Generator[Postgres]:
     """The given database, or a server of our own that lives as long as the block, migrated.
 
     Raises `SetupError` when it cannot be reached or started, when another Boxoffice has the data
-    folder, or when the given database has not the schema this program needs.
+    folder, or when this program cannot live with the given database's schema.
     """
     if settings.database_url is not None:
         yield _given(settings.database_url)
@@ -131,20 +131,28 @@ def refuse_version(version: str) -> None:
 
 
 def refuse_schema(dsn: str) -> None:
-    """Raise `SetupError` when the schema is not the one this program needs."""
+    """Raise `SetupError` when this program cannot live with the schema."""
     current, needed = schema_versions(dsn)
-    if current != needed:
+    if is_older(current, needed):
         found = f"is at version {current}, this program needs {needed}" if current else "is empty"
         raise SetupError(f"The database {found}: run `boxoffice migrate`, then start again.")
 
 
+def is_older(current: str | None, needed: str) -> bool:
+    """Whether a schema that is at `current` has to be migrated first."""
+    return current is None or current < needed
+
+
 def schema_versions(dsn: str) -> tuple[str | None, str]:
-    """What the schema is at, and what this program needs. Raises `SetupError` when it is newer than that."""
+    """What the schema is at, and what this program needs.
+
+    Raises `SetupError` when the schema is newer than that, and says that this program is too old for it.
+    """
     # Alembic and SQLAlchemy take half a second to import, which other commands should not pay.
-    from boxoffice.migrations.run import current_version  # noqa: PLC0415
+    from boxoffice.migrations.run import current_version, oldest_program  # noqa: PLC0415
 
     current, needed = current_version(dsn), latest_version()
-    if current is not None and current > needed:
+    if current is not None and current > needed and oldest_program(dsn) > needed:
         raise SetupError(
             f"The database's schema is at version {current}, newer than this program's {needed}: "
             f"install the version of Boxoffice that made it."
@@ -167,9 +175,10 @@ def _own(settings: Settings) -> Generator[Postgres]:
     with EmbeddedPostgres(settings.data_folder, binaries=settings.postgres_binaries) as server:
         assert server.binaries is not None
         current, needed = schema_versions(server.dsn)
-        if current != needed:
+        if is_older(current, needed):
             migrate(server.dsn)
-        grant_rights(server.dsn, Login(APP_NAME, None))
+        if current is None or current <= needed:
+            grant_rights(server.dsn, Login(APP_NAME, None))
         source = f"embedded, from {server.binaries.source}"
         yield Postgres(server.app_dsn, server.dsn, source, server.version, is_own=True)
 

@@ -30,15 +30,26 @@ async def get_live() -> Health:
     responses=documents(),
 )
 async def get_ready(db: NamedDependency[Database], schema_version: NamedDependency[str]) -> Health:
-    """Answer 200 when PostgreSQL answers and its schema is the one this program needs, else 503."""
+    """Answer 200 when PostgreSQL answers and this program can live with its schema, else 503.
+
+    A newer schema than the program's own is the beginning of an upgrade, unless it says otherwise.
+    """
     try:
-        version = await db.find(str, "SELECT version_num FROM alembic_version")
+        version = await db.find(str, "SELECT version_num FROM alembic_version") or "0"
     except asyncpg.UndefinedTableError:
         version = "0"
-    if version != schema_version:
+    if version < schema_version:
         raise Unavailable(
             f"The database is at version {version}, this program needs {schema_version}: run `boxoffice "
-            "migrate`, or start the program that has migrated it.",
+            "migrate`.",
             retry_after=5,
         )
+    if version > schema_version:
+        oldest = await db.get(str, "SELECT version FROM oldest_program")
+        if oldest > schema_version:
+            raise Unavailable(
+                f"The database is at version {version}, for programs from {oldest} on; this one is "
+                f"{schema_version}: start the program that has migrated it.",
+                retry_after=5,
+            )
     return Health()

@@ -58,7 +58,8 @@ def login_of(dsn: str) -> Login:
 def grant_rights(owner_dsn: str, login: Login) -> None:
     """Let this role serve; it is made if it is not there. Safe to repeat, and to be run twice at once.
 
-    To be run after each migration, for the tables it has made. Raises `SetupError`.
+    To be run after each migration, for the tables it has made, by the program that has made them: an older
+    one knows less of what is only added to. Raises `SetupError`.
     """
 
     async def grant(connection: asyncpg.Connection) -> None:
@@ -86,7 +87,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {name};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name};
 REVOKE UPDATE, DELETE ON {added_to} FROM {name};
 GRANT EXECUTE ON FUNCTION forget_addresses TO {name};
-REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {name};
+REVOKE INSERT, UPDATE, DELETE ON alembic_version, oldest_program FROM {name};
 """
 
 

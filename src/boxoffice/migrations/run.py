@@ -20,6 +20,10 @@ from boxoffice.kit.errors import SetupError
 # One number for all our processes: whoever migrates first, the others wait and find nothing to do.
 ADVISORY_LOCK = 6_288_001
 
+# Whoever waits to change a table has everybody wait behind it: buyers notice two seconds, and a dump, which
+# holds all tables, may take an hour.
+LOCK_SECONDS_MAX = 2
+
 
 def _config(connection: Connection | None = None, output: io.StringIO | None = None) -> Config:
     config = Config(output_buffer=output) if output else Config()
@@ -31,11 +35,14 @@ def _config(connection: Connection | None = None, output: io.StringIO | None = N
 def migrate(dsn: str) -> None:
     """Bring the schema to the newest version; safe to run from several processes at once.
 
-    Raises `SetupError` when the database cannot be reached or is newer than this program.
+    A sale may go on meanwhile. Raises `SetupError` when the database cannot be reached, is newer than this
+    program, or has a table that somebody does not let go of.
     """
 
     def upgrade(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        # From here on, since a process that migrates is waited for however long it takes.
+        connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"))
         command.upgrade(_config(connection), "head")
 
     _on_connection(dsn, upgrade)
@@ -46,6 +53,18 @@ def current_version(dsn: str) -> str | None:
     found: list[str | None] = []
     _on_connection(
         dsn, lambda connection: found.append(MigrationContext.configure(connection).get_current_revision())
+    )
+    return found[0]
+
+
+def oldest_program(dsn: str) -> str:
+    """The oldest program that can live with the schema, by the newest it knows. Raises `SetupError`."""
+    found: list[str] = []
+    _on_connection(
+        dsn,
+        lambda connection: found.append(
+            connection.execute(text("SELECT version FROM oldest_program")).scalar_one()
+        ),
     )
     return found[0]
 
@@ -71,4 +90,9 @@ def _on_connection(dsn: str, work: Callable[[Connection], None]) -> None:
         asyncio.run(run())
     except (SQLAlchemyError, CommandError, OSError, ValueError, asyncpg.PostgresError) as error:
         reason = (str(getattr(error, "orig", error)).splitlines() or ["no answer"])[0]
+        if "lock timeout" in reason:
+            reason = (
+                "somebody holds a table, such as a dump or a person's session; nothing is changed, so do it "
+                "again when they are done."
+            )
         raise SetupError(f"The database cannot be migrated: {reason}") from error
