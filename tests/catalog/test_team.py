@@ -102,6 +102,27 @@ async def test_an_invitation_is_withdrawn_or_replaced(owner: Person, helper: Per
     assert (await helper.post("/team/invitations/accept", {"token": second})).status_code == 410
 
 
+@pytest.mark.parametrize("change", [{"suspended": True}, {"role": "USER"}], ids=str)
+async def test_the_team_of_who_may_not_sell_any_more_may_nothing(
+    owner: Person, helper: Person, mailbox: Mailbox, admin: Person, change: dict[str, Any]
+):
+    venue_id = await owner.has_venue()
+    event = await owner.has_event(venue_id=venue_id)
+    await helper.post("/team/invitations/accept", {"token": await invitation(mailbox, owner, role="OWNER")})
+    asked = (
+        (f"/events/{event['id']}/duplicate", {"starts_at": soon()}),
+        (f"/events/{event['id']}/check-ins", {"code": "X"}),
+        (f"/venues/{venue_id}/seat-maps", {}),
+    )
+    before = [(await helper.post(*each)).status_code for each in asked]
+    assert (await admin.patch(f"/users/{owner.id}", change)).status_code == 200
+
+    assert [(await helper.post(*each)).status_code for each in asked] == [403, 403, 403]
+    assert before == [201, 200, 422]
+    await admin.patch(f"/users/{owner.id}", {"suspended": False, "role": "ORGANIZER"})
+    assert (await helper.post(*asked[0])).status_code == 201
+
+
 async def test_nobody_invites_to_events_of_others(
     owner: Person, app: Litestar, client: httpx.AsyncClient, db: Database
 ):

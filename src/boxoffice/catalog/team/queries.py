@@ -10,7 +10,10 @@ from boxoffice.kit.postgres import Source, Transaction
 
 
 class AccessRow(msgspec.Struct, frozen=True):
-    """Whose an event is, and what somebody is for it, besides."""
+    """Whose an event is, and what somebody is for it, besides.
+
+    The team of an organizer who is suspended, or is none any more, has no roles.
+    """
 
     organizer_id: int
     roles: list[TeamRole]
@@ -35,6 +38,7 @@ async def find_access(source: Source, event_id: int, user_id: int) -> AccessRow 
         SELECT e.organizer_id,
                ARRAY(SELECT m.role
                        FROM team_members m
+                       JOIN users o ON o.id = m.organizer_id AND o.suspended_at IS NULL AND o.role <> 'USER'
                       WHERE m.user_id = $2
                         AND m.organizer_id = e.organizer_id
                         AND (m.event_id IS NULL OR m.event_id = e.id)) AS roles
@@ -54,6 +58,7 @@ async def find_venue_access(source: Source, venue_id: int, user_id: int) -> Acce
         SELECT v.organizer_id,
                ARRAY(SELECT m.role
                        FROM team_members m
+                       JOIN users o ON o.id = m.organizer_id AND o.suspended_at IS NULL AND o.role <> 'USER'
                       WHERE m.user_id = $2
                         AND m.organizer_id = v.organizer_id
                         AND m.event_id IS NULL) AS roles
