@@ -49,6 +49,10 @@ class House:
         wanted = {"event_id": self.show.event_id, "seat_ids": seat_ids} | body
         return await self.client.post("/bookings", json=wanted, headers=buyer)
 
+    async def change(self, block: dict[str, Any], **body: Any) -> httpx.Response:
+        """Change a block."""
+        return await self.client.patch(f"{self.path}/blocks/{block['id']}", json=body, headers=self.headers)
+
     async def channel(self, **body: Any) -> dict[str, Any]:
         """Make a channel."""
         made = await self.post("/channels", {"name": f"Fans {len(body)}"} | body)
@@ -190,6 +194,20 @@ async def test_a_key_that_was_rotated_or_withdrawn_is_refused_by_every_process(
         str, "SELECT encode(key_hash, 'hex') FROM channels WHERE event_id = $1", house.show.event_id
     )
     assert stored == []
+
+
+async def test_the_block_of_a_channel_that_was_withdrawn_can_still_be_changed(house: House):
+    fans = await house.channel(name="Fans")
+    block = (await house.keep(seat_ids=[8], channel_id=fans["id"])).json()
+    path = f"{house.path}/channels/{fans['id']}"
+    assert (await house.client.delete(path, headers=house.headers)).status_code == 204
+
+    renamed = await house.change(block, name="Sponsors")
+    refused = await house.change(block, channel_id=fans["id"] + 1)
+
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "Sponsors")
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/channel_id")
+    assert (await house.change(block, channel_id=None)).json()["channel_id"] is None
 
 
 async def test_a_channel_has_a_name_and_a_window_that_fit(house: House):

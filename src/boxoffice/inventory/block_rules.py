@@ -57,7 +57,7 @@ def _decide_change(draft: Draft, command: ChangeBlock, now: datetime) -> Blocked
     block = _block(draft, command.block_id)
     if isinstance(block, Refusal):
         return block
-    if refusal := _release_refusal(draft, command, now):
+    if refusal := _release_refusal(draft, command, now, block.channel_id):
         return refusal
     release_all(draft, block)
     draft.keep(
@@ -129,13 +129,18 @@ def _blocking_refusal(draft: Draft, command: Block, now: datetime) -> Refusal | 
     return AreasFull(areas=full) if full else None
 
 
-def _release_refusal(draft: Draft, command: Block | ChangeBlock, now: datetime) -> Refusal | None:
-    """Whether a block may be kept until then, and for this channel."""
+def _release_refusal(
+    draft: Draft, command: Block | ChangeBlock, now: datetime, channel_before: int | None = None
+) -> Refusal | None:
+    """Whether a block may be kept until then, and for this channel.
+
+    The channel that it was for before may have been withdrawn since: then nobody sells from it.
+    """
     if command.released_at is not None and command.released_at <= now:
         return invalid(
             "/released_at", "This is in the past: leave it out to keep the places until you release them."
         )
-    known = {channel.id for channel in draft.inventory.terms.channels.values()}
-    if command.channel_id is not None and command.channel_id not in known:
+    known = {channel.id for channel in draft.inventory.terms.channels.values()} | {channel_before, None}
+    if command.channel_id not in known:
         return invalid("/channel_id", f"This event has no channel {command.channel_id}.")
     return None
