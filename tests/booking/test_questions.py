@@ -21,6 +21,7 @@ from boxoffice.kit.idempotency_queries import list_taken
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
 from catalog.stage import Person, person
+from payments.test_payments import report, tell
 from payments.test_refunded_places import beside
 
 BADGE = {"name": "badge", "text": "Whose name?", "kind": "TEXT", "per": "TICKET", "is_required": True}
@@ -202,6 +203,40 @@ async def test_an_exchange_and_other_questions_are_answered_anew(organizer: Pers
     statuses.append((await pay(buyer, booking)).status_code)
 
     assert statuses == [409, 409, 201]
+
+
+async def test_what_was_answered_for_a_place_goes_with_it(organizer: Person, buyer: Person):
+    event = await asking(organizer, BADGE, MEAL)
+    names, meal = ("Ada", "Grace", "Joan", "Mary"), {"question": "meal", "value": "Vegan"}
+    badges = [{"question": "badge", "value": name, "place": at} for at, name in enumerate(names)]
+    floor = [{"area_id": 0, "quantity": 2}]
+    booking = await hold(buyer, event, seat_ids=[0, 1], areas=floor, answers=[*badges, meal])
+    path = f"/bookings/{booking['id']}"
+    assert (await tell(buyer.client, report((await pay(buyer, booking)).json()))).status_code == 204
+    joan = (await buyer.get(f"{path}/tickets")).json()["items"][2]["id"]
+
+    for places in ({"seat_ids": [0]}, {"ticket_ids": [joan]}):
+        assert (await organizer.post(f"{path}/refunds", {"places": places})).status_code == 201
+
+    answers = (await buyer.get(f"{path}/answers")).json()["answers"]
+    assert answers == [badges[1] | {"place": 0}, badges[3] | {"place": 1}, meal]
+    assert (await table(organizer, event)) == [["A", "2", "Grace", "Vegan"], ["", "", "Mary", "Vegan"]]
+
+
+async def test_what_was_answered_for_places_that_were_exchanged_is_nobodys(organizer: Person, buyer: Person):
+    event = await asking(organizer, BADGE | {"is_required": False}, MEAL)
+    booking = await hold(buyer, event, seat_ids=[0, 1], answers=GOOD[:3])
+    swap = {"give": {"seat_ids": [0]}, "take": {"seat_ids": [2]}}
+    assert (await buyer.post(f"/bookings/{booking['id']}/exchange", swap)).status_code == 200
+
+    assert (await buyer.get(f"/bookings/{booking['id']}/answers")).json()["answers"] == [GOOD[2]]
+    assert (await table(organizer, event)) == [["", "", "", "Vegan"]]
+
+
+async def table(organizer: Person, event: dict[str, Any]) -> list[list[str]]:
+    """The rows of the table of answers, from the row of the seat on."""
+    text = (await organizer.get(f"/events/{event['id']}/answers.csv")).content.decode("utf-8-sig")
+    return [row[3:] for row in csv.reader(io.StringIO(text))][1:]
 
 
 async def test_a_free_booking_is_confirmed_and_asked_afterwards(organizer: Person, buyer: Person):

@@ -266,7 +266,10 @@ class TakeBackPlaces(msgspec.Struct, frozen=True, gc=False):
 
 
 class TakenBack(msgspec.Struct, frozen=True, gc=False):
-    """Under which refund money goes back: `amount` for `part`, or, without one, all that is left."""
+    """Under which refund money goes back: `amount` for `part`, or, without one, all that is left.
+
+    `indexes` are where the part's places were in the booking.
+    """
 
     booking_id: UUID
     refund_id: UUID
@@ -274,6 +277,7 @@ class TakenBack(msgspec.Struct, frozen=True, gc=False):
     amount: int = 0
     currency: str = ""
     part: Part | None = None
+    indexes: tuple[int, ...] = ()
 
 
 class GiveUp(msgspec.Struct, frozen=True, gc=False):

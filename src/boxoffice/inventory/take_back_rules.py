@@ -64,6 +64,7 @@ def decide_take_back_places(  # noqa: PLR0911  one for each reason
         amount=amount,
         currency=booking.currency,
         part=part,
+        indexes=tuple(sorted(indexes)),
     )
 
 

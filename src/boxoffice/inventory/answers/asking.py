@@ -153,8 +153,9 @@ def _answered(row: queries.AnswersRow) -> AnsweredBooking:
 
 
 def answers_in(row: queries.AnswersRow) -> list[Answer]:
-    """The answers of a row."""
-    return msgspec.json.decode(row.answers, type=list[Answer])
+    """The answers of a row. Those for places go with them: an exchange is answered anew."""
+    answers = msgspec.json.decode(row.answers, type=list[Answer])
+    return [each for each in answers if each.place is None] if row.of_other_places else answers
 
 
 def _faults_of_questions(questions: Sequence[Question]) -> Iterator[FieldError]:

@@ -64,7 +64,7 @@ def _cells(
 
 def _places(row: AnswersRow, seat_map: SeatMap) -> Iterator[tuple[str, str, str]]:
     """Zone, row and number of each place that answers are for; one of nothing where they are for none."""
-    if row.seat_ids is None or row.area_ids is None:
+    if row.seat_ids is None or row.area_ids is None or row.of_other_places:
         yield "", "", ""
         return
     for label in map(seat_map.label_of, row.seat_ids):

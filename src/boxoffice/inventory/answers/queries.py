@@ -25,13 +25,17 @@ class AskedBooking(msgspec.Struct, frozen=True):
 
 
 class AnswersRow(msgspec.Struct, frozen=True):
-    """The answers of a booking, as JSON; and the places they are for, where some are for places."""
+    """The answers of a booking, as JSON; and the places they are for, where some are for places.
+
+    `of_other_places`: an exchange has given it other places since.
+    """
 
     booking_id: UUID
     answered_at: datetime
     answers: str
     seat_ids: list[int] | None
     area_ids: list[int] | None
+    of_other_places: bool
 
 
 async def find_question_set(source: Source, event_id: int) -> QuestionSetRow | None:
@@ -120,7 +124,9 @@ async def find_answers(source: Source, event_id: int, booking_id: UUID, buyer_id
     return await source.find(
         AnswersRow,
         """
-        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids
+        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids,
+               coalesce(answers.seat_ids <> bookings.seat_ids OR answers.area_ids <> bookings.area_ids, false)
+                 AS of_other_places
           FROM answers
           JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
          WHERE answers.event_id = $1 AND answers.booking_id = $2 AND bookings.buyer_id = $3
@@ -128,6 +134,35 @@ async def find_answers(source: Source, event_id: int, booking_id: UUID, buyer_id
         event_id,
         booking_id,
         buyer_id,
+    )
+
+
+async def find_answers_of_places(source: Source, event_id: int, booking_id: UUID) -> str | None:
+    """What a booking has answered, as JSON, if some of it is for single places."""
+    return await source.find(
+        str,
+        """
+        SELECT answers FROM answers
+         WHERE event_id = $1 AND booking_id = $2 AND seat_ids IS NOT NULL
+        """,
+        event_id,
+        booking_id,
+    )
+
+
+async def update_answers(tx: Transaction, event_id: int, booking_id: UUID, answers: str) -> None:
+    """Leave these answers of a booking, for the places that it has now; they are as old as they were."""
+    await tx.execute(
+        """
+        UPDATE answers
+           SET answers = $3::json, seat_ids = bookings.seat_ids, area_ids = bookings.area_ids
+          FROM bookings
+         WHERE answers.event_id = $1 AND answers.booking_id = $2
+           AND bookings.event_id = $1 AND bookings.id = $2
+        """,
+        event_id,
+        booking_id,
+        answers,
     )
 
 
@@ -139,7 +174,9 @@ async def list_answers(source: Source, event_id: int, after: UUID | None, limit:
     return await source.list(
         AnswersRow,
         """
-        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids
+        SELECT answers.booking_id, answers.answered_at, answers.answers, answers.seat_ids, answers.area_ids,
+               coalesce(answers.seat_ids <> bookings.seat_ids OR answers.area_ids <> bookings.area_ids, false)
+                 AS of_other_places
           FROM answers
           JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
          WHERE answers.event_id = $1 AND ($2::uuid IS NULL OR answers.booking_id > $2 AND bookings.id > $2)
