@@ -2,13 +2,14 @@
 
 import asyncio
 import io
+import resource
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
 from PIL import Image
 
-from boxoffice.catalog.images import encoder, upload
+from boxoffice.catalog.images import encoder, encoding, upload
 from boxoffice.catalog.images.encoder import UPLOADS_MAX, Encoder
 from boxoffice.catalog.images.encoding import PIXELS_MAX
 from boxoffice.catalog.images.upload import IMAGE_BYTES_MAX, UPLOAD_BYTES_MAX
@@ -256,6 +257,20 @@ async def test_a_picture_that_kills_its_decoder_or_gets_no_time_harms_nobody(
 
     assert [killed.status_code, slow.status_code] == [422, 503]
     assert (await put(organizer, draft["id"], _PICTURE)).status_code == 200
+
+
+def test_a_system_that_refuses_a_limit_decodes_within_its_own(monkeypatch: pytest.MonkeyPatch):
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        asked.append(kind)
+        raise ValueError("current limit exceeds maximum limit")  # what macOS says of any limit of memory
+
+    asked: list[int] = []
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+
+    result = encoding._within_limits(len, b"abc")  # pyright: ignore[reportPrivateUsage, reportArgumentType]
+
+    assert result == 3
+    assert resource.RLIMIT_AS in asked
 
 
 async def test_a_cancelled_event_gets_no_image_but_may_lose_the_one_it_has(organizer: Person):

@@ -13,6 +13,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 from PIL import AvifImagePlugin, Image, ImageCms, ImageOps
@@ -117,11 +118,17 @@ def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     return output.getvalue()
 
 
+def _limit(resource_kind: int, most: int) -> None:
+    """Where the system is stricter it stays so; macOS refuses every limit of memory that is of any use."""
+    with suppress(ValueError):
+        resource.setrlimit(resource_kind, (most, most))
+
+
 def _within_limits(work: Callable[[bytes], Result], content: bytes) -> Result:
     """What comes of it; a picture on which a decoder fails is damaged, whatever the decoder says."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, MEMORY_BYTES_MAX)
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS_MAX)
+    _limit(resource.RLIMIT_CORE, 0)
     try:
         return work(content)
     except Exception as error:  # noqa: BLE001  decoders raise what they like
