@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .PHONY: help demo test sim chaos fuzz check format bench audit sbom requirements clean
 
 help:  ## Say what can be done here
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/ready  ## Sell tickets on http://localhost:8000 (RESET=1 starts anew, PORT=9000 moves it)
 	@$(BIN)/boxoffice demo $(if $(RESET),--reset) $(if $(PORT),--port $(PORT))

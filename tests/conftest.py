@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Generator
@@ -34,6 +35,20 @@ LONGEST = (
     "kit/test_embedded_postgres.py",
     "catalog/images/test_refusals.py",
 )
+
+
+def pytest_configure() -> None:
+    """Give programs that tests start the signals of a terminal, though we are in the background of a shell.
+
+    Two are ignored there, and under nohup, and stay so in what one starts. Here both still do nothing.
+    """
+    for each in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(each) is signal.SIG_IGN:
+            signal.signal(each, _do_nothing)
+
+
+def _do_nothing(_signal: int, _frame: object) -> None:
+    pass
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

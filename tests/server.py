@@ -62,11 +62,11 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes."""
-        return [each for each in self.main.children() if "spawn_main" in " ".join(_command_of(each))]
+        return [each for each in self.main.children() if "spawn_main" in " ".join(command_of(each))]
 
     def postmaster(self) -> psutil.Process:
         """The embedded PostgreSQL's first process."""
-        found = [each for each in self.main.children() if _command_of(each)[0].endswith("/bin/postgres")]
+        found = [each for each in self.main.children() if command_of(each)[0].endswith("/bin/postgres")]
         assert len(found) == 1, found
         return found[0]
 
@@ -255,8 +255,9 @@ def _log_file(folder: Path, port: int) -> Path:
     return folder / f"boxoffice-{port}.log"
 
 
-def _command_of(process: psutil.Process) -> list[str]:
+def command_of(process: psutil.Process) -> list[str]:
+    """What it was started with; of one that has ended, or on macOS is somebody else's, an empty word."""
     try:
         return process.cmdline() or [""]
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return [""]

@@ -23,7 +23,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import DEVELOPMENT_SECRET
-from server import Server, data_folder, started, wait_until
+from server import Server, command_of, data_folder, started, wait_until
 from shows import Show, open_show
 
 BUYERS = 500
@@ -223,13 +223,6 @@ def test_ctrl_c_ends_a_demo_and_leaves_nothing():
 
         assert demo.wait_for_end(processes) == 0
         assert "Traceback" not in demo.log()
-        assert not [each for each in psutil.process_iter() if str(folder) in " ".join(_command_of(each))]
+        assert not [each for each in psutil.process_iter() if str(folder) in " ".join(command_of(each))]
         assert not (folder / "postgres" / "postmaster.pid").exists()
         assert (folder / "lock").read_text() == ""
-
-
-def _command_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []

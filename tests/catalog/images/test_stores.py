@@ -254,18 +254,19 @@ async def test_a_folder_that_cannot_be_used_is_an_outage(tmp_path: Path):
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     """The address of a SeaweedFS that lasts for this module: an S3 server that is used for real."""
     folder = tmp_path_factory.mktemp("s3")
-    ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
+    ports = {name: free_port() for name in ("s3", "master", "volume", "filer", "admin")}
+    grpc_ports = {name: free_port() for name in ports}
     endpoint = f"http://127.0.0.1:{ports['s3']}"
     command = [
         *(Path(sys.executable).with_name("weed"), "mini", f"-dir={folder}", f"-bucket={BUCKET}"),
         *("-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-webdav=false", "-admin.ui=false"),
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
         *(f"-{name}.port={port}" for name, port in ports.items()),
-        *(f"-{name}.port.grpc={free_port()}" for name in (*ports, "admin")),
-        f"-admin.port={free_port()}",
+        *(f"-{name}.port.grpc={port}" for name, port in grpc_ports.items()),
     ]
+    environment = os.environ | KEYS | {"TMPDIR": str(folder)}  # its logs go there
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | KEYS)
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
 
     def answers() -> bool:
         assert process.poll() is None, (folder / "log").read_text()
@@ -280,6 +281,11 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     finally:
         process.kill()
         process.wait()
+        # Whatever it is told, it makes these there, and leaves them.
+        ours = {str(port) for port in (*ports.values(), *grpc_ports.values())}
+        for each in Path("/tmp").glob("seaweedfs-*.sock"):  # noqa: S108
+            if each.stem.rpartition("-")[2] in ours:
+                each.unlink()
 
 
 @pytest_asyncio.fixture

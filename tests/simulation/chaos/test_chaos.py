@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
-from server import wait_until
+from server import command_of, wait_until
 from simulation.chaos import leash
 from simulation.chaos.plan import Plan
 from simulation.chaos.run import run
@@ -39,7 +39,7 @@ async def test_whoever_is_charged_has_tickets_or_all_of_it_back_while_processes_
     assert result.counts["kills of a process of a server"] > 0
     assert result.counts["calls lost"] > 0
     assert result.counts["refunds at the bank"] > 0
-    assert not [each for each in psutil.process_iter() if str(tmp_path) in " ".join(_command_of(each))]
+    assert not [each for each in psutil.process_iter() if str(tmp_path) in " ".join(command_of(each))]
 
 
 def test_what_a_run_has_started_ends_with_it_though_it_is_killed(tmp_path: Path):
@@ -73,10 +73,3 @@ leash.let_go(both[1].pid)
 print(*[each.pid for each in both], flush=True)
 time.sleep(60)
 """
-
-
-def _command_of(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except (psutil.NoSuchProcess, psutil.ZombieProcess):
-        return []
