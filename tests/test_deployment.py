@@ -87,7 +87,7 @@ def test_the_image_runs_a_command_that_exists_on_the_port_it_says():
 
 def test_every_variable_in_the_image_and_in_compose_is_a_setting(services: dict[str, Any]):
     named = {word for arguments in of_kind("ENV") for word in re.findall(r"\b(\w+)=", arguments)}
-    for service in ("migrate", "app"):
+    for service in ("migrate", "app", "worker"):
         named |= set(services[service]["environment"])
 
     assert {name for name in named if name.startswith(("BOXOFFICE", "DATABASE"))} <= set(VARIABLES)
@@ -104,12 +104,21 @@ def test_both_health_checks_ask_whether_it_can_serve(services: dict[str, Any]):
 
 
 def test_compose_migrates_once_before_it_serves(services: dict[str, Any]):
-    assert set(services) == {"postgres", "migrate", "app"}
+    assert set(services) == {"postgres", "migrate", "app", "worker"}
     assert services["migrate"]["command"] == ["boxoffice", "migrate"]
     assert services["migrate"]["restart"] == "no"
     assert services["migrate"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
     assert services["app"]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
     assert "command" not in services["app"]
+
+
+def test_compose_does_jobs_apart_where_that_is_asked_for(services: dict[str, Any]):
+    app_service, worker = services["app"], services["worker"]
+
+    assert (worker["profiles"], worker["command"]) == (["worker"], ["boxoffice", "worker"])
+    assert worker["environment"].pop("BOXOFFICE_WORKER_METRICS_PORT") == "8001"
+    for member in ("build", "image", "env_file", "environment", "volumes", "depends_on", "restart"):
+        assert worker[member] == app_service[member]
 
 
 def test_compose_gives_both_the_same_image_and_database(services: dict[str, Any]):

@@ -158,9 +158,20 @@ def test_a_second_server_on_the_same_data_folder_is_told_who_has_it(server: Serv
 
 
 def test_a_worker_command_beside_it_finds_its_postgresql(server: Server, folder: Path):
-    with started(folder, command=("worker",), port=free_port(), wait=False) as beside:
+    figures = free_port()
+    with started(folder, command=("worker",), wait=False, worker_metrics_port=figures) as beside:
         wait_until(lambda: "working" in beside.log(), START_SECONDS_MAX, beside.log)
 
+        assert 'boxoffice_jobs_total{name="refund",outcome="failed"} ' in shown_by(figures)
+        refused = run(
+            "worker",
+            environment={
+                "BOXOFFICE_DATA_FOLDER": str(folder),
+                "BOXOFFICE_WORKER_METRICS_PORT": str(figures),
+            },
+        )
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert f"Nobody can listen on 127.0.0.1, port {figures} (Address already in use)" in refused.stderr
         assert beside.stop(signal.SIGINT) == 0
         assert "stopping" in beside.log()
 
@@ -261,6 +272,16 @@ def test_a_process_that_is_not_ours_counts_as_running():
     assert is_running(os.getpid())
     assert is_running(1)
     assert not is_running(max(psutil.pids()) + 100_000)
+
+
+def shown_by(port: int) -> str:
+    """What `/metrics` has on this port, once it has anything of jobs."""
+
+    def text() -> str:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
+
+    wait_until(lambda: "boxoffice_jobs_total{" in text(), START_SECONDS_MAX)
+    return text()
 
 
 def metrics_folders(server: Server) -> list[Path]:

@@ -5,6 +5,7 @@ import signal
 
 import structlog
 import uvloop
+from prometheus_client import start_http_server
 
 from boxoffice.command.which_postgres import find_running, postgres_to_serve
 from boxoffice.kit.errors import SetupError
@@ -20,9 +21,11 @@ def work(settings: Settings) -> None:
     """Do background jobs until Ctrl-C or SIGTERM; outages of PostgreSQL are waited out.
 
     Works for DATABASE_URL or for the embedded PostgreSQL of a running `boxoffice serve`; never starts
-    a server, which would only stand in the way of that. Raises `SetupError` when there is neither.
+    a server, which would only stand in the way of that. Raises `SetupError` when there is neither, or when
+    its figures cannot be shown where they should be.
     """
     configure_logs(settings)
+    _show_figures(settings)
     if settings.database_url is not None:
         with postgres_to_serve(settings) as postgres:
             uvloop.run(_work(settings, postgres.dsn))
@@ -34,6 +37,20 @@ def work(settings: Settings) -> None:
             f"(no server answers in {settings.data_folder.resolve()})."
         )
     uvloop.run(_work(settings, running.dsn))
+
+
+def _show_figures(settings: Settings) -> None:
+    """Serve /metrics from a thread of its own, if that is wanted."""
+    port = settings.worker_metrics_port
+    if port is None:
+        return
+    try:
+        start_http_server(port, settings.host)
+    except OSError as error:
+        raise SetupError(
+            f"Nobody can listen on {settings.host}, port {port} ({error.strerror}): choose another with "
+            "BOXOFFICE_WORKER_METRICS_PORT."
+        ) from None
 
 
 async def _work(settings: Settings, dsn: str) -> None:

@@ -68,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # One process per core is right for CPU-bound work; two is what the smallest machine has.
     workers: Annotated[int, Meta(ge=1, le=64)] = 2
     jobs_inside: bool = True
+    worker_metrics_port: Annotated[int, Meta(ge=1, le=65535)] | None = None
     data_folder: Path = Path(".boxoffice")
     files_url: str | None = None
     postgres_binaries: Path | None = None
