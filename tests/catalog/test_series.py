@@ -1,41 +1,17 @@
 """Series: one show on many nights, made, changed and published at once."""
 
 import asyncio
-import time
 from contextvars import Context
 from typing import Any
 
 import httpx
 import pytest
 
-from boxoffice.catalog.series_schemas import MINUTES_MAX, SERIES_EVENTS_MAX
+from boxoffice.catalog.series_schemas import MINUTES_MAX
 from boxoffice.inventory.queries import lock_inventory
 from boxoffice.kit.postgres import Database
+from catalog.nights import NIGHTS, has_series, new_series
 from catalog.stage import Person, pointers, wait_until_it_waits
-
-NIGHTS = ["2028-03-25T20:00:00", "2028-03-26T20:00:00", "2028-10-28T20:00:00", "2028-10-29T20:00:00"]
-
-
-async def new_series(organizer: Person, **changes: Any) -> dict[str, Any]:
-    """The body of a series on the small map."""
-    venue_id = await organizer.has_venue()
-    return {
-        "venue_id": venue_id,
-        "seat_map_id": await organizer.has_map(venue_id),
-        "title": "Macbeth",
-        "starts": NIGHTS,
-        "minutes": 150,
-        "currency": "EUR",
-        "prices": {"Stalls": 4500, "Floor": 2000},
-        **changes,
-    }
-
-
-async def has_series(organizer: Person, **changes: Any) -> dict[str, Any]:
-    """Make one."""
-    answer = await organizer.post("/series", await new_series(organizer, **changes))
-    assert answer.status_code == 201, answer.text
-    return answer.json()
 
 
 async def events_of(organizer: Person, series: dict[str, Any]) -> list[dict[str, Any]]:
@@ -315,27 +291,6 @@ async def test_a_series_that_cannot_be_is_not_begun(
     assert pointers(answer) == [pointer]
     count = "SELECT count(*) FROM events WHERE organizer_id = $1"
     assert await db.get(int, count, organizer.id) == 0
-
-
-def nights(count: int) -> list[str]:
-    """So many nights, one after the other."""
-    return [f"2028-{1 + n // 28:02}-{1 + n % 28:02}T19:30:00" for n in range(min(count, 336))] + [
-        f"2029-{1 + n // 28:02}-{1 + n % 28:02}T19:30:00" for n in range(count - 336)
-    ]
-
-
-async def test_a_year_of_nights_is_made_at_once_and_no_night_more(organizer: Person):
-    body = await new_series(organizer)
-    began = time.monotonic()
-    year = await organizer.post("/series", body | {"starts": nights(SERIES_EVENTS_MAX)})
-    took = time.monotonic() - began
-
-    assert year.status_code == 201, year.text
-    assert len(year.json()["events"]) == SERIES_EVENTS_MAX
-    assert took < 10
-    assert (await organizer.post(f"/series/{year.json()['id']}/publish")).status_code == 200
-    more = await organizer.post("/series", body | {"starts": nights(SERIES_EVENTS_MAX + 1)})
-    assert pointers(more) == ["/starts"]
 
 
 async def test_asking_twice_under_one_key_makes_one_series(organizer: Person):

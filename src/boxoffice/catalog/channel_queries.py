@@ -19,6 +19,28 @@ class ChannelRow(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class PricesOfChannel(msgspec.Struct, frozen=True):
+    """What an event's channel sells for, as JSON."""
+
+    event_id: int
+    name: str
+    prices: str
+
+
+async def list_prices_of_channels(source: Source, event_ids: Sequence[int]) -> list[PricesOfChannel]:
+    """Those of all channels of these events, in the order they were made."""
+    return await source.list(
+        PricesOfChannel,
+        """
+        SELECT event_id, name, prices
+          FROM channels
+         WHERE event_id = ANY ($1::bigint[])
+         ORDER BY event_id, id
+        """,
+        event_ids,
+    )
+
+
 async def list_channels(source: Source, event_id: int) -> list[ChannelRow]:
     """The event's channels, in the order they were made."""
     return await source.list(

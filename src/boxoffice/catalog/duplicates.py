@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import channel_queries, queries
+from boxoffice.catalog import channel_queries, price_queries, queries
 from boxoffice.catalog.channel_keys import new_key
 from boxoffice.catalog.channel_queries import ChannelRow
 from boxoffice.catalog.event_changes import amounts_of, columns_of, lock_own_event
@@ -69,8 +69,8 @@ async def insert_duplicate(tx: Transaction, user: Identity, event_id: int, wante
         *_faults_of_what_moved(columns, changes, channels),
     ]:
         raise InvalidInput(errors=faults)
-    new_id = await queries.insert_event(tx, event.organizer_id, columns)
-    await queries.insert_prices(tx, new_id, amounts_of(event))
+    (new_id,) = await queries.insert_events(tx, event.organizer_id, [columns])
+    await price_queries.insert_prices(tx, [new_id], amounts_of(event))
     offer = EventChange(
         ticket_types=event.ticket_types,
         hidden_categories=event.hidden_categories,
@@ -78,7 +78,7 @@ async def insert_duplicate(tx: Transaction, user: Identity, event_id: int, wante
         fees=event.fees,
         tax=event.tax,
     )
-    await update_tariff(tx, new_id, offer)
+    await update_tariff(tx, [new_id], offer)
     await insert_same_image(tx, new_id, event_id)
     if event.cancellation_policy is not None:
         await keep_policy(tx, {new_id: now}, event.cancellation_policy)

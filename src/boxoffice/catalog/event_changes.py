@@ -1,12 +1,15 @@
 """Events: change, publish, delete. Every change counts `revision` up in its own transaction."""
 
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import channel_queries, event_tags, queries
+from boxoffice.catalog import channel_queries, event_tags, price_queries, queries, seat_map_queries
+from boxoffice.catalog.channel_queries import PricesOfChannel
 from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.event_rules import (
     faults_of_event,
@@ -27,8 +30,18 @@ from boxoffice.catalog.ticket_types import faults_of_ticket_types, names_of_pric
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.postgres import Database, Transaction
 
+# Of seat maps, by the venue and the map.
+Categories = Mapping[tuple[int, int], list[CategoryPlaces]]
+
 # People have bought these places, for this evening, with this money; their tickets say so.
 FROZEN_ONCE_PUBLISHED = ("seat_map_id", "currency", "time_zone", "starts_at", "ends_at")
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What publishing drafts has to know besides; channels by the event."""
+
+    categories: Categories
+    channels: Mapping[int, Sequence[PricesOfChannel]]
 
 
 class FrozenOncePublished(Refusal, status=409):
@@ -80,10 +93,17 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
 
     Raises `InvalidInput`, `FrozenOncePublished`.
     """
+    known = await list_categories(tx, [event], change)
+    await write_change(tx, [event.id], [check_change(event, change, known, now)], change)
+    return await get_any_event(tx, event.id)
+
+
+def check_change(event: Event, change: EventChange, known: Categories, now: datetime) -> EventColumns:
+    """What the event's row will have. Raises `InvalidInput`, `FrozenOncePublished`."""
     if event.state is EventState.PUBLISHED:
         _refuse_frozen(event, change)
     columns = columns_of(event, change)
-    categories = await _categories_of(tx, event, columns)
+    categories = _categories_of(known, event, columns)
     ticket_types = event.ticket_types if change.ticket_types is UNSET else change.ticket_types
     names = names_of_prices(categories, ticket_types)
     prices = amounts_of(event) if change.prices is UNSET else change.prices
@@ -109,12 +129,18 @@ async def change_event(tx: Transaction, event: Event, change: EventChange, now: 
         faults += faults_of_start(change.starts_at, now)
     if faults:
         raise InvalidInput(errors=faults)
-    await queries.update_event(tx, event.id, columns)
+    return columns
+
+
+async def write_change(
+    tx: Transaction, event_ids: Sequence[int], columns: Sequence[EventColumns], change: EventChange
+) -> None:
+    """Write a change that was checked; the events' locks must be held."""
+    await queries.update_events(tx, event_ids, columns)
     if change.prices is not UNSET:
-        await queries.delete_prices(tx, event.id)
-        await queries.insert_prices(tx, event.id, prices)
-    await update_tariff(tx, event.id, change)
-    return await get_any_event(tx, event.id)
+        await price_queries.delete_prices(tx, event_ids)
+        await price_queries.insert_prices(tx, event_ids, change.prices)
+    await update_tariff(tx, event_ids, change)
 
 
 async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
@@ -128,33 +154,41 @@ async def publish_event(db: Database, user: Identity, event_id: int) -> Event:
         event = await get_any_event(tx, event_id)
         if event.state is EventState.PUBLISHED:
             return event
-        return await put_on_sale(tx, event, locked.now)
+        check_draft(event, await look_at_drafts(tx, [event]), locked.now)
+        await queries.update_to_published(tx, [event_id])
+        return await get_any_event(tx, event_id)
 
 
-async def put_on_sale(tx: Transaction, event: Event, now: datetime) -> Event:
-    """Publish a draft; its lock must be held. Raises `InvalidInput`."""
+async def look_at_drafts(tx: Transaction, events: Sequence[Event]) -> Known:
+    """What publishing these has to know besides."""
+    known = await list_categories(tx, events, EventChange())
+    channels: defaultdict[int, list[PricesOfChannel]] = defaultdict(list)
+    for channel in await channel_queries.list_prices_of_channels(tx, [event.id for event in events]):
+        channels[channel.event_id].append(channel)
+    return Known(known, channels)
+
+
+def check_draft(event: Event, known: Known, now: datetime) -> None:
+    """Raise `InvalidInput` unless this draft can be put on sale."""
     columns = columns_of(event, EventChange())
-    categories = await _categories_of(tx, event, columns)
+    categories = _categories_of(known.categories, event, columns)
     faults = [
         *faults_of_start(columns.starts_at, now),
         *faults_of_sale_window(columns, now),
         *faults_of_offer(amounts_of(event), categories, event.ticket_types),
         *faults_of_steps(columns.currency, amounts_of(event), event.price_changes, event.fees),
-        *await _faults_of_channels(tx, event.id, columns.currency),
+        *_faults_of_channels(known.channels.get(event.id, ()), columns.currency),
     ]
     if faults:
         raise InvalidInput(errors=faults)
-    await queries.update_to_published(tx, event.id)
-    return await get_any_event(tx, event.id)
 
 
-async def _faults_of_channels(tx: Transaction, event_id: int, currency: str) -> list[FieldError]:
+def _faults_of_channels(channels: Sequence[PricesOfChannel], currency: str) -> Iterator[FieldError]:
     """Channels that were given their prices before the draft was given its currency."""
-    return [
-        FieldError(detail=f"Sales channel {channel.name!r} has a price that cannot be paid. {fault.detail}")
-        for channel in await channel_queries.list_channels(tx, event_id)
-        for fault in faults_of_steps(currency, msgspec.json.decode(channel.prices, type=dict[str, int]))
-    ]
+    for channel in channels:
+        for fault in faults_of_steps(currency, msgspec.json.decode(channel.prices, type=dict[str, int])):
+            detail = f"Sales channel {channel.name!r} has a price that cannot be paid. {fault.detail}"
+            yield FieldError(detail=detail)
 
 
 async def delete_event(db: Database, user: Identity, event_id: int) -> None:
@@ -179,7 +213,8 @@ async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Lock
 
 async def priceable_names(tx: Transaction, event: Event) -> dict[str, str]:
     """What an event can have a price for, and the category of each: see `names_of_prices`."""
-    categories = await _categories_of(tx, event, columns_of(event, EventChange()))
+    known = await list_categories(tx, [event], EventChange())
+    categories = _categories_of(known, event, columns_of(event, EventChange()))
     return names_of_prices(categories, event.ticket_types)
 
 
@@ -188,11 +223,20 @@ async def renew_terms(tx: Transaction, *event_ids: int) -> None:
     await channel_queries.update_revision(tx, event_ids)
 
 
-async def _categories_of(tx: Transaction, event: Event, columns: EventColumns) -> list[CategoryPlaces]:
-    place = await queries.find_venue_with_map(tx, event.venue.id, columns.seat_map_id)
-    if place is None or place.categories is None:
+async def list_categories(tx: Transaction, events: Sequence[Event], change: EventChange) -> Categories:
+    """Those of every seat map that these events will have, by the venue and the map."""
+    wanted = {event.seat_map_id if change.seat_map_id is UNSET else change.seat_map_id for event in events}
+    return {
+        (row.venue_id, row.id): decode_categories(row.categories)
+        for row in await seat_map_queries.list_categories(tx, list(wanted))
+    }
+
+
+def _categories_of(known: Categories, event: Event, columns: EventColumns) -> list[CategoryPlaces]:
+    categories = known.get((event.venue.id, columns.seat_map_id))
+    if categories is None:
         raise invalid("/seat_map_id", "The event's venue has no such seat map.")
-    return decode_categories(place.categories)
+    return categories
 
 
 def _refuse_frozen(event: Event, change: EventChange) -> None:

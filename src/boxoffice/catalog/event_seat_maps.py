@@ -7,7 +7,7 @@ inventory, under its lock; the plan is carried out in that transaction, or not a
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import queries, seat_map_queries
+from boxoffice.catalog import price_queries, queries, seat_map_queries
 from boxoffice.catalog.document import (
     AREAS_MAX,
     CATEGORIES_MAX,
@@ -115,7 +115,7 @@ async def give_seat_map(
     if not await seat_map_queries.update_seat_map(tx, event_id, revision, before_id, seat_map_id):
         return False
     if prices:
-        await queries.insert_prices(tx, event_id, prices)
+        await price_queries.insert_prices(tx, [event_id], prices)
     return True
 
 

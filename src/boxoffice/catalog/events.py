@@ -1,6 +1,6 @@
 """Events: make, see, list."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries, policy_queries, price_queries, queries
 from boxoffice.catalog.cancellation_policy import CancellationPolicy, decode_policy
 from boxoffice.catalog.channel_keys import WrongChannelKey, hash_key
+from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.naming import shown_image
@@ -22,7 +23,7 @@ from boxoffice.catalog.price_changes import (
     faults_of_steps,
 )
 from boxoffice.catalog.price_views import Priced, money_of
-from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow
+from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow, VenueWithMap
 from boxoffice.catalog.schemas import (
     Event,
     EventChange,
@@ -52,13 +53,30 @@ async def create_event(db: Database, user: Identity, event: NewEvent, once: Once
 
 async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Event:
     """Make a draft, in a transaction of the caller's. Raises `InvalidInput`."""
-    place = await queries.find_venue_with_map(tx, event.venue_id, event.seat_map_id)
+    place = await get_place(tx, user, event.venue_id, event.seat_map_id)
+    columns = check_event(event, place, categories_at(place))
+    (event_id,) = await insert_drafts(tx, user, event, [columns])
+    return await get_any_event(tx, event_id)
+
+
+async def get_place(tx: Transaction, user: Identity, venue_id: int, seat_map_id: int) -> VenueWithMap:
+    """The user's venue. Raises `InvalidInput`."""
+    place = await queries.find_venue_with_map(tx, venue_id, seat_map_id)
     if place is None or not may_change(user, place.organizer_id):
         raise invalid("/venue_id", "You have no such venue.")
+    return place
+
+
+def categories_at(place: VenueWithMap) -> list[CategoryPlaces]:
+    """Those of the seat map, if it is one of the venue's. Raises `InvalidInput`."""
     if place.categories is None:
         raise invalid("/seat_map_id", "The venue has no such seat map.")
+    return decode_categories(place.categories)
+
+
+def check_event(event: NewEvent, place: VenueWithMap, categories: Sequence[CategoryPlaces]) -> EventColumns:
+    """What a draft's row will have. Raises `InvalidInput`."""
     columns = _columns_of(event, place.time_zone)
-    categories = decode_categories(place.categories)
     names = names_of_prices(categories, event.ticket_types)
     faults = [
         *faults_of_event(columns),
@@ -73,11 +91,18 @@ async def insert_event(tx: Transaction, user: Identity, event: NewEvent) -> Even
     ]
     if faults:
         raise InvalidInput(errors=faults)
-    event_id = await queries.insert_event(tx, user.user_id, columns)
-    await queries.insert_prices(tx, event_id, event.prices)
+    return columns
+
+
+async def insert_drafts(
+    tx: Transaction, user: Identity, event: NewEvent, columns: Sequence[EventColumns]
+) -> list[int]:
+    """Make a draft of each, all with the prices and the tariff of this one; their ids, in this order."""
+    event_ids = await queries.insert_events(tx, user.user_id, columns)
+    await price_queries.insert_prices(tx, event_ids, event.prices)
     if any((event.fees, event.tax, event.price_changes, event.ticket_types, event.hidden_categories)):
-        await update_tariff(tx, event_id, event)
-    return await get_any_event(tx, event_id)
+        await update_tariff(tx, event_ids, event)
+    return event_ids
 
 
 async def get_event(
@@ -103,7 +128,7 @@ async def get_event(
             sale_starts_at=channel.sale_starts_at or row.sale_starts_at,
             sale_ends_at=channel.sale_ends_at or row.sale_ends_at,
         )
-    event = _event(row, for_public=not is_own, own_prices=own_prices)
+    event = event_of(row, for_public=not is_own, own_prices=own_prices)
     if is_own:
         return event
     shown = [fee for fee in event.fees if fee.mode is FeeMode.ADDED]
@@ -115,24 +140,24 @@ async def get_any_event(source: Source, event_id: int) -> Event:
     row = await queries.find_event(source, event_id)
     if row is None:
         raise NotFound
-    return _event(row)
+    return event_of(row)
 
 
-async def update_tariff(tx: Transaction, event_id: int, given: NewEvent | EventChange) -> None:
+async def update_tariff(tx: Transaction, event_ids: Sequence[int], given: NewEvent | EventChange) -> None:
     """Write ticket types, hidden categories, changes of prices, fees and tax, each if it is given.
 
-    The event's lock must be held, unless it is new.
+    The events' locks must be held, unless they are new.
     """
     if given.ticket_types is not UNSET:
-        await price_queries.update_ticket_types(tx, event_id, _json(given.ticket_types))
+        await price_queries.update_ticket_types(tx, event_ids, _json(given.ticket_types))
     if given.hidden_categories is not UNSET:
-        await price_queries.update_hidden_categories(tx, event_id, _json(given.hidden_categories))
+        await price_queries.update_hidden_categories(tx, event_ids, _json(given.hidden_categories))
     if given.price_changes is not UNSET:
-        await price_queries.update_price_changes(tx, event_id, encode_price_changes(given.price_changes))
+        await price_queries.update_price_changes(tx, event_ids, encode_price_changes(given.price_changes))
     if given.fees is not UNSET:
-        await price_queries.update_fees(tx, event_id, _json(given.fees))
+        await price_queries.update_fees(tx, event_ids, _json(given.fees))
     if given.tax is not UNSET:
-        await price_queries.update_tax(tx, event_id, None if given.tax is None else _json(given.tax))
+        await price_queries.update_tax(tx, event_ids, None if given.tax is None else _json(given.tax))
 
 
 async def keep_policy(tx: Transaction, since: Mapping[int, datetime], policy: CancellationPolicy) -> None:
@@ -184,7 +209,10 @@ def _columns_of(event: NewEvent, time_zone: str) -> EventColumns:
     )
 
 
-def _event(row: EventRow, *, for_public: bool = False, own_prices: Mapping[str, int] | None = None) -> Event:
+def event_of(
+    row: EventRow, *, for_public: bool = False, own_prices: Mapping[str, int] | None = None
+) -> Event:
+    """The event as it is shown."""
     priced = Priced(row, for_public=for_public, own=own_prices)
     tariff = priced.written
     return Event(

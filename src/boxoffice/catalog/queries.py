@@ -1,7 +1,8 @@
 """All SQL of the catalog."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -98,35 +99,28 @@ async def find_venue_with_map(source: Source, venue_id: int, seat_map_id: int) -
     )
 
 
-async def insert_event(tx: Transaction, organizer_id: int, columns: EventColumns) -> int:
-    return await tx.get(
+async def insert_events(tx: Transaction, organizer_id: int, columns: Sequence[EventColumns]) -> list[int]:
+    """Make a draft of each; their ids, in this order."""
+    return await tx.list(
         int,
         """
         INSERT INTO events (organizer_id, seat_map_id, title, description, currency, time_zone, starts_at,
                             ends_at, sale_starts_at, sale_ends_at, places_per_buyer_max, hold_seconds,
                             orphan_rule, accessible_released_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        SELECT $1, seat_map_id, title, description, currency, time_zone, starts_at, ends_at, sale_starts_at,
+               sale_ends_at, places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at
+          FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+                      $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::integer[],
+                      $12::integer[], $13::text[], $14::timestamptz[])
+               WITH ORDINALITY
+            AS new (seat_map_id, title, description, currency, time_zone, starts_at, ends_at, sale_starts_at,
+                    sale_ends_at, places_per_buyer_max, hold_seconds, orphan_rule, accessible_released_at,
+                    number)
+         ORDER BY number
         RETURNING id
         """,
         organizer_id,
-        *msgspec.structs.astuple(columns),
-    )
-
-
-async def delete_prices(tx: Transaction, event_id: int) -> None:
-    await tx.execute("DELETE FROM event_prices WHERE event_id = $1", event_id)
-
-
-async def insert_prices(tx: Transaction, event_id: int, prices: Mapping[str, int]) -> None:
-    await tx.execute(
-        """
-        INSERT INTO event_prices (event_id, category, amount)
-        SELECT $1, category, amount
-          FROM unnest($2::text[], $3::bigint[]) AS price (category, amount)
-        """,
-        event_id,
-        list(prices),
-        list(prices.values()),
+        *_arrays(columns),
     )
 
 
@@ -148,30 +142,42 @@ async def lock_event(tx: Transaction, event_id: int) -> LockedEvent | None:
     )
 
 
-async def update_event(tx: Transaction, event_id: int, columns: EventColumns) -> None:
-    """Write the columns and count the revision up; the event's lock must be held."""
+async def update_events(tx: Transaction, event_ids: Sequence[int], columns: Sequence[EventColumns]) -> None:
+    """Write the columns of each and count its revision up; their locks must be held.
+
+    The ids are named twice, see `inventory.queries.update_bookings`.
+    """
     await tx.execute(
         """
-        UPDATE events
-           SET seat_map_id = $2, title = $3, description = $4, currency = $5, time_zone = $6,
-               starts_at = $7, ends_at = $8, sale_starts_at = $9, sale_ends_at = $10,
-               places_per_buyer_max = $11, hold_seconds = $12, orphan_rule = $13,
-               accessible_released_at = $14, revision = revision + 1
-         WHERE id = $1
+        UPDATE events AS event
+           SET seat_map_id = new.seat_map_id, title = new.title, description = new.description,
+               currency = new.currency, time_zone = new.time_zone, starts_at = new.starts_at,
+               ends_at = new.ends_at, sale_starts_at = new.sale_starts_at, sale_ends_at = new.sale_ends_at,
+               places_per_buyer_max = new.places_per_buyer_max, hold_seconds = new.hold_seconds,
+               orphan_rule = new.orphan_rule, accessible_released_at = new.accessible_released_at,
+               revision = event.revision + 1
+          FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                      $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[],
+                      $11::integer[], $12::integer[], $13::text[], $14::timestamptz[])
+            AS new (id, seat_map_id, title, description, currency, time_zone, starts_at, ends_at,
+                    sale_starts_at, sale_ends_at, places_per_buyer_max, hold_seconds, orphan_rule,
+                    accessible_released_at)
+         WHERE event.id = new.id AND event.id = ANY ($1::bigint[])
         """,
-        event_id,
-        *msgspec.structs.astuple(columns),
+        event_ids,
+        *_arrays(columns),
     )
 
 
-async def update_to_published(tx: Transaction, event_id: int) -> None:
+async def update_to_published(tx: Transaction, event_ids: Sequence[int]) -> None:
+    """Put drafts on sale; their locks must be held."""
     await tx.execute(
         """
         UPDATE events
            SET state = 'PUBLISHED', published_at = now(), revision = revision + 1
-         WHERE id = $1
+         WHERE id = ANY ($1::bigint[])
         """,
-        event_id,
+        event_ids,
     )
 
 
@@ -333,3 +339,8 @@ async def list_own_events(
         *(after or (None, None)),
         limit,
     )
+
+
+def _arrays(columns: Sequence[EventColumns]) -> list[list[Any]]:
+    """An array for each column, as `unnest` takes them."""
+    return [list(values) for values in zip(*map(msgspec.structs.astuple, columns), strict=True)]

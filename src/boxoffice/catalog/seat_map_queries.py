@@ -1,5 +1,7 @@
 """SQL of the seat maps that are made for one event, and of which maps an event has had."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from boxoffice.catalog.rows import NewSeatMapRow
@@ -14,9 +16,26 @@ class SeatMapOrigin(msgspec.Struct, frozen=True):
     made_from: int | None
 
 
+class CategoriesRow(msgspec.Struct, frozen=True):
+    """The categories of a seat map, as JSON."""
+
+    id: int
+    venue_id: int
+    categories: str
+
+
 async def find_origin(source: Source, seat_map_id: int) -> SeatMapOrigin | None:
     return await source.find(
         SeatMapOrigin, "SELECT venue_id, event_id, made_from FROM seat_maps WHERE id = $1", seat_map_id
+    )
+
+
+async def list_categories(source: Source, seat_map_ids: Sequence[int]) -> list[CategoriesRow]:
+    """Those of each of these maps."""
+    return await source.list(
+        CategoriesRow,
+        "SELECT id, venue_id, categories FROM seat_maps WHERE id = ANY ($1::bigint[])",
+        seat_map_ids,
     )
 
 

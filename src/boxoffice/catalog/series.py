@@ -10,9 +10,23 @@ from msgspec import structs
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import event_tags, queries, series_queries
 from boxoffice.catalog.codes import TIME_ZONES
-from boxoffice.catalog.event_changes import change_event, put_on_sale
-from boxoffice.catalog.events import get_any_event, insert_event, summary_of
+from boxoffice.catalog.event_changes import (
+    check_change,
+    check_draft,
+    list_categories,
+    look_at_drafts,
+    write_change,
+)
+from boxoffice.catalog.events import (
+    categories_at,
+    check_event,
+    event_of,
+    get_place,
+    insert_drafts,
+    summary_of,
+)
 from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.rows import EventColumns
 from boxoffice.catalog.schemas import Event, EventChange, EventState, NewEvent, RowId
 from boxoffice.catalog.series_queries import Night
 from boxoffice.catalog.series_schemas import NewSeries, Series, SeriesChange, SeriesSummary
@@ -50,19 +64,25 @@ async def create_series(db: Database, user: Identity, new: NewSeries, once: Once
 
 
 async def _create_series(tx: Transaction, user: Identity, new: NewSeries) -> Series:
-    place = await queries.find_venue_with_map(tx, new.venue_id, new.seat_map_id)
-    if place is None or not may_change(user, place.organizer_id):
-        raise invalid("/venue_id", "You have no such venue.")
+    place = await get_place(tx, user, new.venue_id, new.seat_map_id)
     starts = _moments_of(new, new.time_zone or place.time_zone)
+    categories = categories_at(place)
     shared = {name: getattr(new, name) for name in _SHARED}
-    event_ids: list[int] = []
-    for index, start in enumerate(starts):
-        end = None if new.minutes is None else start + timedelta(minutes=new.minutes)
+    events = [
+        NewEvent(
+            **shared,
+            starts_at=start,
+            ends_at=None if new.minutes is None else start + timedelta(minutes=new.minutes),
+        )
+        for start in starts
+    ]
+    columns: list[EventColumns] = []
+    for index, event in enumerate(events):
         try:
-            event = await insert_event(tx, user, NewEvent(**shared, starts_at=start, ends_at=end))
+            columns.append(check_event(event, place, categories))
         except InvalidInput as error:
             raise InvalidInput(errors=[_of_night(fault, index) for fault in error.errors]) from None
-        event_ids.append(event.id)
+    event_ids = await insert_drafts(tx, user, events[0], columns)
     series_id = await series_queries.insert_series(tx, user.user_id, new.title)
     await series_queries.update_series_of(tx, event_ids, series_id)
     return (await _shown(tx, user, series_id)).series
@@ -104,11 +124,16 @@ async def update_series(
             raise SeriesHasChanged
         title = change.title if isinstance(change.title, str) else None
         await series_queries.update_series(tx, series_id, title)
-        for event in events:
-            if event.state is EventState.CANCELLED or event.starts_at <= now:
-                continue
+        changing = [
+            event for event in events if event.state is not EventState.CANCELLED and event.starts_at > now
+        ]
+        categories = await list_categories(tx, changing, given)
+        columns: list[EventColumns] = []
+        for event in changing:
             with naming(event):
-                await change_event(tx, event, given, now)
+                columns.append(check_change(event, given, categories, now))
+        if changing:
+            await write_change(tx, [event.id for event in changing], columns, given)
         return await _shown(tx, user, series_id)
 
 
@@ -116,11 +141,12 @@ async def publish_series(db: Database, user: Identity, series_id: int) -> ShownS
     """Put every draft on sale, or none; the others stay as they are. Raises `NotFound`, `InvalidInput`."""
     async with db.transaction() as tx:
         events, now = await _lock_own_series(tx, user, series_id)
-        for event in events:
-            if event.state is not EventState.DRAFT:
-                continue
+        drafts = [event for event in events if event.state is EventState.DRAFT]
+        known = await look_at_drafts(tx, drafts)
+        for event in drafts:
             with naming(event):
-                await put_on_sale(tx, event, now)
+                check_draft(event, known, now)
+        await queries.update_to_published(tx, [event.id for event in drafts])
         return await _shown(tx, user, series_id)
 
 
@@ -130,8 +156,8 @@ async def _lock_own_series(tx: Transaction, user: Identity, series_id: int) -> t
     The series first, then its events by id. An event may have been deleted while we waited.
     """
     now = await _lock_series(tx, user, series_id)
-    nights = await series_queries.lock_nights(tx, series_id)
-    return [await get_any_event(tx, night.id) for night in nights], now
+    await series_queries.lock_nights(tx, series_id)
+    return [event_of(row) for row in await series_queries.list_whole_events(tx, series_id)], now
 
 
 async def _lock_series(tx: Transaction, user: Identity, series_id: int) -> datetime:
