@@ -15,6 +15,13 @@ from boxoffice.payments.stripe import Stripe
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from server import free_port, wait_until
 
+# It writes all it has to one file in /tmp at every call, which stays, and which another user cannot write.
+_PROGRAM = """
+from localstripe import resources, server
+resources.Store.dump_to_disk = lambda store: None
+server.start()
+"""
+
 _CARD = {
     "type": "card",
     "card[number]": "4242424242424242",
@@ -28,7 +35,7 @@ _CARD = {
 def localstripe() -> Generator[str]:
     """The address of a localstripe that lasts for the test."""
     port = free_port()
-    command = [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"]
+    command = [sys.executable, "-c", _PROGRAM, "--port", str(port), "--from-scratch"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
 
