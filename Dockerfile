@@ -1,5 +1,6 @@
 # Two stages: the first installs into a virtual environment, the second takes only that.
-ARG PYTHON=3.11-slim
+# Fix it to the very bytes with --build-arg PYTHON=3.11-slim-trixie@sha256:...
+ARG PYTHON=3.11-slim-trixie
 
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -14,21 +15,22 @@ COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
     && /opt/boxoffice/bin/pip install --no-deps dist/*.whl \
-    && /opt/boxoffice/bin/pip uninstall --yes pip
+    && /opt/boxoffice/bin/pip uninstall --yes pip setuptools
 
 FROM python:${PYTHON} AS runtime
-RUN useradd --system --user-group --no-create-home --home-dir /var/lib/boxoffice boxoffice \
+# Nothing is installed here any more. Kubernetes believes only a number that it is not root's.
+RUN pip uninstall --yes setuptools wheel pip \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/boxoffice boxoffice \
     && install --directory --owner boxoffice --group boxoffice --mode 0700 /var/lib/boxoffice
 COPY --from=build /opt/boxoffice /opt/boxoffice
 ENV PATH=/opt/boxoffice/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     BOXOFFICE_DATA_FOLDER=/var/lib/boxoffice
-USER boxoffice
+USER 10001:10001
 WORKDIR /var/lib/boxoffice
 # Images, unless BOXOFFICE_FILES_URL names a bucket; without DATABASE_URL also a PostgreSQL of its own.
 VOLUME /var/lib/boxoffice
 EXPOSE 8000
 # Asks for what an orchestrator wants to know: does PostgreSQL answer, with the right schema?
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/ready', timeout=3)"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "boxoffice.kit.probe"]
 CMD ["boxoffice", "serve", "--host", "0.0.0.0"]
