@@ -199,10 +199,6 @@ async def write(
             tx, event_id, locked.now, draft.edited.values()
         ) != len(draft.edited):
             raise Inconsistent("a booking that should have been there was not")
-        if draft.moved and await queries.update_bookings(tx, event_id, locked.now, draft.moved) != len(
-            draft.moved
-        ):
-            raise Inconsistent("a booking that should have been there was not")
         returned = [change for change in draft.changes if isinstance(change, PaymentReturned)]
         if returned:
             await queries.update_settled_payments(
@@ -277,7 +273,7 @@ async def _write_journal(
         next_expiry_at=decision.next_expiry_at,
     )
     if await queries.insert_batch(tx, draft.inventory.event_id, draft, row) != 1:
-        raise Inconsistent("the inventory has another version than the lock said")
+        raise Inconsistent("the inventory has another version, or a booking that was there is gone")
     return row
 
 

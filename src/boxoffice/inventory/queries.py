@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from boxoffice.catalog.pricing import encode_levies
 from boxoffice.catalog.ticket_types import encode_types_of_places
-from boxoffice.inventory.commands import Booking, BookingState
+from boxoffice.inventory.commands import Booking
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.postgres import Source, Transaction
 
@@ -230,33 +231,6 @@ async def update_area_capacities(
     )
 
 
-async def update_bookings(
-    tx: Transaction, event_id: int, at: datetime, moved: dict[UUID, tuple[BookingState, UUID | None]]
-) -> int:
-    """Move bookings that were there before to their new state; the number found.
-
-    The ids are named twice: without ANY the planner, as long as it knows little of the table, reads all
-    bookings of the event (1,200 rows for 20, 0.7 ms a batch).
-    """
-    return await tx.execute(
-        """
-        UPDATE bookings AS booking
-           SET state = moved.state,
-               changed_at = $2,
-               expires_at = NULL,
-               ticket_count = CASE moved.state WHEN 'CONFIRMED' THEN cardinality(booking.amounts) ELSE 0 END,
-               settled_payments = booking.settled_payments || array_remove(ARRAY[moved.payment_id], NULL)
-          FROM unnest($3::uuid[], $4::text[], $5::uuid[]) AS moved (id, state, payment_id)
-         WHERE booking.event_id = $1 AND booking.id = moved.id AND booking.id = ANY ($3::uuid[])
-        """,
-        event_id,
-        at,
-        list(moved),
-        [state for state, _ in moved.values()],
-        [payment_id for _, payment_id in moved.values()],
-    )
-
-
 async def update_places(tx: Transaction, event_id: int, at: datetime, bookings: Collection[Booking]) -> int:
     """Give bookings other places, prices or another end of their hold; the number found in their state."""
     return await tx.execute(
@@ -307,12 +281,13 @@ async def update_settled_payments(
 
 
 async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: JournalRow) -> int:
-    """Write new bookings, their claims and the journal row; 1 when the version was as expected, else 0.
+    """Write new bookings, the new states of others, claims and the journal row.
 
-    One statement: its parts touch different tables and depend on no order between them. Arrays of
-    arrays travel as text, because unnest would flatten them.
+    1 when the version was as expected and all bookings that move were there, else 0. One statement: its parts
+    touch different rows and depend on no order between them. Arrays of arrays travel as text, because
+    unnest would flatten them. Ids are named twice: without ANY the planner, as long as it knows little of
+    the table, reads all bookings of the event (1,200 rows for 20, 0.7 ms a batch).
     """
-    held = draft.held.values()
     return await tx.execute(
         """
         WITH booked AS (
@@ -320,42 +295,59 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
                                   currency, created_at, changed_at, expires_at, ticket_count, channel_id,
                                   levies, ticket_types)
             SELECT $1, id, buyer_id, state, seat_ids::integer[], area_ids::integer[],
-                   amounts::bigint[], total, $9, $2, $2, CASE state WHEN 'PENDING' THEN expires_at END,
+                   amounts::bigint[], total, $7, $3, $3, CASE state WHEN 'PENDING' THEN expires_at END,
                    CASE state WHEN 'CONFIRMED' THEN cardinality(amounts::bigint[]) ELSE 0 END, channel_id,
                    levies::json, ticket_types::json
-              FROM unnest($3::uuid[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
-                          $10::bigint[], $11::timestamptz[], $18::integer[], $19::text[], $20::text[])
+              FROM unnest($8::uuid[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[],
+                          $14::bigint[], $15::timestamptz[], $16::integer[], $17::text[], $18::text[])
                 AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id,
                         levies, ticket_types)
+        ), changed AS (
+            UPDATE bookings AS booking
+               SET state = moved.state, changed_at = $3, expires_at = NULL,
+                   ticket_count = CASE moved.state
+                                  WHEN 'CONFIRMED' THEN cardinality(booking.amounts) ELSE 0 END,
+                   settled_payments = booking.settled_payments || array_remove(ARRAY[moved.payment_id], NULL)
+              FROM unnest($19::uuid[], $20::text[], $21::uuid[]) AS moved (id, state, payment_id)
+             WHERE booking.event_id = $1 AND booking.id = moved.id AND booking.id = ANY ($19::uuid[])
+            RETURNING booking.id
         ), claimed AS (
             INSERT INTO claims (event_id, seat_id, booking_id)
             SELECT $1, seat_id, booking_id
-              FROM unnest($12::integer[], $13::uuid[]) AS claim (seat_id, booking_id)
+              FROM unnest($22::integer[], $23::uuid[]) AS claim (seat_id, booking_id)
         ), written AS (
             INSERT INTO journal (event_id, version, at, changes, hash)
-            VALUES ($1, $14, $2, $15, $16)
+            VALUES ($1, $2, $3, $4, $5)
         )
         UPDATE inventories
-           SET version = $14, chain_hash = $16, changed_at = $2, next_expiry_at = $17
-         WHERE event_id = $1 AND version = $14 - 1
+           SET version = $2, chain_hash = $5, changed_at = $3, next_expiry_at = $6
+         WHERE event_id = $1 AND version = $2 - 1
+           AND (SELECT count(*) FROM changed) = cardinality($19::uuid[])
         """,
         event_id,
-        row.at,
+        *msgspec.structs.astuple(row),
+        draft.inventory.terms.currency,
+        *_columns_of_held(draft),
+        list(draft.moved),
+        [state for state, _ in draft.moved.values()],
+        [payment_id for _, payment_id in draft.moved.values()],
+        list(draft.claimed),
+        list(draft.claimed.values()),
+    )
+
+
+def _columns_of_held(draft: Draft) -> tuple[list[Any], ...]:
+    """New bookings as `insert_batch` takes them, an array a column."""
+    held = draft.held.values()
+    return (
         list(draft.held),
         [change.buyer_id for change, _ in held],
         [state for _, state in held],
         [_array(change.seat_ids) for change, _ in held],
         [_array(change.area_ids) for change, _ in held],
         [_array(change.amounts) for change, _ in held],
-        draft.inventory.terms.currency,
         [change.total for change, _ in held],
         [change.expires_at for change, _ in held],
-        list(draft.claimed),
-        list(draft.claimed.values()),
-        row.version,
-        row.changes,
-        row.hash,
-        row.next_expiry_at,
         [change.channel_id for change, _ in held],
         [encode_levies(change.levies) for change, _ in held],
         [encode_types_of_places(change.ticket_types) for change, _ in held],

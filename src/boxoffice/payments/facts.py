@@ -110,17 +110,24 @@ async def record_decided(tx: Transaction, decided: Decided) -> None:
     ]
     if not settled:
         return
-    payments = [payment for payment, _ in settled]
-    await queries.insert_payment_events(
-        tx,
-        decided.event_id,
-        [payment.provider for payment in payments],
-        [payment.provider_event_id for payment in payments],
-        [payment.payment_id for payment in payments],
-        [FactKind.CAPTURED if payment.captured else FactKind.AUTHORISED for payment in payments],
-    )
-    if captured := _ids(settled, PaymentOutcome.CONFIRMED, captured=True):
-        await record_captured(tx, decided.event_id, captured, AT_ONCE)
+    paid: list[Payment] = []
+    others: list[Payment] = []
+    for payment, outcome in settled:
+        is_paid = outcome is PaymentOutcome.CONFIRMED and payment.captured
+        (paid if is_paid else others).append(payment)
+    if paid:
+        await record_captured(
+            tx, decided.event_id, _ids(settled, PaymentOutcome.CONFIRMED, captured=True), AT_ONCE, paid
+        )
+    if others:
+        await queries.insert_payment_events(
+            tx,
+            decided.event_id,
+            [payment.provider for payment in others],
+            [payment.provider_event_id for payment in others],
+            [payment.payment_id for payment in others],
+            [FactKind.CAPTURED if payment.captured else FactKind.AUTHORISED for payment in others],
+        )
     if authorised := _ids(settled, PaymentOutcome.CONFIRMED, captured=False):
         movement_ids = [new_id(decided.event_id) for _ in authorised]
         await update_capture_due(tx, decided.event_id, authorised, movement_ids)

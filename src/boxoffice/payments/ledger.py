@@ -7,13 +7,14 @@ from uuid import UUID
 
 import msgspec
 
+from boxoffice.inventory.commands import Payment
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.money import Money
 from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Source, Transaction
-from boxoffice.payments import ledger_queries as queries
-from boxoffice.payments.ledger_queries import BalanceRow, MovementRow
+from boxoffice.payments.ledger_queries import update_captured
 from boxoffice.payments.schemas import PaymentState
+from boxoffice.payments.statement_queries import BalanceRow, MovementRow, list_balances, list_movements
 
 # The states in which money that was captured at once is news.
 AT_ONCE = (PaymentState.PENDING, PaymentState.DECLINED, PaymentState.CANCELLED)
@@ -81,23 +82,30 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 async def record_captured(
-    tx: Transaction, event_id: int, payment_ids: Sequence[UUID], states: Sequence[PaymentState]
+    tx: Transaction,
+    event_id: int,
+    payment_ids: Sequence[UUID],
+    states: Sequence[PaymentState],
+    reports: Sequence[Payment] = (),
 ) -> None:
-    """These payments are captured, unless they are in none of these states; one statement for all."""
+    """These payments are captured, unless they are in none of these states, and these reports said so.
+
+    One statement for all.
+    """
     movement_ids = [new_id(event_id) for _ in payment_ids]
     over_ids = [new_id(event_id) for _ in payment_ids] if states is AT_LAST else []
-    await queries.update_captured(tx, event_id, payment_ids, movement_ids, states, over_ids)
+    await update_captured(tx, event_id, payment_ids, movement_ids, states, over_ids, reports)
 
 
 async def get_balance(source: Source, organizer_id: int) -> Balance:
     """What this organizer's events have brought."""
-    return Balance(items=[_balance(row) for row in await queries.list_balances(source, organizer_id)])
+    return Balance(items=[_balance(row) for row in await list_balances(source, organizer_id)])
 
 
 async def get_statement(source: Source, organizer_id: int, cursor: str | None, limit: int) -> Page[Movement]:
     """The movements that concern this organizer, newest first. Raises `UnknownCursor`."""
     before = decode_cursor(cursor, UUID) if cursor else None
-    page = page_of(await queries.list_movements(source, organizer_id, before, limit + 1), limit, _position)
+    page = page_of(await list_movements(source, organizer_id, before, limit + 1), limit, _position)
     return Page(items=[_movement(row) for row in page.items], next_cursor=page.next_cursor)
 
 

@@ -6,41 +6,10 @@ authorised is nobody's yet: RESERVED at a bank, PROMISED by a buyer, and beside 
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
+from boxoffice.inventory.commands import Payment
 from boxoffice.kit.postgres import Source, Transaction
-
-
-class MovementRow(msgspec.Struct, frozen=True):
-    """A movement as far as it concerns an organizer; amounts are what they gain by it, in minor units."""
-
-    movement_id: UUID
-    event_id: int
-    kind: str
-    cause_id: UUID
-    booking_id: UUID | None
-    at: datetime
-    currency: str
-    gross: int
-    fees: int
-    taxes: int
-    net: int
-
-
-class BalanceRow(msgspec.Struct, frozen=True):
-    """What an organizer has earned in one currency, in minor units: `open` is not due yet, `due` is."""
-
-    currency: str
-    gross: int
-    refunded: int
-    fees: int
-    taxes: int
-    disputed: int
-    open: int
-    due: int
 
 
 async def update_captured(
@@ -50,15 +19,22 @@ async def update_captured(
     movement_ids: Sequence[UUID],
     states: Sequence[str],
     over_ids: Sequence[UUID],
+    reports: Sequence[Payment],
 ) -> None:
     """The money of these payments has come and has become tickets, unless they are in another state.
 
     The parts of it are those that the booking's places bear. With `over_ids`, movements too, it had been
-    authorised. The ids are named twice, see `inventory.queries.update_bookings`.
+    authorised. What was reported is kept, see `insert_payment_events`. The ids are named twice, see
+    `inventory.queries.insert_batch`.
     """
+    arguments = (event_id, payment_ids, movement_ids, states, over_ids)
     await tx.execute(
         """
-        WITH captured AS (
+        WITH noted AS (
+            INSERT INTO payment_events (event_id, provider, provider_event_id, payment_id, kind)
+            SELECT $1, report.*, 'CAPTURED' FROM unnest($6::text[], $7::text[], $8::uuid[]) AS report
+            ON CONFLICT (event_id, provider, provider_event_id) DO NOTHING
+        ), captured AS (
             UPDATE payments
                SET state = 'CAPTURED', ask_at = NULL, changed_at = now(), captured = amount
              WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND captured = 0 AND state = ANY ($4::text[])
@@ -92,11 +68,16 @@ async def update_captured(
                  AS entry (movement_id, kind, line, account, amount)
          WHERE entry.movement_id IS NOT NULL AND entry.amount <> 0
         """,
-        event_id,
-        payment_ids,
-        movement_ids,
-        states,
-        over_ids,
+        *arguments,
+        *_columns_of(reports),
+    )
+
+
+def _columns_of(reports: Sequence[Payment]) -> tuple[list[str], list[str], list[UUID]]:
+    return (
+        [report.provider for report in reports],
+        [report.provider_event_id for report in reports],
+        [report.payment_id for report in reports],
     )
 
 
@@ -324,70 +305,4 @@ async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> 
         """,
         days,
         events_max,
-    )
-
-
-async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
-    """What this organizer's events have brought, by currency."""
-    return await source.list(
-        BalanceRow,
-        """
-        SELECT entry.currency,
-               coalesce(-sum(amount) FILTER (
-                   WHERE kind = 'CAPTURED' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
-                   AS gross,
-               coalesce(sum(amount) FILTER (
-                   WHERE kind = 'REFUND_DUE' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
-                   AS refunded,
-               coalesce(-sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
-               coalesce(-sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
-               coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
-               coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS open,
-               coalesce(-sum(amount) FILTER (WHERE account = 'PAYOUT'), 0)::bigint AS due
-          FROM events AS event
-          JOIN ledger_entries AS entry ON entry.event_id = event.id
-         WHERE event.organizer_id = $1 AND entry.account NOT IN ('RESERVED', 'PROMISED')
-         GROUP BY entry.currency
-         ORDER BY entry.currency
-        """,
-        organizer_id,
-    )
-
-
-async def list_movements(
-    source: Source, organizer_id: int, before: UUID | None, limit: int
-) -> list[MovementRow]:
-    """The movements of this organizer's events that concern them, newest first.
-
-    Of each event only as many are read as a page may have. Money on its way back to a buyer (REFUNDED) and
-    money that never was theirs are none of their movements.
-    """
-    return await source.list(
-        MovementRow,
-        """
-        SELECT movement.movement_id, event.id AS event_id, movement.kind, movement.cause_id,
-               movement.booking_id, movement.at, movement.currency, movement.gross, movement.fees,
-               movement.taxes, movement.net
-          FROM events AS event,
-               LATERAL (
-                   SELECT movement_id, kind, cause_id, booking_id, at, currency,
-                          coalesce(-sum(amount) FILTER (
-                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint AS gross,
-                          coalesce(sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
-                          coalesce(sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
-                          coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS net
-                     FROM ledger_entries
-                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
-                    GROUP BY movement_id, kind, cause_id, booking_id, at, currency
-                   HAVING bool_or(account IN ('ORGANIZER', 'FEES', 'TAXES'))
-                       OR kind IN ('DISPUTED', 'DISPUTE_WON')
-                    ORDER BY movement_id DESC
-                    LIMIT $3) AS movement
-         WHERE event.organizer_id = $1
-         ORDER BY movement.movement_id DESC
-         LIMIT $3
-        """,
-        organizer_id,
-        before,
-        limit,
     )

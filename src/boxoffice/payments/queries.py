@@ -99,7 +99,7 @@ async def list_payables(
 ) -> list[Payable]:
     """The bookings as those who want to pay for them with these providers see them, as far as they exist.
 
-    The ids are named twice, see `inventory.queries.update_bookings`.
+    The ids are named twice, see `inventory.queries.insert_batch`.
     """
     return await source.list(
         Payable,

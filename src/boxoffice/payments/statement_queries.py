@@ -1,0 +1,103 @@
+"""SQL of balances and statements: what an organizer reads of the ledger."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from boxoffice.kit.postgres import Source
+
+
+class MovementRow(msgspec.Struct, frozen=True):
+    """A movement as far as it concerns an organizer; amounts are what they gain by it, in minor units."""
+
+    movement_id: UUID
+    event_id: int
+    kind: str
+    cause_id: UUID
+    booking_id: UUID | None
+    at: datetime
+    currency: str
+    gross: int
+    fees: int
+    taxes: int
+    net: int
+
+
+class BalanceRow(msgspec.Struct, frozen=True):
+    """What an organizer has earned in one currency, in minor units: `open` is not due yet, `due` is."""
+
+    currency: str
+    gross: int
+    refunded: int
+    fees: int
+    taxes: int
+    disputed: int
+    open: int
+    due: int
+
+
+async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
+    """What this organizer's events have brought, by currency."""
+    return await source.list(
+        BalanceRow,
+        """
+        SELECT entry.currency,
+               coalesce(-sum(amount) FILTER (
+                   WHERE kind = 'CAPTURED' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+                   AS gross,
+               coalesce(sum(amount) FILTER (
+                   WHERE kind = 'REFUND_DUE' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+                   AS refunded,
+               coalesce(-sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
+               coalesce(-sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
+               coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
+               coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS open,
+               coalesce(-sum(amount) FILTER (WHERE account = 'PAYOUT'), 0)::bigint AS due
+          FROM events AS event
+          JOIN ledger_entries AS entry ON entry.event_id = event.id
+         WHERE event.organizer_id = $1 AND entry.account NOT IN ('RESERVED', 'PROMISED')
+         GROUP BY entry.currency
+         ORDER BY entry.currency
+        """,
+        organizer_id,
+    )
+
+
+async def list_movements(
+    source: Source, organizer_id: int, before: UUID | None, limit: int
+) -> list[MovementRow]:
+    """The movements of this organizer's events that concern them, newest first.
+
+    Of each event only as many are read as a page may have. Money on its way back to a buyer (REFUNDED) and
+    money that never was theirs are none of their movements.
+    """
+    return await source.list(
+        MovementRow,
+        """
+        SELECT movement.movement_id, event.id AS event_id, movement.kind, movement.cause_id,
+               movement.booking_id, movement.at, movement.currency, movement.gross, movement.fees,
+               movement.taxes, movement.net
+          FROM events AS event,
+               LATERAL (
+                   SELECT movement_id, kind, cause_id, booking_id, at, currency,
+                          coalesce(-sum(amount) FILTER (
+                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint AS gross,
+                          coalesce(sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
+                          coalesce(sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
+                          coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS net
+                     FROM ledger_entries
+                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                    GROUP BY movement_id, kind, cause_id, booking_id, at, currency
+                   HAVING bool_or(account IN ('ORGANIZER', 'FEES', 'TAXES'))
+                       OR kind IN ('DISPUTED', 'DISPUTE_WON')
+                    ORDER BY movement_id DESC
+                    LIMIT $3) AS movement
+         WHERE event.organizer_id = $1
+         ORDER BY movement.movement_id DESC
+         LIMIT $3
+        """,
+        organizer_id,
+        before,
+        limit,
+    )
