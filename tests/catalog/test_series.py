@@ -196,7 +196,7 @@ async def test_a_policy_waits_for_a_batch_before_it_takes_an_event(organizer: Pe
     assert (await change).status_code == 200
 
 
-async def test_one_night_is_cancelled_and_the_others_go_on(organizer: Person, stranger: Person):
+async def test_one_night_is_cancelled_and_the_others_go_on(organizer: Person, stranger: Person, db: Database):
     series = await has_series(organizer)
     await organizer.post(f"/series/{series['id']}/publish")
 
@@ -210,6 +210,10 @@ async def test_one_night_is_cancelled_and_the_others_go_on(organizer: Person, st
         "PUBLISHED",
     ]
     assert len((await stranger.get(f"/series/{series['id']}")).json()["events"]) == 3
+    async with db.transaction() as tx:
+        await tx.execute("UPDATE events SET archived_at = now() WHERE id = $1", series["events"][0]["id"])
+    assert len((await stranger.get(f"/series/{series['id']}")).json()["events"]) == 2, "one is put away"
+    assert len((await organizer.get(f"/series/{series['id']}")).json()["events"]) == 4
 
 
 async def test_with_if_match_nobodys_change_is_lost_of_the_series_or_of_a_night(organizer: Person):
@@ -227,6 +231,19 @@ async def test_with_if_match_nobodys_change_is_lost_of_the_series_or_of_a_night(
     now = (await organizer.get(path)).headers["etag"]
     assert (await organizer.patch(path, {"title": "B"}, {"If-Match": f"W/{now}"})).status_code == 200
     assert (await organizer.patch(path, {"title": "C"})).status_code == 200
+
+
+async def test_no_etag_comes_again_when_a_night_is_deleted(organizer: Person):
+    series = await has_series(organizer)
+    path, (*_, other, last) = f"/series/{series['id']}", series["events"]
+    known = (await organizer.get(path)).headers["etag"]
+    assert (await organizer.delete(f"/events/{last['id']}")).status_code == 204
+
+    for _ in range(2):
+        stale = await organizer.patch(path, {"title": "Lost"}, {"If-Match": known})
+        assert stale.status_code == 412, "what the deleted night had counted is counted again"
+        await organizer.patch(f"/events/{other['id']}", {"description": "Changed"})
+    assert (await organizer.patch(path, {"title": "Lost"}, {"If-Match": known})).status_code == 412
 
 
 async def test_of_many_changes_with_one_etag_one_is_done(organizer: Person):

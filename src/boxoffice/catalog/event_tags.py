@@ -30,7 +30,7 @@ def headers_of(event: Event) -> dict[str, str]:
     return {"ETag": _tag_of(event), "Cache-Control": caching}
 
 
-def names(header: str, revision: int) -> bool:
+def names(header: str, revision: int | str) -> bool:
     """Whether this list of tags has one of the revision's, or is a star.
 
     A proxy that packs an answer makes its tag weak (`W/"3"`). To us it is as good: a revision is exact.

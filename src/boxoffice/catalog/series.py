@@ -189,13 +189,13 @@ async def _shown(source: Source, viewer: Identity | None, series_id: int) -> Sho
     if row is None:
         raise NotFound
     own = viewer is not None and may_change(viewer, row.organizer_id)
-    events = [summary_of(event) for event in await series_queries.list_events_of_series(source, series_id)]
+    events = await series_queries.list_events_of_series(source, series_id, own=own)
     series = Series(
         id=row.id,
         organizer_id=row.organizer_id,
         title=row.title,
         created_at=row.created_at,
-        events=[event for event in events if own or event.state is EventState.PUBLISHED],
+        events=[summary_of(event) for event in events],
     )
     return ShownSeries(series, f'"{row.changes}"')
 

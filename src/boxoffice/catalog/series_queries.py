@@ -12,13 +12,16 @@ from boxoffice.kit.postgres import Source, Transaction
 
 
 class SeriesRow(msgspec.Struct, frozen=True):
-    """A series; `changes` counts its own changes and those of all its events."""
+    """A series; `changes` counts the events that are left, and its own changes and theirs.
+
+    Without the events, a deleted draft would take its changes away, and an earlier count would come again.
+    """
 
     id: int
     organizer_id: int
     title: str
     created_at: datetime
-    changes: int
+    changes: str
 
 
 class Night(msgspec.Struct, frozen=True):
@@ -98,8 +101,8 @@ async def find_series(source: Source, series_id: int) -> SeriesRow | None:
         SeriesRow,
         """
         SELECT series.id, series.organizer_id, series.title, series.created_at,
-               series.revision + (SELECT coalesce(sum(revision), 0)
-                                    FROM events WHERE series_id = series.id) AS changes
+               (SELECT count(*) || '-' || series.revision + coalesce(sum(revision), 0)
+                  FROM events WHERE series_id = series.id) AS changes
           FROM series
          WHERE series.id = $1
         """,
@@ -167,8 +170,8 @@ async def list_whole_events(source: Source, series_id: int) -> list[EventRow]:
     )
 
 
-async def list_events_of_series(source: Source, series_id: int) -> list[EventSummaryRow]:
-    """All of its events, in every state, by start."""
+async def list_events_of_series(source: Source, series_id: int, *, own: bool) -> list[EventSummaryRow]:
+    """Its events by start: to their organizer all of them, to others those that are published and listed."""
     return await source.list(
         EventSummaryRow,
         """
@@ -187,7 +190,9 @@ async def list_events_of_series(source: Source, series_id: int) -> list[EventSum
           JOIN seat_maps ON seat_maps.id = events.seat_map_id
           JOIN venues ON venues.id = seat_maps.venue_id
          WHERE events.series_id = $1
+           AND ($2::boolean OR (events.state = 'PUBLISHED' AND events.archived_at IS NULL))
          ORDER BY events.starts_at, events.id
         """,
         series_id,
+        own,
     )
