@@ -76,6 +76,27 @@ async def test_what_is_to_come_or_still_on_sale_is_not_put_away(organizer: Perso
         assert answer.json()["over_at"]
 
 
+async def test_what_is_put_away_is_not_put_on_sale_again(organizer: Person, db: Database):
+    event, draft = await organizer.has_event(), await organizer.has_draft()
+    channel = (await organizer.post(f"/events/{event['id']}/channels", {"name": "Box office"})).json()
+    for each in (event, draft):
+        await make_past(db, each["id"])
+        assert (await organizer.post(f"/events/{each['id']}/archive")).status_code == 200
+
+    later, path = {"sale_ends_at": soon(days=9)}, f"/events/{event['id']}"
+    refused = (
+        await organizer.patch(path, later),
+        await organizer.patch(f"/events/{draft['id']}", {"starts_at": soon(days=9)}),
+        await organizer.post(f"{path}/channels", {"name": "Late"} | later),
+        await organizer.patch(f"{path}/channels/{channel['id']}", later),
+    )
+
+    assert [each.status_code for each in refused] == [409, 409, 409, 409]
+    assert {each.json()["type"] for each in refused} == {"/problems/event-is-archived"}
+    assert (await organizer.post(f"{path}/unarchive")).status_code == 200
+    assert (await organizer.patch(path, later)).status_code == 200
+
+
 async def test_a_cancelled_event_may_be_put_away_at_once(organizer: Person):
     event = await organizer.has_event()
     assert (await organizer.post(f"/events/{event['id']}/cancel")).status_code == 200

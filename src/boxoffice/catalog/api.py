@@ -16,6 +16,7 @@ from boxoffice.catalog import event_changes, event_tags, events, venues
 from boxoffice.catalog.channel_keys import ChannelKey, WrongChannelKey
 from boxoffice.catalog.event_changes import (
     EventHasChanged,
+    EventIsArchived,
     EventIsCancelled,
     EventIsPublished,
     FrozenOncePublished,
@@ -196,9 +197,10 @@ async def get_event(
     tags=["Catalog"],
     security=[{"access_token": []}],
     responses=documents(
-        *BODY_REFUSALS, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled, EventHasChanged
+        *BODY_REFUSALS, *_ORGANIZER, NotFound, FrozenOncePublished, EventIsCancelled, EventIsArchived,
+        EventHasChanged,
     ),
-)
+)  # fmt: skip
 async def update_event(
     event_id: EventIdInPath,
     data: JSONBody[EventChange],

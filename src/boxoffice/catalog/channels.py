@@ -9,7 +9,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channel_queries
 from boxoffice.catalog.channel_keys import new_key
 from boxoffice.catalog.channel_queries import ChannelRow
-from boxoffice.catalog.event_changes import lock_own_event, priceable_names, renew_terms
+from boxoffice.catalog.event_changes import lock_listed_event, lock_own_event, priceable_names, renew_terms
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.price_changes import faults_of_prices, faults_of_steps
@@ -37,11 +37,11 @@ class ChannelNameTaken(Refusal, status=409):
 async def create_channel(db: Database, user: Identity, event_id: int, new: NewChannel) -> ChannelWithKey:
     """Make a channel; its key is in this answer only.
 
-    Raises `NotFound`, `InvalidInput`, `ChannelNameTaken`, `TooManyChannels`.
+    Raises `NotFound`, `InvalidInput`, `ChannelNameTaken`, `TooManyChannels`, `EventIsArchived`.
     """
     key, key_hash = new_key()
     async with db.transaction() as tx:
-        await lock_own_event(tx, user, event_id)
+        await lock_listed_event(tx, user, event_id)
         row = await _make_channel(tx, event_id, new, key_hash)
     return ChannelWithKey(**msgspec.structs.asdict(_channel(row)), key=key)
 
@@ -79,9 +79,9 @@ async def _make_channel(tx: Transaction, event_id: int, new: NewChannel, key_has
 async def change_channel(
     db: Database, user: Identity, event_id: int, channel_id: int, change: ChannelChange
 ) -> Channel:
-    """Change what is given and leave the rest. Raises `NotFound`, `InvalidInput`."""
+    """Change what is given and leave the rest. Raises `NotFound`, `InvalidInput`, `EventIsArchived`."""
     async with db.transaction() as tx:
-        await lock_own_event(tx, user, event_id)
+        await lock_listed_event(tx, user, event_id)
         before = await _find_channel(tx, event_id, channel_id)
         if before is None:
             raise NotFound

@@ -11,6 +11,7 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import channels
 from boxoffice.catalog.channels import ChannelNameTaken, TooManyChannels
+from boxoffice.catalog.event_changes import EventIsArchived
 from boxoffice.catalog.schemas import Channel, ChannelChange, ChannelWithKey, NewChannel
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.paths import EventIdInPath
@@ -31,7 +32,7 @@ _SECRET = {"Cache-Control": "no-store"}
     summary="Make a sales channel",
     tags=["Channels"],
     security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER, ChannelNameTaken, TooManyChannels, *BODY_REFUSALS),
+    responses=documents(*_ORGANIZER, ChannelNameTaken, TooManyChannels, EventIsArchived, *BODY_REFUSALS),
 )
 async def create(
     data: JSONBody[NewChannel],
@@ -67,7 +68,7 @@ async def list_all(
     summary="Change a sales channel",
     tags=["Channels"],
     security=[{"access_token": []}],
-    responses=documents(*_ORGANIZER, *BODY_REFUSALS),
+    responses=documents(*_ORGANIZER, EventIsArchived, *BODY_REFUSALS),
 )
 async def change(
     data: JSONBody[ChannelChange],

@@ -58,6 +58,10 @@ class EventIsCancelled(Refusal, status=409):
     """The event is cancelled, and nothing about it can change."""
 
 
+class EventIsArchived(Refusal, status=409):
+    """The event is archived; take it out of the archive before you change it."""
+
+
 class EventHasChanged(Refusal, status=412):
     """The event has changed since you saw it, and nothing was done. Get it again, look at what is
     different, and send your change with the new ETag in If-Match.
@@ -71,10 +75,11 @@ async def update_event(
 ) -> Event:
     """Change what is given and leave the rest; with `if_match`, only a revision that it names.
 
-    Raises `NotFound`, `InvalidInput`, `FrozenOncePublished`, `EventIsCancelled`, `EventHasChanged`.
+    Raises `NotFound`, `InvalidInput`, `FrozenOncePublished`, `EventIsCancelled`, `EventIsArchived`,
+    `EventHasChanged`.
     """
     async with db.transaction() as tx:
-        locked = await lock_own_event(tx, user, event_id)
+        locked = await lock_listed_event(tx, user, event_id)
         if locked.state == EventState.CANCELLED:
             raise EventIsCancelled
         event = await get_any_event(tx, event_id)
@@ -208,6 +213,14 @@ async def lock_own_event(tx: Transaction, user: Identity, event_id: int) -> Lock
     locked = await queries.lock_event(tx, event_id)
     if locked is None or not may_change(user, locked.organizer_id):
         raise NotFound
+    return locked
+
+
+async def lock_listed_event(tx: Transaction, user: Identity, event_id: int) -> LockedEvent:
+    """The same, to change until when it is sold: what is on sale is listed. Raises `EventIsArchived` too."""
+    locked = await lock_own_event(tx, user, event_id)
+    if locked.is_archived:
+        raise EventIsArchived
     return locked
 
 

@@ -16,7 +16,7 @@ from boxoffice.catalog.document import (
     SeatMapDocument,
     count_places,
 )
-from boxoffice.catalog.event_changes import EventIsCancelled, amounts_of, refuse_stale
+from boxoffice.catalog.event_changes import EventIsArchived, EventIsCancelled, amounts_of, refuse_stale
 from boxoffice.catalog.event_rules import faults_of_offer
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.ownership import may_change
@@ -32,10 +32,6 @@ from boxoffice.kit.postgres import Database, Source, Transaction
 
 class SeatMapOfADraft(Refusal, status=409):
     """The event is a draft: give it another `seat_map_id` as you change everything else about it."""
-
-
-class EventIsArchived(Refusal, status=409):
-    """The event is archived; take it out of the archive before you change it."""
 
 
 class Plan(msgspec.Struct, frozen=True):

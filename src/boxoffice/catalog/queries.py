@@ -133,7 +133,7 @@ async def lock_event(tx: Transaction, event_id: int) -> LockedEvent | None:
     return await tx.find(
         LockedEvent,
         """
-        SELECT organizer_id, state, now() AS now
+        SELECT organizer_id, state, archived_at IS NOT NULL AS is_archived, now() AS now
           FROM events
          WHERE id = $1
            FOR NO KEY UPDATE

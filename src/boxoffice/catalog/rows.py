@@ -137,6 +137,7 @@ class LockedEvent(msgspec.Struct, frozen=True):
 
     organizer_id: int
     state: str
+    is_archived: bool
     now: datetime
 
 

@@ -8,8 +8,8 @@ from litestar.types import ControllerRouterHandler
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import event_tags
-from boxoffice.catalog.event_changes import EventHasChanged, EventIsCancelled
-from boxoffice.catalog.event_seat_maps import EventIsArchived, SeatMapOfADraft
+from boxoffice.catalog.event_changes import EventHasChanged, EventIsArchived, EventIsCancelled
+from boxoffice.catalog.event_seat_maps import SeatMapOfADraft
 from boxoffice.catalog.event_tags import IfMatch
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import EventCancelled, PlacesInTheWay
