@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from boxoffice.kit import vanished_hosts
 from boxoffice.kit.errors import Unavailable
 
 # A request that waits longer than this for a connection is better told to come back.
@@ -43,6 +44,7 @@ class Connections:
             min_size=0,
             max_size=self._connections_max,
             timeout=ACQUIRE_SECONDS_MAX,
+            connection_class=vanished_hosts.Connection,
             reset=_keep_session,
             **self._options,
         )

@@ -16,7 +16,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job
 
-from boxoffice.kit import metrics
+from boxoffice.kit import metrics, vanished_hosts
 from boxoffice.kit.outages import Outage
 from boxoffice.kit.postgres import Transaction
 
@@ -29,8 +29,17 @@ RETRY_SECONDS_MAX = 300
 # How soon the worker tries again after losing PostgreSQL.
 RECONNECT_SECONDS = 1.0
 
+# Who has not answered by then will not.
+CONNECT_SECONDS_MAX = 3.0
+
 # A job that starts on its own when nobody says so (a deferred one) starts at most this late.
 POLL_SECONDS = 5
+
+# So often the connection is asked whether anybody is there, and given up when no answer comes: the longest
+# statement about jobs is done by then. Of a vanished host the kernel tells sooner (kit/vanished_hosts.py), unless
+# something on the way acknowledges what it swallows.
+HEARTBEAT_SECONDS = 10.0
+HEARTBEAT_ANSWER_SECONDS_MAX = 30.0
 
 Handler = Callable[[bytes], Awaitable[None]]
 
@@ -65,7 +74,12 @@ async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
     outage = Outage("jobs wait for PostgreSQL", "jobs have PostgreSQL again")
     while True:
         try:
-            connection = await asyncpg.connect(dsn, server_settings={"application_name": "boxoffice jobs"})
+            connection = await asyncpg.connect(
+                dsn,
+                timeout=CONNECT_SECONDS_MAX,
+                connection_class=vanished_hosts.Connection,
+                server_settings={"application_name": "boxoffice jobs"},
+            )
             outage.over()
             try:
                 await _run_on(connection, handlers)
@@ -80,7 +94,8 @@ async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
 
 
 async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:
-    queue = PgQueuer.from_asyncpg_connection(connection)
+    driver = AsyncpgDriver(connection)
+    queue = PgQueuer(driver)
 
     def stop(_connection: object) -> None:
         queue.shutdown.set()
@@ -90,10 +105,25 @@ async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler
         # A series that begins at 1 has not risen for Prometheus.
         metrics.JOBS.labels(name, "failed")
         queue.entrypoint(name)(_repeated(name, handler))
-    await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
+    watching = asyncio.create_task(_give_up_in_time(connection, driver))
+    try:
+        await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
+    finally:
+        watching.cancel()
     if not connection.is_closed():
         return
     raise ConnectionError("the connection was closed")
+
+
+async def _give_up_in_time(connection: asyncpg.Connection, driver: AsyncpgDriver) -> None:
+    """Whoever waits for this connection, or for its turn, then hears that it is lost."""
+    try:
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            async with asyncio.timeout(HEARTBEAT_ANSWER_SECONDS_MAX):
+                await driver.fetch("SELECT 1")
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
 
 
 def _repeated(name: str, handler: Handler) -> Callable[[Job], Awaitable[None]]:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 import asyncpg
 import structlog
 
+from boxoffice.kit import vanished_hosts
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.outages import Outage
 
@@ -89,6 +90,7 @@ async def _listen(
     connection = await asyncpg.connect(
         dsn,
         timeout=HEARTBEAT_ANSWER_SECONDS_MAX,
+        connection_class=vanished_hosts.Connection,
         server_settings={"application_name": "boxoffice notices"},
     )
     lost = asyncio.Event()
