@@ -105,7 +105,7 @@ async def get_ticket_qr(
         QrFormat | None, QueryParameter(description="Wins over `Accept`, for browsers and e-mail.")
     ] = None,
 ) -> Response[bytes]:
-    """Draw the code, as SVG unless `format` says PNG or `Accept` names only PNG.
+    """Draw the code, as SVG unless `format` says `png` or `Accept` names only PNG.
 
     The image is drawn here; no other service sees the code.
     """
