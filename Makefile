@@ -64,6 +64,9 @@ requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
 	    --custom-compile-command "make requirements" --upgrade requirements/audit.in -o requirements/audit.txt
 
 clean:  ## Remove the virtual environment and the demo's data
+	@# As root, PostgreSQL's user may not be able to enter this folder: then the data is where the note says.
+	@case "$$(cat .boxoffice/postgres.location 2>/dev/null)" in \
+	    /var/lib/boxoffice/?*) rm -rf "$$(cat .boxoffice/postgres.location)" ;; esac
 	rm -rf $(VENV) $(VENV)-audit .boxoffice .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/uv: requirements/build.txt
