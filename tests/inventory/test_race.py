@@ -16,9 +16,9 @@ import pytest
 from boxoffice.inventory.commands import Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.journal.verification import Verified, verify_event
+from boxoffice.inventory.loading_queries import get_live_bookings
 from boxoffice.inventory.queries import insert_inventory, update_area_counts
 from boxoffice.inventory.refusals import AreasFull, SeatsTaken
-from boxoffice.inventory.type_queries import get_taken_of_types
 from boxoffice.kit import metrics
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
@@ -148,7 +148,7 @@ async def test_a_ticket_type_never_exceeds_its_limit_however_many_ask_at_once(
     assert Counter(type(found).__name__ for found in answers[1::2])["TicketTypesFull"] == 15
     # The others go on until the area is full.
     assert all(isinstance(found, Held) for found in answers[::2])
-    assert (await get_taken_of_types(db, show.event_id)).by_name() == {"Child": 30}
+    assert (await get_live_bookings(db, show.event_id)).taken_of_type() == {"Child": 30}
     await show.check_promises()
     assert isinstance(await verify_event(db, show.event_id), Verified)
     assert repairs() == before

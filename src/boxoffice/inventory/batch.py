@@ -10,7 +10,6 @@ from boxoffice.catalog.event_seat_maps import give_seat_map
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
-from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory import queries
 from boxoffice.inventory.blocks.queries import delete_block, insert_block, list_blocked_seats, list_blocks
 from boxoffice.inventory.changes import Change, PaymentReturned, encode_changes
@@ -26,6 +25,7 @@ from boxoffice.inventory.commands import (
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.following import follow, follow_terms, moves
 from boxoffice.inventory.journal.chain import GENESIS, chain_hash
+from boxoffice.inventory.loading_queries import get_live_bookings
 from boxoffice.inventory.promo_codes.queries import (
     by_hash,
     delete_uses,
@@ -34,8 +34,7 @@ from boxoffice.inventory.promo_codes.queries import (
     list_uses,
 )
 from boxoffice.inventory.rules import Decision
-from boxoffice.inventory.state import BLOCKED, HELD, SOLD, Inventory, Pending
-from boxoffice.inventory.type_queries import get_taken_of_types
+from boxoffice.inventory.state import BLOCKED, SOLD, Inventory
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.postgres import Transaction
@@ -115,31 +114,18 @@ async def load(tx: Transaction, event_id: int, locked: queries.LockedInventory, 
     inventory.looked_at = locked.now
     for seat_id in await queries.list_claimed_seats(tx, event_id):
         inventory.seats[seat_id] = SOLD
-    for booking in await queries.list_pending_bookings(tx, event_id):
-        if booking.expires_at is None:
-            raise Inconsistent(f"pending booking {booking.id} has no expiry")
-        inventory.hold(
-            booking.id,
-            Pending(
-                booking.buyer_id,
-                tuple(booking.seat_ids),
-                tuple(booking.area_ids),
-                booking.expires_at,
-                ticket_types=decode_types_of_places(booking.ticket_types),
-            ),
-        )
-        for seat_id in booking.seat_ids:
-            inventory.seats[seat_id] = HELD
+    live = await get_live_bookings(tx, event_id)
+    for booking_id, held in live.holds():
+        inventory.hold(booking_id, held)
     blocks = await list_blocks(tx, event_id)
     for seat_id in await list_blocked_seats(tx, event_id) if blocks else ():
         inventory.seats[seat_id] = BLOCKED
     for block in blocks:
         inventory.block(block.places())
-    # Counted by PostgreSQL over held, sold and blocked places alike, so these replace what holding added up.
+    # Counted over held, sold and blocked places alike, so these replace what holding added up.
     for count in await queries.list_area_counts(tx, event_id):
         inventory.area_taken[count.area_id] = count.taken
-    inventory.taken_of_type = (await get_taken_of_types(tx, event_id)).by_name()
-    inventory.places_of = (await queries.get_places_of_buyers(tx, event_id)).by_buyer()
+    inventory.taken_of_type, inventory.places_of = live.taken_of_type(), live.places_of()
     await _load_promo_codes(tx, inventory)
     return inventory
 

@@ -39,17 +39,6 @@ class AreaCount(msgspec.Struct, frozen=True):
     taken: int
 
 
-class PlacesOf(msgspec.Struct, frozen=True):
-    """How many places each buyer holds and has: `places[i]` are of `buyer_ids[i]`."""
-
-    buyer_ids: list[int]
-    places: list[int]
-
-    def by_buyer(self) -> dict[int, int]:
-        """The places of each buyer."""
-        return dict(zip(self.buyer_ids, self.places, strict=True))
-
-
 class JournalRow(msgspec.Struct, frozen=True):
     """What a batch adds to the journal, and when the next hold will be over."""
 
@@ -127,38 +116,9 @@ async def list_claimed_seats(tx: Transaction, event_id: int) -> list[int]:
     )
 
 
-async def list_pending_bookings(tx: Transaction, event_id: int) -> list[Booking]:
-    """Every booking that holds its places."""
-    return await tx.list(
-        Booking,
-        """
-        SELECT event_id, id, buyer_id, state, seat_ids, area_ids, amounts, total, currency,
-               created_at, expires_at, settled_payments, channel_id, levies, ticket_types
-          FROM bookings
-         WHERE event_id = $1 AND state = 'PENDING'
-        """,
-        event_id,
-    )
-
-
 async def list_area_counts(tx: Transaction, event_id: int) -> list[AreaCount]:
     """The count of every area."""
     return await tx.list(AreaCount, "SELECT area_id, taken FROM area_counts WHERE event_id = $1", event_id)
-
-
-async def get_places_of_buyers(tx: Transaction, event_id: int) -> PlacesOf:
-    """How many places each buyer holds and has; two arrays take a fifth of the memory of so many rows."""
-    return await tx.get(
-        PlacesOf,
-        """
-        SELECT coalesce(array_agg(buyer_id), '{}') AS buyer_ids, coalesce(array_agg(places), '{}') AS places
-          FROM (SELECT buyer_id, sum(cardinality(amounts))::integer AS places
-                  FROM bookings
-                 WHERE event_id = $1 AND state IN ('PENDING', 'CONFIRMED')
-                 GROUP BY buyer_id) AS buyer
-        """,
-        event_id,
-    )
 
 
 async def list_bookings_by_id(source: Source, event_id: int, booking_ids: Sequence[UUID]) -> list[Booking]:

@@ -17,14 +17,13 @@ from boxoffice.inventory.journal.chain import chain_hash
 from boxoffice.inventory.journal.queries import JournalRow
 from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
 from boxoffice.inventory.journal.tally import Tally
+from boxoffice.inventory.loading_queries import LiveBookings, get_live_bookings
 from boxoffice.inventory.promo_codes.queries import CodeUsed, list_codes_used
 from boxoffice.inventory.queries import (
     LockedInventory,
-    get_places_of_buyers,
     list_area_counts,
     lock_inventory,
 )
-from boxoffice.inventory.type_queries import get_taken_of_types
 from boxoffice.kit.postgres import Database, Source, Transaction
 
 # Bookings remembered at once, about 0.4 kB each: 80 MB. An event with more is gone through several times,
@@ -117,8 +116,9 @@ async def _verify_part(
         await _compare_bookings(tx, event_id, tally, suspects | tally.touched)
         if is_last:
             await _compare_areas(tx, replay)
-            await _compare_types(tx, replay)
-            await _compare_buyers(tx, replay)
+            live = await get_live_bookings(tx, event_id)
+            _compare_types(replay, live)
+            _compare_buyers(replay, live)
             await _compare_promo_codes(tx, replay)
     return locked.version
 
@@ -248,8 +248,8 @@ async def _compare_areas(tx: Transaction, replay: Replay) -> None:
             )
 
 
-async def _compare_types(tx: Transaction, replay: Replay) -> None:
-    found = (await get_taken_of_types(tx, replay.inventory.event_id)).by_name()
+def _compare_types(replay: Replay, live: LiveBookings) -> None:
+    found = live.taken_of_type()
     expected = replay.inventory.taken_of_type
     for name in sorted(found.keys() | expected.keys()):
         if found[name] != expected[name]:
@@ -267,9 +267,9 @@ async def _compare_blocks(tx: Transaction, replay: Replay) -> None:
             )
 
 
-async def _compare_buyers(tx: Transaction, replay: Replay) -> None:
+def _compare_buyers(replay: Replay, live: LiveBookings) -> None:
     inventory = replay.inventory
-    found = (await get_places_of_buyers(tx, inventory.event_id)).by_buyer()
+    found = live.places_of()
     if found == inventory.places_of:
         return
     for buyer_id in sorted(found.keys() | inventory.places_of.keys()):
