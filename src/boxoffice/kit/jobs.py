@@ -30,14 +30,14 @@ RETRY_SECONDS_MAX = 300
 RECONNECT_SECONDS = 1.0
 
 # Who has not answered by then will not.
-CONNECT_SECONDS_MAX = 3.0
+CONNECT_SECONDS_MAX = 3
 
 # A job that starts on its own when nobody says so (a deferred one) starts at most this late.
 POLL_SECONDS = 5
 
 # So often the connection is asked whether anybody is there, and given up when no answer comes: the longest
-# statement about jobs is done by then. Of a vanished host the kernel tells sooner (kit/vanished_hosts.py), unless
-# something on the way acknowledges what it swallows.
+# statement about jobs is done by then. Of a vanished host the kernel tells sooner (kit/vanished_hosts.py), if
+# nothing on the way acknowledges what it swallows.
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_ANSWER_SECONDS_MAX = 30.0
 
