@@ -184,6 +184,27 @@ async def test_what_cannot_be_given_back_is_seen_and_given_otherwise(
     assert payment_id not in [str(each.payment_id) for each in await list_differences(shop.parts.db, 100)]
 
 
+@pytest.mark.parametrize(("by_hand", "there"), [(0, 2500), (3000, 2000)])
+@pytest.mark.parametrize("role", [Role.ORGANIZER, Role.ADMIN])
+async def test_who_gives_otherwise_is_owed_what_the_provider_has_and_no_more(
+    shop: Shop, role: Role, by_hand: int, there: int
+):
+    """Of what could not be given back a bank, or somebody by hand, has given a part."""
+    held, payment_id = await paid(shop)
+    refund_id = await refund(shop, held, amount=3500)
+    for status in () if by_hand else ("needs_response", "lost"):
+        assert await shop.tell(shop.peer.dispute(payment_id, status, amount=2500)) == 204
+    await give_back(shop, payment_id, refund_id)
+    await shop.tell(shop.peer.fail_refund(shop.peer.refunds[-1]["id"], "lost_or_stolen_card"))
+    if by_hand:
+        assert await shop.tell(shop.peer.refund_by_hand(payment_id, by_hand)) == 204
+
+    assert (await decide(shop, held, refund_id, "settle", role=role)).status_code == 200
+
+    organizers = {"PROVIDER": there, "ORGANIZER": -there}
+    assert await accounts(shop, held) == (organizers if role is Role.ORGANIZER else {})
+
+
 async def test_only_the_events_team_decides_about_a_refund_that_has_failed(shop: Shop):
     held, payment_id = await paid(shop)
     refund_id = await refund(shop, held, amount=2000)

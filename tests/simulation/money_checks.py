@@ -121,7 +121,7 @@ def _check_with_bank(bank: Bank, books: _Books, payment: _Payment, sale: Sale) -
     ours: dict[UUID | str, int] = {
         each.id: each.amount - each.by_bank
         for each in books.refunds[payment.id]
-        if each.id not in lost and each.amount > each.by_bank
+        if each.id not in lost and each.settled_by is None and each.amount > each.by_bank
     }
     ours |= {
         each.reference: each.amount
@@ -317,7 +317,7 @@ async def _check_ledger(db: Database, bank: Bank, books: _Books, sale: Sale) -> 
         if bank.visits[payment_id].event_id == sale.event_id:
             theirs[fact.currency] += bank.kept(payment_id)
             theirs[fact.currency] -= sum(
-                each.amount for each in books.refunds[payment_id] if each.settled_by == "HOUSE"
+                each.amount - each.by_bank for each in books.refunds[payment_id] if each.settled_by == "HOUSE"
             )
     if ours != {currency: amount for currency, amount in theirs.items() if amount}:
         _broken("P5", f"the ledger says that the bank has {ours}; it has {dict(theirs)}", sale)

@@ -42,9 +42,8 @@ async def settle(db: Database, user: Identity, booking_id: UUID, refund_id: UUID
         row = await _lock(tx, user, booking_id, refund_id)
         if row.state == RefundState.FAILED:
             settled_by = "HOUSE" if user.role is Role.ADMIN else "ORGANIZER"
-            await queries.update_refund_done(
-                tx, event_id, refund_id, new_id(event_id), row.amount, settled_by
-            )
+            by_bank = await facts.get_given_otherwise(tx, event_id, refund_id)
+            await queries.update_refund_done(tx, event_id, refund_id, new_id(event_id), by_bank, settled_by)
         elif row.settled_by is None:
             raise NotFailed(state=RefundState(row.state))
         return view_of_refund(booking_id, await _get(tx, booking_id, refund_id))

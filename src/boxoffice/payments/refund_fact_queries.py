@@ -296,6 +296,34 @@ async def update_not_given(
     )
 
 
+async def get_given_otherwise(tx: Transaction, event_id: int, refund_id: UUID) -> int:
+    """What of a refund that failed a lost dispute or somebody by hand has given: the provider has the rest.
+
+    While a dispute is open its money is still ours. The payment must be locked.
+    """
+    return await tx.get(
+        int,
+        """
+        SELECT greatest(0, refund.amount - greatest(0, payment.captured
+                - (SELECT coalesce(sum(done.amount - done.by_bank), 0)
+                     FROM refunds AS done
+                    WHERE done.event_id = $1 AND done.payment_id = payment.id AND done.state = 'DONE')
+                - (SELECT coalesce(sum(made.amount), 0)
+                     FROM provider_refunds AS made
+                    WHERE made.event_id = $1 AND made.payment_id = payment.id AND made.failure IS NULL)
+                - (SELECT coalesce(sum(dispute.amount), 0)
+                     FROM disputes AS dispute
+                    WHERE dispute.event_id = $1 AND dispute.payment_id = payment.id
+                      AND dispute.state = 'LOST')))::bigint
+          FROM refunds AS refund
+          JOIN payments AS payment ON payment.event_id = refund.event_id AND payment.id = refund.payment_id
+         WHERE refund.event_id = $1 AND refund.id = $2
+        """,
+        event_id,
+        refund_id,
+    )
+
+
 async def update_due_again(tx: Transaction, event_id: int, refund_id: UUID) -> None:
     """A refund that was given up is tried again."""
     await tx.execute(

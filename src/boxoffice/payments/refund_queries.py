@@ -320,8 +320,8 @@ async def update_refund_done(
 
     What of it a bank has given, or somebody by hand, is `by_bank`: the provider was not asked for that. Of
     what was only authorised there is nothing to go back: it is not reserved any more. What somebody has
-    settled went back without the provider: what that still has is owed to the organizer, if it was they; if
-    it was the house, it takes it. The payment must be locked.
+    settled went back without the provider: what that still has of it, all but `by_bank`, is owed to the
+    organizer, if it was they; if it was the house, it takes it. The payment must be locked.
     """
     await tx.execute(
         """
@@ -330,6 +330,7 @@ async def update_refund_done(
                SET state = 'DONE', done_at = now(), by_bank = $4, settled_by = $5::text
              WHERE event_id = $1 AND id = $2 AND state <> 'DONE'
             RETURNING payment_id, amount, currency,
+                      CASE WHEN settled_by = 'ORGANIZER' THEN by_bank ELSE 0 END AS not_there,
                       CASE WHEN settled_by IS NULL THEN 'REFUNDED' ELSE 'REFUND_SETTLED' END AS kind,
                       CASE WHEN settled_by IS NULL THEN coalesce(attempt_id, id) ELSE id END AS cause_id,
                       CASE settled_by WHEN 'ORGANIZER' THEN settled_by ELSE 'PROVIDER' END AS account
@@ -353,11 +354,12 @@ async def update_refund_done(
           JOIN settled ON settled.id = done.payment_id,
                LATERAL (VALUES
                    (true, done.kind, done.cause_id, 0, 'BUYER', done.amount),
-                   (true, done.kind, done.cause_id, 1, done.account, -done.amount),
+                   (true, done.kind, done.cause_id, 1, done.account, done.not_there - done.amount),
+                   (true, done.kind, done.cause_id, 2, 'PROVIDER', -done.not_there),
                    (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
                    (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
                ) AS entry (is_captured, kind, cause_id, line, account, amount)
-         WHERE entry.is_captured = (settled.captured > 0)
+         WHERE entry.is_captured = (settled.captured > 0) AND entry.amount <> 0
         """,
         event_id,
         refund_id,
