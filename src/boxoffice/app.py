@@ -59,6 +59,7 @@ from boxoffice.payments.lean import lean_payments
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
 from boxoffice.tickets.counting import api as counting
+from boxoffice.tickets.gates import api as gates
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
 
@@ -91,6 +92,7 @@ _ROUTES = [
     *dispute_api.routes,
     *tickets.routes,
     *counting.routes,
+    *gates.routes,
     *invoices.routes,
 ]
 

@@ -173,6 +173,9 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListTicketKeys": Who.ANYBODY,
     "CheckIn": Right.SCAN,
     "CountCheckIns": Right.SEE,
+    "ListTicketChanges": Right.SCAN,
+    "TakeOfflineCheckIns": Right.SCAN,
+    "ListCheckInConflicts": Right.SEE,
     # Money of an organizer
     "RefundBooking": Right.MANAGE,
     "ListRefunds": Who.CONCERNED,

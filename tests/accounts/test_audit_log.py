@@ -236,6 +236,7 @@ NOT_AUDITED = {
         ("inventories", "area_counts", "bookings", "claims", "blocks", "journal", "promo_uses"),
         "places: the journal has every change",
     ),
+    "offline_check_ins": "follow from tickets; each says when and by whom, and is only added",
     "refused_check_ins": "counts of scans that changed nothing",
     "tickets": "follow from bookings; a scan says when and by whom",
     **dict.fromkeys(

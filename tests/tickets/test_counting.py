@@ -48,7 +48,7 @@ def hall() -> SeatMap:
 
 def test_places_are_counted_by_category_and_ticket_type_in_the_order_of_the_map():
     counts = counts_of(
-        EventRow(1, SEVEN, '{"BAD_CODE": 2, "ALREADY_ADMITTED": 1}'),
+        EventRow(1, SEVEN, '{"BAD_CODE": 2, "ALREADY_ADMITTED": 1}', 3),
         hall(),
         [
             GroupRow(True, None, 0, QUARTER_PAST, 4, None),

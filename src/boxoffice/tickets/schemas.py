@@ -12,7 +12,7 @@ from msgspec import Meta
 SCANNED_CHARACTERS_MAX = 7089
 
 # Shaped like one of ours, and signed by nobody.
-_A_CODE = (
+A_CODE = (
     "AHKF6NKIAAAAAAIBTGQ3FQ6URZPYAAAAABAAAAAAAAA5LJBGXTQDP4QNUADADLSGOOPM5IWS7"
     "3OUKWHSCLA2VCC4W22BD5RH4CV32VHL4O2O6GQL3M43FXUOXLTVAMHDLCT2XBHIS5FEWHPDAI"
 )
@@ -90,7 +90,7 @@ class NewCheckIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the scanner read, as it read it."""
 
     code: Annotated[
-        str, Meta(max_length=SCANNED_CHARACTERS_MAX, description="The scanned text.", examples=[_A_CODE])
+        str, Meta(max_length=SCANNED_CHARACTERS_MAX, description="The scanned text.", examples=[A_CODE])
     ]
 
 

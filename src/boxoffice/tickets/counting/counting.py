@@ -53,6 +53,7 @@ def counts_of(event: EventRow, seat_map: SeatMap, groups: list[GroupRow]) -> Che
         ],
         by_quarter_hour=[QuarterHour(start, quarters[start]) for start in sorted(quarters)],
         refused=[RefusalCount(result, refused[result]) for result in CheckInResult if result in refused],
+        conflicts=event.conflicts,
     )
 
 

@@ -8,11 +8,15 @@ from boxoffice.kit.postgres import Source
 
 
 class EventRow(msgspec.Struct, frozen=True):
-    """The event's seat map, the clock, and how often the gates said no: a JSON object by result."""
+    """The event's seat map, the clock, and how often the gates said no: a JSON object by result.
+
+    `conflicts` is how often one without a connection should have.
+    """
 
     seat_map_id: int
     now: datetime
     refused: str
+    conflicts: int
 
 
 class GroupRow(msgspec.Struct, frozen=True):
@@ -32,7 +36,9 @@ async def get_counted_event(source: Source, event_id: int) -> EventRow:
         """
         SELECT seat_map_id, now() AS now,
                (SELECT coalesce(json_object_agg(result, count), '{}')
-                  FROM refused_check_ins WHERE event_id = events.id) AS refused
+                  FROM refused_check_ins WHERE event_id = events.id) AS refused,
+               (SELECT count(*) FROM offline_check_ins
+                 WHERE event_id = events.id AND result <> 'ADMITTED') AS conflicts
           FROM events
          WHERE id = $1
         """,

@@ -35,6 +35,7 @@ class CheckInCounts(msgspec.Struct, frozen=True):
 
     Void tickets do not count; `admitted_void` is how many were let in with one that is void by now.
     `by_quarter_hour` has both, and only those in which somebody came; `refused` only reasons that there were.
+    `conflicts` are offline check-ins that should not have been; they count nowhere else.
     """
 
     at: datetime
@@ -44,3 +45,4 @@ class CheckInCounts(msgspec.Struct, frozen=True):
     by_kind: list[KindCount]
     by_quarter_hour: list[QuarterHour]
     refused: list[RefusalCount]
+    conflicts: int
