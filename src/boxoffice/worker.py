@@ -28,7 +28,7 @@ from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.payouts import PAYOUT_SECONDS, note_payouts
-from boxoffice.payments.reconciliation import RECONCILE_SECONDS, reconcile
+from boxoffice.payments.reconciliation import TURN_POLL_SECONDS, reconcile_in_turn
 from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
 from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox import WEBHOOK_JOB
@@ -74,8 +74,8 @@ async def run_background(parts: Parts) -> None:
         asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
         group.create_task(_every(ASK_SECONDS, asking))
         for provider in parts.providers:
-            comparing = partial(reconcile, parts.desk, parts.sales, provider)
-            group.create_task(_every(RECONCILE_SECONDS, comparing))
+            comparing = partial(reconcile_in_turn, parts.desk, parts.sales, provider)
+            group.create_task(_every(TURN_POLL_SECONDS, comparing))
 
 
 async def _forget_people(parts: Parts) -> None:

@@ -247,6 +247,7 @@ NOT_AUDITED = {
             "disputes",
             "foreign_money",
             "reconciliations",
+            "reconciliation_turns",
             "book_differences",
         ),
         "money: facts of the provider, kept as they came",

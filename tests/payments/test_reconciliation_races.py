@@ -15,7 +15,13 @@ from boxoffice.payments.dispute_comparison import compare_disputes
 from boxoffice.payments.ledger import AT_LAST, record_captured
 from boxoffice.payments.provider import DisputeState
 from boxoffice.payments.queries import insert_forgotten_payment
-from boxoffice.payments.reconciliation import reconcile_window
+from boxoffice.payments.reconciliation import (
+    RECONCILE_SECONDS,
+    TURN_SECONDS_MAX,
+    Compared,
+    reconcile_in_turn,
+    reconcile_window,
+)
 from boxoffice.payments.reconciliation_queries import find_reconciled_until, update_reconciled_until
 from boxoffice.payments.reports import take_report
 from catalog.stage import wait_until_it_waits
@@ -169,6 +175,49 @@ async def test_two_who_find_the_same_difference_note_it_once(shop: Shop, rival: 
     noted = "SELECT count(*) FROM book_differences WHERE reference = $1"
     assert await shop.parts.db.get(int, noted, intent["id"]) == 1
     assert await accounts(shop, held) == {"PROVIDER": 5000, "ORGANIZER": -5000}
+
+
+async def test_of_two_processes_one_compares_the_books(shop: Shop, rival: Parts):
+    """And both do, one after the other, when the time has come or who began has died.
+
+    Seen to fail with `claim_turn` that looks in a statement before it writes: both compared.
+    """
+    await set_turn(shop, age_seconds=7200)
+    asked = len(shop.peer.asked)
+
+    found = await asyncio.gather(*[in_turn(parts) for parts in (shop.parts, rival) * 2])
+
+    assert len([each for each in found if each is not None]) == 1
+    assert len(shop.peer.asked) > asked
+    assert await in_turn(rival) is None
+    for age_seconds, is_over, is_due in (
+        (RECONCILE_SECONDS - 60, True, False),
+        (RECONCILE_SECONDS + 1, True, True),
+        (TURN_SECONDS_MAX - 60, False, False),
+        (TURN_SECONDS_MAX + 1, False, True),
+    ):
+        await set_turn(shop, age_seconds=age_seconds, is_over=is_over)
+        assert (await in_turn(rival) is not None) is is_due
+
+
+async def in_turn(parts: Parts) -> Compared | None:
+    """What the background work of this process does every few minutes."""
+    assert parts.stripe is not None
+    return await reconcile_in_turn(parts.desk, parts.sales, parts.stripe)
+
+
+async def set_turn(shop: Shop, *, age_seconds: float, is_over: bool = True) -> None:
+    """Somebody began so long ago."""
+    async with shop.parts.db.transaction() as tx:
+        await tx.execute("DELETE FROM reconciliation_turns WHERE provider = 'stripe'")
+        await tx.execute(
+            """
+            INSERT INTO reconciliation_turns (provider, begun_at, is_over)
+            VALUES ('stripe', now() - make_interval(secs => $1), $2)
+            """,
+            age_seconds,
+            is_over,
+        )
 
 
 async def test_a_round_that_ends_late_makes_nobody_look_at_less(shop: Shop):

@@ -349,7 +349,7 @@ def judge_books(provider: str, standing: Standing, now: datetime) -> Finding:
     waiting = standing.differences.get(provider, 0)
     until = standing.compared_until.get(provider)
     if until is None:
-        words = "Never compared with ours: a process with background jobs does it, every hour."
+        words = "Never compared with ours: a process with background jobs does it within minutes."
         return Finding(subject, Verdict.NOTE, words)
     words = f"Compared with ours up to {until:%Y-%m-%d %H:%M} UTC."
     if now - until > COMPARED_AGO_MAX:

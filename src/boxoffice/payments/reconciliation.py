@@ -21,6 +21,13 @@ from boxoffice.payments.refund_facts import take_news
 # What was paid is looked at so often; reports and questions are there for what is urgent.
 RECONCILE_SECONDS = 3600.0
 
+# Who began a round and has not ended it by then died, or the provider is away: it is somebody else's turn.
+# Two at once do no harm, so a round that takes longer than that needs no more.
+TURN_SECONDS_MAX = 900.0
+
+# How often each process asks whether it is its turn.
+TURN_POLL_SECONDS = 300.0
+
 # A payment is looked at for so long after it was opened: a refund by hand mostly comes within days.
 LOOKED_AT_DAYS = 3
 
@@ -51,6 +58,18 @@ class Standing(msgspec.Struct, frozen=True):
 
     compared_until: dict[str, datetime]
     differences: dict[str, int]
+
+
+async def reconcile_in_turn(desk: Desk, sales: GroupCommit, provider: Provider) -> Compared | None:
+    """What `reconcile` does, once an hour for all processes together; None when it is not our turn."""
+    async with desk.db.transaction() as tx:
+        begun_at = await queries.claim_turn(tx, provider.name, RECONCILE_SECONDS, TURN_SECONDS_MAX)
+    if begun_at is None:
+        return None
+    found = await reconcile(desk, sales, provider)
+    async with desk.db.transaction() as tx:
+        await queries.update_turn_over(tx, provider.name, begun_at)
+    return found
 
 
 async def reconcile(

@@ -84,6 +84,39 @@ async def update_reconciled_until(tx: Transaction, provider: str, until: datetim
     )
 
 
+async def claim_turn(
+    tx: Transaction, provider: str, again_seconds: float, lost_seconds: float
+) -> datetime | None:
+    """Take the turn to compare this provider's books: when it began, or None if it is nobody's yet.
+
+    It is somebody's again so long after the last one began, or sooner after one that is not over.
+    """
+    return await tx.find(
+        datetime,
+        """
+        INSERT INTO reconciliation_turns AS turn (provider, begun_at, is_over)
+        VALUES ($1, now(), false)
+        ON CONFLICT (provider) DO UPDATE
+           SET begun_at = excluded.begun_at, is_over = false
+         WHERE turn.begun_at
+               < now() - make_interval(secs => CASE WHEN turn.is_over THEN $2::float ELSE $3::float END)
+        RETURNING begun_at
+        """,
+        provider,
+        again_seconds,
+        lost_seconds,
+    )
+
+
+async def update_turn_over(tx: Transaction, provider: str, begun_at: datetime) -> None:
+    """This turn has come to its end, if nobody has taken the next one meanwhile."""
+    await tx.execute(
+        "UPDATE reconciliation_turns SET is_over = true WHERE provider = $1 AND begun_at = $2",
+        provider,
+        begun_at,
+    )
+
+
 async def list_differences(source: Source, differences_max: int) -> list[DifferenceRow]:
     """What a person has to look at, newest first: of our payments, and of money that is not of this house."""
     return await source.list(
