@@ -118,6 +118,29 @@ def test_whose_loss_a_lost_dispute_is(
     assert share_loss(amount, disputed, 1) == expected
 
 
+@pytest.mark.parametrize(("back", "taken"), [(5000, 5000), (3500, 5000), (3500, 2500)])
+async def test_what_a_bank_took_of_a_refund_that_fails_afterwards_is_not_lost_twice(
+    shop: Shop, back: int, taken: int
+):
+    """It had gone back when the dispute was lost, and the organizer had to bear it: now it has not."""
+    held, payment_id = await paid(shop)
+    refund_id = UUID(await refund(shop, held, amount=back))
+    await shop.give_back(payment_id, refund_id)
+    for status in ("needs_response", "lost"):
+        assert await shop.tell(shop.peer.dispute(payment_id, status, amount=taken)) == 204
+    twice = back + taken - 5000
+    assert await accounts(shop, held) == {"PROVIDER": -twice, "ORGANIZER": twice}
+
+    assert await shop.tell(shop.peer.fail_refund(shop.peer.refunds[-1]["id"])) == 204
+    await shop.give_back(payment_id, refund_id)
+
+    assert await accounts(shop, held) == {}
+    intent_id = shop.peer.intent_of(payment_id)["id"]
+    made = [each for each in shop.peer.refunds if each["payment_intent"] == intent_id]
+    asked_again = [5000 - taken] if taken < 5000 else []
+    assert [each["amount"] for each in made] == [back, *asked_again], "what the bank has given is not"
+
+
 async def test_of_two_disputes_at_once_what_the_other_takes_is_not_gone_yet(shop: Shop):
     """The first is lost while the second is open, and then won: what was owed goes back by the provider."""
     held, payment_id = await paid(shop)

@@ -23,7 +23,7 @@ from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.late_captures import note_late_capture
 from boxoffice.payments.paid import know_paid
 from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, FactKind, Providers
-from boxoffice.payments.refund_facts import take_refunds_there
+from boxoffice.payments.refund_facts import paid_by_banks, take_refunds_there
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 from boxoffice.payments.tax_shares import encode_shares, tax_of
 
@@ -52,11 +52,9 @@ def share_loss(amount: int, disputed: Disputed, step: int) -> Loss:
     What it takes beyond what is left, and was not owed, went back twice.
     """
     before = disputed.captured - disputed.given_back - disputed.lost_before
-    payable = min(disputed.due, max(before, 0))
-    still_payable = min(disputed.due, max(before - amount, 0))
     return Loss(
         left=min(amount + -amount % step, disputed.captured - disputed.refunded),
-        owed=min(amount, payable - still_payable),
+        owed=paid_by_banks(disputed.due, before, amount),
     )
 
 

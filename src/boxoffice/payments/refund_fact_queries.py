@@ -19,11 +19,15 @@ class LockedPayment(msgspec.Struct, frozen=True):
 
 
 class KnownRefund(msgspec.Struct, frozen=True):
-    """A refund of ours; `tries` is how many of its attempts the provider took and then failed."""
+    """A refund of ours; `tries` is how many of its attempts the provider took and then failed.
+
+    The provider has given all of it but `by_bank`, once it is DONE.
+    """
 
     id: UUID
     state: str
     amount: int
+    by_bank: int
     attempt_id: UUID | None
     tries: int
 
@@ -64,7 +68,7 @@ async def find_refund(source: Source, event_id: int, payment_id: UUID, refund_id
     return await source.find(
         KnownRefund,
         """
-        SELECT refund.id, refund.state, refund.amount, refund.attempt_id,
+        SELECT refund.id, refund.state, refund.amount, refund.by_bank, refund.attempt_id,
                (SELECT count(*) FROM provider_refunds AS made
                  WHERE made.event_id = $1 AND made.refund_id = refund.id
                    AND made.failure IS NOT NULL) AS tries
@@ -108,7 +112,7 @@ async def list_failed(source: Source, event_id: int, payment_id: UUID) -> list[K
     return await source.list(
         KnownRefund,
         """
-        SELECT id, state, amount, attempt_id, 0 AS tries
+        SELECT id, state, amount, by_bank, attempt_id, 0 AS tries
           FROM refunds
          WHERE event_id = $1 AND payment_id = $2 AND state = 'FAILED'
          ORDER BY created_at, id
@@ -251,10 +255,13 @@ async def update_not_given(
     movement_id: UUID,
     failure: str,
     is_given_up: bool,
+    lost_once: int = 0,
 ) -> None:
     """What was to go back is with the provider again, and owed; the payment must be locked.
 
-    What was booked as made is undone; the next attempt has another id, and so another key and movement.
+    What was booked as made is undone; the next attempt has another id, and so another key and movement. Of
+    what a bank has taken so much was the organizer's loss because it had gone back before: `lost_once` of it
+    has not, and is no loss any more.
     """
     await tx.execute(
         """
@@ -283,9 +290,10 @@ async def update_not_given(
           FROM before
           JOIN failed ON failed.id = before.id
           JOIN owed ON owed.id = failed.payment_id,
-               LATERAL (VALUES (0, 'PROVIDER', failed.amount),
-                               (1, 'BUYER', -failed.amount)) AS entry (line, account, amount)
-         WHERE before.state = 'DONE'
+               LATERAL (VALUES (0, 'PROVIDER', failed.amount + $7::bigint),
+                               (1, 'BUYER', -failed.amount),
+                               (2, 'ORGANIZER', -$7::bigint)) AS entry (line, account, amount)
+         WHERE before.state = 'DONE' AND entry.amount <> 0
         """,
         event_id,
         refund_id,
@@ -293,6 +301,7 @@ async def update_not_given(
         movement_id,
         failure,
         is_given_up,
+        lost_once,
     )
 
 

@@ -19,7 +19,7 @@ from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.payments import refund_fact_queries as queries
-from boxoffice.payments.dispute_queries import DisputedPayment, find_disputed
+from boxoffice.payments.dispute_queries import Disputed, DisputedPayment, find_disputed, get_disputed
 from boxoffice.payments.paid import know_paid
 from boxoffice.payments.provider import Asked, Providers, RefundFact
 from boxoffice.payments.refund_fact_queries import KnownRefund, LockedPayment, RefundByHand
@@ -162,7 +162,29 @@ async def _take_failure(
     # Who has made it there by hand is asked: we do not know whether it was meant for this card.
     is_hopeless = fact.is_final or ours is None or refund.tries >= len(AGAIN_AFTER)
     again = None if is_hopeless else AGAIN_AFTER[refund.tries]
-    await _fail(tx, provider, event_id, payment.id, refund, fact.failure or "", again=again)
+    lost_once = 0
+    if ours is not None and is_booked:
+        there = await get_disputed(tx, event_id, payment.id, "")
+        lost_once = lost_once_only(there, refund)
+    await _fail(
+        tx, provider, event_id, payment.id, refund, fact.failure or "", again=again, lost_once=lost_once
+    )
+
+
+def paid_by_banks(due: int, left: int, lost: int) -> int:
+    """What of all that is owed lost disputes have paid; what is left at the provider pays the rest."""
+    return min(due, max(left, 0)) - min(due, max(left - lost, 0))
+
+
+def lost_once_only(there: Disputed, failed: KnownRefund) -> int:
+    """What disputes have taken a second time, as it seemed, of a refund that now has failed.
+
+    It is owed again, and has been paid by a bank. `there` is as if it had gone back.
+    """
+    given, left = failed.amount - failed.by_bank, there.captured - there.given_back
+    before = paid_by_banks(there.due, left, there.lost_before)
+    now = paid_by_banks(there.due + failed.amount, left + given, there.lost_before)
+    return max(0, now - before - failed.by_bank)
 
 
 async def _fail(
@@ -174,6 +196,7 @@ async def _fail(
     failure: str,
     *,
     again: timedelta | None,
+    lost_once: int,
 ) -> None:
     await queries.update_not_given(
         tx,
@@ -183,6 +206,7 @@ async def _fail(
         movement_id=new_id(event_id),
         failure=failure,
         is_given_up=again is None,
+        lost_once=lost_once,
     )
     metrics.REFUND_FACTS.labels(provider, "GIVEN_UP" if again is None else "FAILED").inc()
     _log.error("a refund has failed", refund_id=str(refund.id), reason=failure, again_in=str(again))
