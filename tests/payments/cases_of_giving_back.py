@@ -36,7 +36,7 @@ from payments.case_steps import (
     sees,
     starts,
     starts_elsewhere,
-    starts_twice_at_once,
+    starts_twice,
 )
 
 WON, LOST = DisputeState.WON, DisputeState.LOST
@@ -243,13 +243,13 @@ GIVING_BACK = (
     ),
     Case(
         "paid twice, the second is disputed and lost",
-        (starts_twice_at_once, captures(payment=0), captures(), reports, jobs_are_done, *lost),
+        (starts_twice, captures(payment=0), captures(), reports, jobs_are_done, *lost),
         End("CONFIRMED", 2, received=2 * PRICE, back=PRICE, taken=PRICE, organizers=-PRICE),
         STRIPE,
     ),
     Case(
         "paid twice, the second is disputed and lost",
-        (starts_twice_at_once, captures(payment=0), captures(), reports, *lost),
+        (starts_twice, captures(payment=0), captures(), reports, *lost),
         End("CONFIRMED", 2, received=2 * PRICE, taken=PRICE),
         STRIPE,
     ),

@@ -34,7 +34,7 @@ from payments.case_steps import (
     sees,
     starts,
     starts_elsewhere,
-    starts_twice_at_once,
+    starts_twice,
     tries_another_card,
 )
 
@@ -135,11 +135,11 @@ PAYING = (
         End("CONFIRMED", 2, received=PRICE - 100, organizers=-100, differs=-100),
         STRIPE,
     ),
-    Case("paid twice", (starts_twice_at_once, captures(payment=0), captures(), reports), SECOND_BACK, STRIPE),
+    Case("paid twice", (starts_twice, captures(payment=0), captures(), reports), SECOND_BACK, STRIPE),
     Case("paid twice", (starts, captures(), starts_elsewhere, captures(), reports), SECOND_BACK),
     Case(
         "paid twice",
-        (starts_twice_at_once, captures(payment=0), authorises(), reports_backwards),
+        (starts_twice, captures(payment=0), authorises(), reports_backwards),
         SOLD,
         STRIPE,
         End("CONFIRMED", 2, received=2 * PRICE, back=PRICE),

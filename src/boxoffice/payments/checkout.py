@@ -1,21 +1,26 @@
 """Starting a payment: from a held booking to the address where its buyer pays."""
 
+import hashlib
 from datetime import timedelta
 from uuid import UUID
 
 import msgspec
 
 from boxoffice.kit.errors import FieldError, NotFound, Refusal
-from boxoffice.kit.ids import event_of, new_id
+from boxoffice.kit.ids import event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import Charge, Providers
-from boxoffice.payments.queries import NewPaymentRow, PaymentRow
+from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentRow
 
 # A provider is asked what became of a payment this long before its hold ends, so that a report that
 # was lost, or is slow, costs nobody the places: time for the question and a second try.
 ASKED_BEFORE_EXPIRY = timedelta(seconds=30)
+
+
+# Those of an id that are random (see `kit.ids`).
+RANDOM_BITS = 0xFFF << 64 | 0x3FFFFFFF
 
 
 class NothingToPay(Refusal, status=409):
@@ -64,19 +69,18 @@ async def start_payment(
     payment = booking.open_payment()
     if payment is not None and payment.checkout_url is not None:
         return _started(payment)
-    payment_id = new_id(booking.event_id) if payment is None else payment.id
-    # First the provider, then our row: should we die in between, nobody has the address to pay at.
-    opened = await chosen.open_checkout(
-        Charge(
-            payment_id=payment_id,
-            amount=booking.total,
-            currency=booking.currency,
-            description=booking.title,
-            hold_expires_at=booking.expires_at,
-            reference=None if payment is None else payment.reference,
-            booking_id=booking_id,
-        )
+    payment_id = next_payment_id(booking) if payment is None else payment.id
+    charge = Charge(
+        payment_id=payment_id,
+        amount=booking.total,
+        currency=booking.currency,
+        description=booking.title,
+        hold_expires_at=booking.expires_at,
+        reference=None if payment is None else payment.reference,
+        booking_id=booking_id,
     )
+    # First the provider, then our row: should we die in between, nobody has the address to pay at.
+    opened = await chosen.open_checkout(charge)
     if payment is not None:
         return _started(payment, opened.client_secret)
     new = NewPaymentRow(
@@ -90,7 +94,22 @@ async def start_payment(
         reference=opened.reference,
         ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY,
     )
-    return _started(await desk.insert_payment(new), opened.client_secret)
+    written = await desk.insert_payment(new)
+    if written.reference != opened.reference and written.checkout_url is None:
+        # Somebody else was first, at another checkout.
+        opened = await chosen.open_checkout(msgspec.structs.replace(charge, reference=written.reference))
+    return _started(written, opened.client_secret)
+
+
+def next_payment_id(booking: Payable) -> UUID:
+    """The id of a booking's next payment. Whoever begins to pay at the same moment makes the same one.
+
+    So they ask the provider for the same checkout, and write the same row. It has the time and the event of
+    the booking's id, and is as random as that is.
+    """
+    asked = (booking.booking_id, booking.provider, booking.total, booking.currency, booking.title)
+    digest = hashlib.sha256(msgspec.json.encode((*asked, booking.payment_id))).digest()
+    return UUID(int=booking.booking_id.int & ~RANDOM_BITS | int.from_bytes(digest[:16]) & RANDOM_BITS)
 
 
 async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:

@@ -28,7 +28,7 @@ class Desk:
         return await self._payments.ask(payment_id)
 
     async def insert_payment(self, payment: NewPaymentRow) -> PaymentRow:
-        """Ask for money; durable when it returns."""
+        """Ask for money, unless somebody else has just done so; durable when it returns."""
         return await self._new.ask(payment)
 
     async def _list_payables(self, asked: Sequence[tuple[UUID, str]]) -> list[Payable | None]:
@@ -49,5 +49,7 @@ class Desk:
         return [found.get(payment_id) for payment_id in asked]
 
     async def _insert(self, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
-        written = {row.id: row for row in await queries.insert_payments(self.db, payments)}
+        # Whoever asked twice has one: a statement cannot write a row twice. The first is who was first.
+        new = {payment.id: payment for payment in reversed(payments)}
+        written = {row.id: row for row in await queries.insert_payments(self.db, list(new.values()))}
         return [written[payment.id] for payment in payments]

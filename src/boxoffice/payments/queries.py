@@ -45,7 +45,7 @@ class Payable(msgspec.Struct, frozen=True):
     event as CANCELLED.
 
     From `payment_id` on it is the payment with this provider, over what the booking costs now, that waits
-    for its buyer; None where there is none.
+    for its buyer: then `is_open`. Where there is none it is the last one that there was; None without any.
     """
 
     event_id: int
@@ -63,10 +63,16 @@ class Payable(msgspec.Struct, frozen=True):
     checkout_url: str | None
     reference: str | None
     created_at: datetime | None
+    is_open: bool | None
 
     def open_payment(self) -> PaymentRow | None:
         """The payment that is open already."""
-        if self.payment_id is None or self.payment_state is None or self.created_at is None:
+        if (
+            not self.is_open
+            or self.payment_id is None
+            or self.payment_state is None
+            or self.created_at is None
+        ):
             return None
         return PaymentRow(
             event_id=self.event_id,
@@ -121,17 +127,18 @@ async def list_payables(
                                              AND answers.area_ids = booking.area_ids)))
                       ) AS has_open_questions,
                payment.id AS payment_id, payment.state AS payment_state, payment.checkout_url,
-               payment.reference, payment.created_at
+               payment.reference, payment.created_at, payment.is_open
           FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS asked (event_id, booking_id, provider)
           JOIN bookings AS booking ON booking.event_id = asked.event_id AND booking.id = asked.booking_id
           JOIN events AS event ON event.id = booking.event_id
           LEFT JOIN LATERAL (
-                   SELECT id, state, checkout_url, reference, created_at
+                   SELECT id, state, checkout_url, reference, created_at,
+                          state IN ('PENDING', 'DECLINED') AND amount = booking.total
+                              AND currency = booking.currency AS is_open
                      FROM payments
                     WHERE event_id = booking.event_id AND booking_id = booking.id
-                      AND provider = asked.provider AND state IN ('PENDING', 'DECLINED')
-                      AND amount = booking.total AND currency = booking.currency
-                    ORDER BY id
+                      AND provider = asked.provider
+                    ORDER BY is_open DESC, created_at DESC, id
                     LIMIT 1) AS payment ON true
          WHERE booking.event_id = ANY ($1::bigint[]) AND booking.id = ANY ($2::uuid[])
         """,
@@ -181,7 +188,9 @@ async def find_payment_of(
 async def insert_payments(db: Database, payments: Sequence[NewPaymentRow]) -> list[PaymentRow]:
     """Ask for money; where it is paid is known by then. Durable when it returns.
 
-    One statement is a transaction without being told so: BEGIN and COMMIT would be two more round trips.
+    Where somebody else has just written a payment under the same id, it is theirs that is given back: the
+    primary key decides who was first. One statement is a transaction without being told so: BEGIN and COMMIT
+    would be two more round trips.
     """
     return await db.list(
         PaymentRow,
@@ -192,6 +201,8 @@ async def insert_payments(db: Database, payments: Sequence[NewPaymentRow]) -> li
           FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[],
                       $8::text[], $9::timestamptz[])
             AS new (event_id, id, booking_id, provider, amount, currency, checkout_url, reference, ask_at)
+        ON CONFLICT (event_id, id) DO UPDATE SET booking_id = excluded.booking_id
+         WHERE payments.booking_id = excluded.booking_id
         RETURNING event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
                   created_at
         """,

@@ -10,6 +10,7 @@ by Stripe: their money then buys the places, or goes back, as any captured money
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
+from uuid import uuid4
 
 import msgspec
 import stripe
@@ -91,28 +92,39 @@ class Stripe:
             except stripe.InvalidRequestError as error:
                 raise CheckoutGone from error
             return OpenCheckout(reference=found.id, client_secret=found.client_secret)
+        key = f"open-{charge.payment_id}"
         try:
-            intent = await _call(
-                self._intents.create_async,
-                {
-                    "amount": to_stripe(charge.amount, charge.currency),
-                    "currency": charge.currency.lower(),
-                    "capture_method": "automatic_async",
-                    "payment_method_options": {"card": {"capture_method": "manual"}},
-                    "metadata": {
-                        PAYMENT_ID: str(charge.payment_id),
-                        BOOKING_ID: str(charge.booking_id),
-                        "boxoffice_event": charge.description,
-                    },
-                },
-                {"idempotency_key": f"open-{charge.payment_id}"},
-            )
+            try:
+                intent = await self._create(charge, {"idempotency_key": key})
+            except _Fault:
+                # It would repeat that for a day, to whoever begins to pay for this booking.
+                other = f"{key}-{uuid4().hex}"
+                intent = await self._create(charge, {"idempotency_key": other, "max_network_retries": 0})
+        except stripe.IdempotencyError as error:
+            raise Unavailable("Somebody else begins to pay for this booking. Try again shortly.") from error
         except stripe.InvalidRequestError as error:
             # Too small, too large, a currency that this account cannot take: nothing that we know before.
             _log.warning("Stripe refuses a payment", amount=charge.amount, currency=charge.currency,
                          reason=error.user_message)  # fmt: skip
             raise AmountNotPayable from error
         return OpenCheckout(reference=intent.id, client_secret=intent.client_secret)
+
+    async def _create(self, charge: Charge, options: stripe.RequestOptions) -> stripe.PaymentIntent:
+        return await _call(
+            self._intents.create_async,
+            {
+                "amount": to_stripe(charge.amount, charge.currency),
+                "currency": charge.currency.lower(),
+                "capture_method": "automatic_async",
+                "payment_method_options": {"card": {"capture_method": "manual"}},
+                "metadata": {
+                    PAYMENT_ID: str(charge.payment_id),
+                    BOOKING_ID: str(charge.booking_id),
+                    "boxoffice_event": charge.description,
+                },
+            },
+            options,
+        )
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Report | None:
         """Verify the `Stripe-Signature` over the raw bytes, and read what concerns us."""
@@ -270,6 +282,10 @@ def _window(since: datetime, until: datetime, after: str | None) -> dict[str, An
     return {"created": created, "limit": INTENTS_LISTED_MAX} | ({"starting_after": after} if after else {})
 
 
+class _Fault(Unavailable):
+    """Stripe answers that something is broken there, to this key for a day."""
+
+
 async def _call(
     function: Callable[_Arguments, Awaitable[_Answer]],
     *arguments: _Arguments.args,
@@ -287,4 +303,4 @@ async def _call(
     ) as error:
         raise Unavailable("The payment provider cannot answer right now. Try again shortly.") from error
     except stripe.APIError as error:
-        raise Unavailable("The payment provider has a fault. Try again shortly.") from error
+        raise _Fault("The payment provider has a fault. Try again shortly.") from error
