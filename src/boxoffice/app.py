@@ -107,9 +107,11 @@ _FOR_EVERYBODY = [
     *DOCS_ROUTES,
 ]
 
-# Orchestrators, Prometheus and payment providers come from few addresses, and as often as they have to. What
-# they may say is signed, or is nothing that strangers are let in for.
-_UNCOUNTED = ("/health/", "/metrics", "/api/v1/payment-events/")
+# Orchestrators and Prometheus come from few addresses, and as often as they have to; strangers do not.
+_UNCOUNTED = ("/health/", "/metrics")
+
+# So do payment providers, and what they say is signed.
+_SIGNED = (f"{API_PATH}/payment-events/",)
 
 # Each hashes a password, which takes a tenth of a second and more: nobody notices what they wait before.
 _UNHURRIED = frozenset({f"{API_PATH}/auth/{name}" for name in ("login", "register", "reset-password")})
@@ -120,7 +122,7 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     parts = Parts(settings, dsn)
     of_accounts = accounts_parts(settings)
     identity_of = IdentityOf(of_accounts["tokens"])
-    traffic = Traffic(parts.db, settings, identity_of.account, _UNCOUNTED)
+    traffic = Traffic(parts.db, settings, identity_of.account, _UNCOUNTED, _SIGNED)
 
     @asynccontextmanager
     async def lifespan(_app: Litestar) -> AsyncGenerator[None]:

@@ -24,7 +24,7 @@ from boxoffice.kit.rate_limits import (
     is_one_client,
 )
 from boxoffice.kit.settings import Settings
-from boxoffice.kit.traffic import KEYS_MAX, Counter, Traffic
+from boxoffice.kit.traffic import KEYS_MAX, UNSIGNED_PER_MINUTE, Counter, Traffic
 
 SECRET = Settings().secret
 
@@ -321,11 +321,11 @@ def test_an_address_has_so_many_requests_in_progress_and_a_place_again_when_one_
     assert (refused[0], dict(refused[1])[b"retry-after"]) == (429, b"1")
     # Nobody else is concerned, and who was refused has no place to give back.
     assert doors.refuse(scope_of("2001:db8:1::1")) is None
-    doors.leave(scopes[3])
+    doors.leave(scopes[3], 429)
     assert doors.refuse(scope_of("2001:db8::9")) is not None
 
-    doors.leave(scopes[0])
-    doors.leave(scopes[0])
+    doors.leave(scopes[0], 200)
+    doors.leave(scopes[0], 200)
 
     assert doors.refuse(scopes[3]) is None
     assert doors.refuse(scope_of("2001:db8::9")) is not None
@@ -341,6 +341,42 @@ def test_a_proxy_that_nobody_named_and_who_may_always_come_are_not_limited_at_on
         assert doors.refuse(scope_of(path="/health/ready")) is None
     unlimited = crowd(db, 0)
     assert [unlimited.refuse(scope_of()) for _ in range(2_000)] == [None] * 2_000
+
+
+REPORTS = "/api/v1/payment-events/"
+
+
+def test_a_provider_comes_as_often_as_money_does_and_strangers_do_not(db: Database, minute: list[float]):
+    settings = Settings(requests_per_address=5, requests_at_once_per_address=2)
+    doors = Traffic(db, settings, lambda _: None, ("/health/",), (REPORTS,))
+
+    def report(status: int, address: str = "203.0.113.7") -> traffic.Answer | None:
+        scope = scope_of(address, path=f"{REPORTS}stripe")
+        refused = doors.refuse(scope)
+        doors.leave(scope, status)
+        return refused
+
+    assert [report(204) for _ in range(2 * UNSIGNED_PER_MINUTE)] == [None] * 2 * UNSIGNED_PER_MINUTE
+    assert [report(401) for _ in range(UNSIGNED_PER_MINUTE)] == [None] * UNSIGNED_PER_MINUTE
+    refused = report(401)
+    assert refused is not None
+    assert (refused[0], dict(refused[1])[b"retry-after"]) == (503, b"50")
+    assert b"/problems/unavailable" in refused[2]
+    # Neither another address nor what may be a proxy's is concerned, nor the next minute.
+    assert report(204, "203.0.113.8") is None
+    assert [report(401, "127.0.0.1") for _ in range(UNSIGNED_PER_MINUTE + 1)][-1] is None
+    minute[0] += 50
+    assert report(204) is None
+
+
+def test_reports_that_do_not_end_hold_so_many_connections_and_no_more(db: Database):
+    settings = Settings(requests_at_once_per_address=2)
+    doors = Traffic(db, settings, lambda _: None, (), (REPORTS,))
+    answers = [doors.refuse(scope_of(path=f"{REPORTS}stripe")) for _ in range(3)]
+
+    assert answers[:2] == [None, None]
+    assert answers[2] is not None
+    assert (answers[2][0], dict(answers[2][1])[b"retry-after"]) == (503, b"1")
 
 
 async def test_a_request_that_is_over_gives_its_place_back_however_it_ended(

@@ -200,7 +200,7 @@ class EveryRequest:
             headers = [(b"content-type", PROBLEM_JSON.encode())]
             await _answer(send_with_headers, slow.status, headers, content)
         finally:
-            self.traffic.leave(scope)
+            self.traffic.leave(scope, status)
             seconds = (answered if STREAM in scope else time.perf_counter()) - started
             route = str(scope.get("path_template") or "unknown")
             metrics.observe_request(scope["method"], route, status, seconds)

@@ -44,7 +44,7 @@ BATCHES_TAKEN_APART = Counter(
     "boxoffice_batches_taken_apart", "Batches that failed and were decided again, one command at a time."
 )
 TURNED_AWAY = Counter("boxoffice_turned_away", "Commands answered 503 before any work.", ["reason"])
-LIMITED = Counter("boxoffice_limited", "Requests answered 429, by limit.", ["limit"])
+LIMITED = Counter("boxoffice_limited", "Requests that were one too many, by limit.", ["limit"])
 INVENTORY_LOADS = Counter("boxoffice_inventory_loads", "Inventories loaded from the tables.", ["reason"])
 JOURNAL_READS = Counter("boxoffice_journal_reads", "Reads of an event's journal for those who only look.")
 VIEWERS = Gauge("boxoffice_viewers", "Open availability streams.", multiprocess_mode="livesum")

@@ -5,6 +5,9 @@ a process adds what it let through to the sums in PostgreSQL, of those who came 
 others let through. So a limit holds across processes with a second's lag. See decision 0025.
 
 Requests in progress, streams and slow bodies among them, are counted by each process for itself.
+
+Who signs what they send, a payment provider, has no minute's limit: it comes as often as money does. It has
+one of requests in progress, since anybody can begin one, and what turned out not to be signed counts.
 """
 
 import asyncio
@@ -25,7 +28,7 @@ from boxoffice.kit.keys import derive_key
 from boxoffice.kit.limit_queries import delete_counts, update_counts
 from boxoffice.kit.outages import Outage
 from boxoffice.kit.postgres import Database
-from boxoffice.kit.problems import PROBLEM_JSON, refusal_content
+from boxoffice.kit.problems import PROBLEM_JSON, refusal_content, unavailable_content
 from boxoffice.kit.rate_limits import HEADERS, RateLimit, TooManyRequests, headers_of, is_one_client
 from boxoffice.kit.settings import Settings
 
@@ -47,6 +50,11 @@ _MINUTE = 60
 
 # Who has too many requests in progress has a place again as soon as one of them is answered.
 AT_ONCE_RETRY_SECONDS = 1
+
+# A minute's, of one address in each process: a provider whose secret is wrong here is told so as often.
+UNSIGNED_PER_MINUTE = 600
+
+_UNSIGNED = 401
 
 _PLACE = "boxoffice.at_once"
 
@@ -86,13 +94,21 @@ class Counter:
                 self.often[key] = count
         return self.limit.turns - before
 
+    def has_room(self, key: str) -> bool:
+        """Whether the limit has room for one more."""
+        count = self._counts.get(key)
+        return count is None or count.known + count.ours < self.limit.turns
+
     def begin_minute(self) -> None:
         """Everybody starts anew."""
         self._counts, self.often = {}, {}
 
 
 class Traffic:
-    """Counts every request but those whose path begins with one of `uncounted`."""
+    """Counts every request but those whose path begins with one of `uncounted`.
+
+    Below `signed` it counts what was answered 401, and refuses with 503: nobody is told to stop.
+    """
 
     def __init__(
         self,
@@ -100,11 +116,14 @@ class Traffic:
         settings: Settings,
         account_of: Callable[[Any], str | None],
         uncounted: tuple[str, ...],
+        signed: tuple[str, ...] = (),
     ) -> None:
         self._db = db
         self._key = derive_key(settings.secret, "request counts")
         self.account_of = account_of
         self._uncounted = uncounted
+        self._signed = signed
+        self._unsigned = Counter("unsigned", UNSIGNED_PER_MINUTE)
         self._addresses = _counter("address", settings.requests_per_address)
         self._accounts = _counter("account", settings.requests_per_account)
         self._at_once_max = settings.requests_at_once_per_address or sys.maxsize
@@ -114,35 +133,50 @@ class Traffic:
 
     def refuse(self, scope: Any) -> Answer | None:
         """The answer to a request that is one too many, or None: then it was counted, and has to `leave`."""
-        if scope["path"].startswith(self._uncounted):
+        path = scope["path"]
+        if path.startswith(self._uncounted):
             return None
+        is_signed = path.startswith(self._signed)
         network = network_of(client_address(scope))
         at_once = self._at_once.get(network, 0)
         if at_once >= self._at_once_max and is_one_client(scope):
             metrics.LIMITED.labels("at once").inc()
-            return _refusal(AT_ONCE_RETRY_SECONDS)
-        refused = self._refuse_by_minute(scope, network)
+            return _later(AT_ONCE_RETRY_SECONDS) if is_signed else _refusal(AT_ONCE_RETRY_SECONDS)
+        refused = (self._refuse_unsigned if is_signed else self._refuse_by_minute)(scope, network)
         if refused is None:
             self._at_once[network] = at_once + 1
             scope[_PLACE] = network
         return refused
 
-    def leave(self, scope: Any) -> None:
-        """The request is over, with its stream if it had one."""
+    def leave(self, scope: Any, status: int) -> None:
+        """The request is over, with its stream if it had one, and was answered this."""
         network = scope.pop(_PLACE, None)
         if network is None:
             return
+        if status == _UNSIGNED and scope["path"].startswith(self._signed):
+            self._unsigned.take(network)
         left = self._at_once[network] - 1
         if left:
             self._at_once[network] = left
         else:
             del self._at_once[network]
 
-    def _refuse_by_minute(self, scope: Any, network: str) -> Answer | None:
+    def _refuse_unsigned(self, scope: Any, network: str) -> Answer | None:
+        now = self._now()
+        if self._unsigned.has_room(network) or not is_one_client(scope):
+            return None
+        metrics.LIMITED.labels("unsigned").inc()
+        return _later(_MINUTE - int(now) % _MINUTE)
+
+    def _now(self) -> float:
         now = time.time()
         minute = int(now) // _MINUTE
         if minute != self._minute:
             self._begin(minute)
+        return now
+
+    def _refuse_by_minute(self, scope: Any, network: str) -> Answer | None:
+        now = self._now()
         if (counter := self._addresses) is not None:
             left = counter.take(network)
             if left <= counter.told_from and (found := self._tell(counter, scope, left, now)):
@@ -206,7 +240,7 @@ class Traffic:
     def _begin(self, minute: int) -> None:
         self._minute = minute
         self._is_told = False
-        for counter in (self._addresses, self._accounts):
+        for counter in (self._addresses, self._accounts, self._unsigned):
             if counter is not None:
                 counter.begin_minute()
 
@@ -231,13 +265,23 @@ class Traffic:
 
 
 def _refusal(seconds: int, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
-    body = msgspec.json.encode(refusal_content(TooManyRequests(retry_after=seconds)))
+    return _answer(429, refusal_content(TooManyRequests(retry_after=seconds)), seconds, headers)
+
+
+def _later(seconds: int) -> Answer:
+    return _answer(503, unavailable_content(Unavailable("Too much at once. Say it again shortly.")), seconds)
+
+
+def _answer(
+    status: int, content: dict[str, Any], seconds: int, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Answer:
+    body = msgspec.json.encode(content)
     more = [
         (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", str(len(body)).encode()),
         (b"retry-after", str(seconds).encode()),
     ]
-    return 429, [*more, *headers], body
+    return status, [*more, *headers], body
 
 
 def _counter(name: str, per_minute: int) -> Counter | None:
