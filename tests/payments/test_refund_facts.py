@@ -83,7 +83,7 @@ async def test_a_refund_that_fails_is_owed_again_and_tried_again(shop: Shop):
     assert await accounts(shop, held) == {"PROVIDER": 5000, "BUYER": -5000}
     assert await shop.states(held, payment_id) == ("CANCELLED", "REFUND_DUE")
     [owed] = await refunds(shop, held)
-    assert (owed["state"], owed["failure"]) == ("DUE", "declined")
+    assert (owed["state"], owed["failure"], owed["failure_words"]) == ("DUE", "DECLINED", None)
     assert await shop.queued("refund", payment_id) == 2
     for _ in range(2):
         await shop.give_back(payment_id)
@@ -149,7 +149,10 @@ async def test_what_cannot_be_given_back_is_seen_and_given_otherwise(
     await compare(shop)
 
     [failed] = await refunds(shop, held)
-    assert (failed["state"], failed["failure"]) == ("FAILED", "expired_or_canceled_card")
+    assert (failed["state"], failed["failure"], failed["failure_words"]) == ("FAILED", "CARD_GONE", None)
+    team = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    answer = await shop.client.get(f"/bookings/{held.booking_id}/refunds", headers=team)
+    assert answer.json()["items"] == [failed | {"failure_words": "expired_or_canceled_card"}]
     seen = [each for each in await list_differences(shop.parts.db, 100) if str(each.payment_id) == payment_id]
     assert [(each.what, each.ours, each.theirs) for each in seen] == [("REFUND THAT FAILED", 5000, 0)]
     assert (await get_standing(shop.parts.db)).differences["stripe"] >= 1

@@ -60,8 +60,7 @@ async def _lock(tx: Transaction, user: Identity, booking_id: UUID, refund_id: UU
 
 
 async def _get(tx: Transaction, booking_id: UUID, refund_id: UUID) -> RefundRow:
-    rows = await queries.list_refunds(tx, event_of(booking_id), booking_id)
-    found = next((row for row in rows if row.id == refund_id), None)
+    found = await queries.find_refund_of_booking(tx, event_of(booking_id), booking_id, refund_id)
     if found is None:
         raise NotFound
     return found

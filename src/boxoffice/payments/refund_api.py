@@ -1,8 +1,9 @@
 """HTTP of refunds: what an organizer gives back."""
 
+from typing import Any
 from uuid import UUID
 
-from litestar import Response, get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody
 from litestar.types import ControllerRouterHandler
@@ -18,14 +19,15 @@ from boxoffice.inventory.refusals import (
     NotOfThisBooking,
 )
 from boxoffice.kit import idempotency
-from boxoffice.kit.errors import NotFound
+from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.idempotency import Once
+from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.payments import failed_refunds, refunding
 from boxoffice.payments.failed_refunds import NotFailed
 from boxoffice.payments.refunding import MoreThanIsLeft
-from boxoffice.payments.schemas import NewRefund, RefundList, RefundView
+from boxoffice.payments.schemas import NewRefund, RefundView
 
 
 @post(
@@ -63,13 +65,19 @@ async def refund(
     summary="See what goes back for a booking",
     tags=["Payments"],
     security=[{"access_token": []}],
-    responses=documents(NotSignedIn, NotAllowed, NotFound),
+    responses=documents(NotSignedIn, NotAllowed, NotFound, InvalidInput, UnknownCursor),
 )
 async def show(
-    db: NamedDependency[Database], user: NamedDependency[Identity], booking_id: FromPath[UUID]
-) -> RefundList:
+    request: Request[Any, Any, Any],
+    db: NamedDependency[Database],
+    user: NamedDependency[Identity],
+    booking_id: FromPath[UUID],
+    cursor: Cursor = None,
+    limit: Limit = PAGE_ITEMS,
+) -> Response[Page[RefundView]]:
     """List the refunds of a booking of one's own, or of an event that one may see, the oldest first."""
-    return RefundList(items=await refunding.list_refunds(db, user, booking_id))
+    page = await refunding.list_refunds(db, user, booking_id, cursor=cursor, limit=limit)
+    return Response(page, headers=link_headers(request, page))
 
 
 @post(

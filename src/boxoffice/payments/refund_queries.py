@@ -1,4 +1,4 @@
-"""SQL of refunds: owed with their reason, told to the provider, counted."""
+"""SQL of refunds: owed with their reason, told to the provider."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,29 +24,8 @@ class RefundToMake(DueRefund, frozen=True, kw_only=True):
     has_failed: bool
 
 
-class CancellationRow(msgspec.Struct, frozen=True):
-    """Whose event it is, and how far its bookings are called off."""
-
-    organizer_id: int
-    cancelled_at: datetime | None
-    finished_at: datetime | None
-    bookings_done: int
-    bookings_left: int
-
-
-class RefundCounts(msgspec.Struct, frozen=True):
-    """The refunds of an event. `failed` are due and were tried in vain so far."""
-
-    total: int
-    done: int
-    failed: int
-
-
 class RefundRow(msgspec.Struct, frozen=True):
-    """A refund of a booking, in minor units; `settled_by` has given it back without the provider.
-
-    `is_of_all` that was left when the booking ended: there is one at most.
-    """
+    """A refund of a booking, in minor units; `settled_by` has given it back without the provider."""
 
     id: UUID
     payment_id: UUID
@@ -59,7 +38,6 @@ class RefundRow(msgspec.Struct, frozen=True):
     part: str | None
     failure: str | None
     settled_by: str | None
-    is_of_all: bool
 
 
 class BookingOwners(msgspec.Struct, frozen=True):
@@ -149,21 +127,52 @@ async def find_booking_owners(source: Source, event_id: int, booking_id: UUID) -
     )
 
 
-async def list_refunds(source: Source, event_id: int, booking_id: UUID) -> list[RefundRow]:
+async def list_refunds(
+    source: Source, event_id: int, booking_id: UUID, after: tuple[datetime, UUID] | None, limit: int
+) -> list[RefundRow]:
     """What goes back, or has gone, of all payments for a booking, the oldest first."""
     return await source.list(
         RefundRow,
         """
         SELECT refund.id, refund.payment_id, refund.amount, refund.currency, refund.reason, refund.state,
-               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by,
-               refund.id = refund.payment_id AND refund.worth > 0 AS is_of_all
+               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by
           FROM payments AS payment
           JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
          WHERE payment.event_id = $1 AND payment.booking_id = $2
+           AND ($3::timestamptz IS NULL OR (refund.created_at, refund.id) > ($3, $4::uuid))
          ORDER BY refund.created_at, refund.id
+         LIMIT $5
         """,
         event_id,
         booking_id,
+        *(after or (None, None)),
+        limit,
+    )
+
+
+async def find_refund_of_booking(
+    source: Source, event_id: int, booking_id: UUID, refund_id: UUID | None
+) -> RefundRow | None:
+    """The refund of this id; without one that of all that was left, or else the newest.
+
+    Of all that was left when the booking ended there is one at most.
+    """
+    return await source.find(
+        RefundRow,
+        """
+        SELECT refund.id, refund.payment_id, refund.amount, refund.currency, refund.reason, refund.state,
+               refund.created_at, refund.done_at, refund.part, refund.failure, refund.settled_by
+          FROM payments AS payment
+          JOIN refunds AS refund ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+         WHERE payment.event_id = $1 AND payment.booking_id = $2
+           AND ($3::uuid IS NULL OR refund.id = $3)
+         ORDER BY refund.id = refund.payment_id AND refund.worth > 0 DESC, refund.created_at DESC,
+                  refund.id DESC
+         LIMIT 1
+        """,
+        event_id,
+        booking_id,
+        refund_id,
     )
 
 
@@ -214,41 +223,9 @@ async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRe
     )
 
 
-async def find_cancellation(source: Source, event_id: int) -> CancellationRow | None:
-    """What of the event's bookings is cancelled and what is left, cancelled or not."""
-    return await source.find(
-        CancellationRow,
-        """
-        SELECT event.organizer_id, event.cancelled_at, known.finished_at,
-               coalesce(known.bookings_done, 0) AS bookings_done,
-               (SELECT count(*) FROM bookings
-                 WHERE event_id = event.id AND state IN ('PENDING', 'CONFIRMED')) AS bookings_left
-          FROM events AS event
-          LEFT JOIN cancellations AS known ON known.event_id = event.id
-         WHERE event.id = $1
-        """,
-        event_id,
-    )
-
-
 async def get_refunds_due(source: Source) -> int:
     """How many refunds of all events wait for their provider."""
     return await source.get(int, "SELECT count(*) FROM refunds WHERE state = 'DUE'")
-
-
-async def get_refund_counts(source: Source, event_id: int) -> RefundCounts:
-    """How far the refunds of an event have come."""
-    return await source.get(
-        RefundCounts,
-        """
-        SELECT count(*) AS total,
-               count(*) FILTER (WHERE state = 'DONE') AS done,
-               count(*) FILTER (WHERE state = 'FAILED' OR (state = 'DUE' AND failures > 0)) AS failed
-          FROM refunds
-         WHERE event_id = $1
-        """,
-        event_id,
-    )
 
 
 async def find_due_refund(source: Source, event_id: int, refund_id: UUID) -> RefundToMake | None:

@@ -1,11 +1,15 @@
 """What an organizer gives back: a whole booking, single places of it, or an amount of what was paid."""
 
+from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta, structs
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import may_change
+from boxoffice.catalog.years import is_storable
 from boxoffice.inventory.commands import TakeBack, TakeBackPlaces, TakenBack
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.parting import Part
@@ -16,13 +20,31 @@ from boxoffice.kit.idempotency import Once, do_once
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.jobs import enqueue
 from boxoffice.kit.money import Money, movable, step_of
+from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of
 from boxoffice.kit.postgres import Database, Source, Transaction
 from boxoffice.payments import refund_queries as queries
 from boxoffice.payments.paid import know_paid
 from boxoffice.payments.refund_queries import RefundRow
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
-from boxoffice.payments.schemas import PLACES_BACK_MAX, NewRefund, PlacesBack, RefundState, RefundView
+from boxoffice.payments.schemas import (
+    PLACES_BACK_MAX,
+    NewRefund,
+    PlacesBack,
+    RefundFailure,
+    RefundState,
+    RefundView,
+)
 from boxoffice.payments.tax_shares import encode_shares, tax_of
+
+_Position = tuple[Annotated[datetime, Meta(tz=True)], UUID]
+
+# What providers say, in our words. The rest is between them and us: that our account there is empty, say.
+_FAILURES = {
+    "lost_or_stolen_card": RefundFailure.CARD_GONE,
+    "expired_or_canceled_card": RefundFailure.CARD_GONE,
+    "declined": RefundFailure.DECLINED,
+    "charge_for_pending_refund_disputed": RefundFailure.DISPUTED,
+}
 
 
 class MoreThanIsLeft(Refusal, status=409):
@@ -50,15 +72,13 @@ async def refund_booking(
         command = _command_for(event_id, booking_id, wanted.places, wanted.reason)
         taken = await sales.submit(event_id, command, once)
         assert isinstance(taken, TakenBack)
-        refunds = await queries.list_refunds(db, event_id, booking_id)
-        return view_of_refund(booking_id, next(each for each in refunds if each.id == taken.refund_id))
+        return await get_refund(db, booking_id, taken.refund_id)
     if wanted.amount is None:
         await sales.submit(event_id, TakeBack(booking_id, wanted.reason, current_actor.get()), once)
         # It was written with the places; of a booking all of which had gone back before, the last one.
-        refunds = await queries.list_refunds(db, event_id, booking_id)
-        if not refunds:
+        whole = await queries.find_refund_of_booking(db, event_id, booking_id, None)
+        if whole is None:
             raise NothingToRefund
-        whole = next((each for each in refunds if each.is_of_all), refunds[-1])
         return view_of_refund(booking_id, whole)
     amount = wanted.amount
 
@@ -68,15 +88,36 @@ async def refund_booking(
         )
 
 
-async def list_refunds(source: Source, user: Identity, booking_id: UUID) -> list[RefundView]:
-    """The refunds of a booking, for its buyer and the event's team. Raises `NotFound` for everybody else."""
+async def list_refunds(
+    source: Source, user: Identity, booking_id: UUID, *, cursor: str | None, limit: int
+) -> Page[RefundView]:
+    """The refunds of a booking, for its buyer and the event's team, the oldest first.
+
+    Raises `NotFound` for everybody else, and `UnknownCursor`. Providers' words are for the team only.
+    """
     event_id = event_of(booking_id)
     owners = await queries.find_booking_owners(source, event_id, booking_id)
-    if owners is None or not (user.user_id == owners.buyer_id or may_change(user, owners.organizer_id)):
+    if owners is None:
         raise NotFound
-    return [
-        view_of_refund(booking_id, row) for row in await queries.list_refunds(source, event_id, booking_id)
-    ]
+    is_of_team = may_change(user, owners.organizer_id)
+    if not is_of_team and user.user_id != owners.buyer_id:
+        raise NotFound
+    after = None if cursor is None else decode_cursor(cursor, _Position)
+    if after is not None and not is_storable(after[0]):
+        raise UnknownCursor
+    rows = await queries.list_refunds(source, event_id, booking_id, after, limit + 1)
+    page = page_of(rows, limit, lambda row: (row.created_at, row.id))
+    shown = [view_of_refund(booking_id, row) for row in page.items]
+    if not is_of_team:
+        shown = [structs.replace(each, failure_words=None) for each in shown]
+    return Page(shown, page.next_cursor)
+
+
+async def get_refund(source: Source, booking_id: UUID, refund_id: UUID) -> RefundView:
+    """One that is there, as its event's team sees it."""
+    row = await queries.find_refund_of_booking(source, event_of(booking_id), booking_id, refund_id)
+    assert row is not None
+    return view_of_refund(booking_id, row)
 
 
 def _command_for(event_id: int, booking_id: UUID, places: PlacesBack, reason: str) -> TakeBackPlaces:
@@ -135,12 +176,11 @@ async def _owe(tx: Transaction, event_id: int, booking_id: UUID, amount: int, re
     )
     await queries.insert_refunds(tx, event_id, [refund])
     await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund.id))
-    rows = await queries.list_refunds(tx, event_id, booking_id)
-    return view_of_refund(booking_id, next(row for row in rows if row.id == refund.id))
+    return await get_refund(tx, booking_id, refund.id)
 
 
 def view_of_refund(booking_id: UUID, row: RefundRow) -> RefundView:
-    """A refund as clients see it."""
+    """A refund as its event's team sees it."""
     part = None if row.part is None else msgspec.json.decode(row.part, type=Part)
     return RefundView(
         id=row.id,
@@ -152,5 +192,6 @@ def view_of_refund(booking_id: UUID, row: RefundRow) -> RefundView:
         done_at=row.done_at,
         seat_ids=list(part.seat_ids) if part else [],
         area_ids=list(part.area_ids) if part else [],
-        failure=row.failure,
+        failure=None if row.failure is None else _FAILURES.get(row.failure, RefundFailure.PROVIDER),
+        failure_words=row.failure,
     )

@@ -85,12 +85,25 @@ class Cancellation(msgspec.Struct, frozen=True):
 class RefundState(StrEnum):
     """DUE: it is owed. DONE: the provider has been told, or somebody has given it back otherwise.
 
-    FAILED: the provider cannot give it back, as `failure` says: give it otherwise and say so, or try again.
+    FAILED: the provider cannot give it back, as `failure` says: it has to be given otherwise, or tried again.
     """
 
     DUE = "DUE"
     DONE = "DONE"
     FAILED = "FAILED"
+
+
+class RefundFailure(StrEnum):
+    """Why money could not be given back. CARD_GONE: the card is lost, closed or has expired.
+
+    DECLINED: the buyer's bank did not take it. DISPUTED: a bank is deciding about this payment. PROVIDER: the
+    payment provider could not do it, or would not.
+    """
+
+    CARD_GONE = "CARD_GONE"
+    DECLINED = "DECLINED"
+    DISPUTED = "DISPUTED"
+    PROVIDER = "PROVIDER"
 
 
 class AdmissionsBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,7 +151,8 @@ class NewRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RefundView(msgspec.Struct, frozen=True):
     """A refund of a booking; `seat_ids` and `area_ids` name its places where it was for single ones.
 
-    `failure` is why its last attempt failed, in the provider's words.
+    `failure` is why its last attempt failed; `failure_words` is what the provider said of it, which only the
+    event's team and admins see.
     """
 
     id: UUID
@@ -150,10 +164,5 @@ class RefundView(msgspec.Struct, frozen=True):
     done_at: datetime | None
     seat_ids: list[int] = []
     area_ids: list[int] = []
-    failure: str | None = None
-
-
-class RefundList(msgspec.Struct, frozen=True):
-    """The refunds of a booking; there are few."""
-
-    items: list[RefundView]
+    failure: RefundFailure | None = None
+    failure_words: str | None = None
