@@ -125,7 +125,7 @@ class NewExchange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accessible: bool = False
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class Place(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A seat (`seat_id`, zone, row, number) or one admission to an area (`area_id`, zone), with its price.
 
     `discount` is what a promo code takes off the price. `all_in_price` is what is left of it, with what it

@@ -20,7 +20,7 @@ SEAT_MAPS_KEPT_MAX = 32
 _BYTES_READ_AT_ONCE_MAX = 400_000
 
 
-class SeatLabel(msgspec.Struct, frozen=True):
+class SeatLabel(msgspec.Struct, frozen=True, gc=False):
     """What a ticket says about a seat."""
 
     zone: str

@@ -1,6 +1,7 @@
 """What invoices and credit notes say: made from what was sold, and from what is left of the invoice."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,10 +12,10 @@ from boxoffice.catalog.pricing import Levies, encode_levies
 from boxoffice.catalog.seat_map import SeatMap
 from boxoffice.catalog.tariff import TaxMode
 from boxoffice.catalog.ticket_types import encode_types_of_places
-from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, decode_changes
+from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, Change
 from boxoffice.inventory.parting import Part, whole_of
 from boxoffice.invoices.crediting import left_of, lines_of, shares_of
-from boxoffice.invoices.queries import CreditRow, EventRow, JournalRow, NewInvoice, SeriesRow, SoldBooking
+from boxoffice.invoices.queries import CreditRow, EventRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
 from boxoffice.kit.money import Money
 from boxoffice.payments.tax_shares import Shares, decode_shares, fits, share_of, taxed_of
@@ -33,7 +34,8 @@ class Writer:
         seller: InvoiceSeller,
         sold: Mapping[UUID, SoldBooking],
     ) -> None:
-        self._event, self._seat_map, self._seller = event, seat_map, seller
+        self._event = InvoiceEvent(event.id, event.title, event.starts_at, event.time_zone, event.venue)
+        self._seat_map, self._seller = seat_map, seller
         self._now = series.now
         self._sold = sold
         self._invoices: dict[UUID, Document] = {}
@@ -53,12 +55,12 @@ class Writer:
         self._refunds = {refund.id: refund for refund in refunds if not refund.ends}
         self._last = {refund.booking_id: refund for refund in refunds if refund.ends}
 
-    def take(self, row: JournalRow) -> None:
+    def take(self, at: datetime, changes: Sequence[Change]) -> None:
         """Write what a row of the journal calls for. What is free has no invoice."""
-        for change in decode_changes(row.changes):
+        for change in changes:
             match change:
                 case BookingConfirmed() if change.payment_id is not None:
-                    self._invoice(_as_sold(self._sold[change.booking_id]), row)
+                    self._invoice(_as_sold(self._sold[change.booking_id]), at)
                 case BookingReduced() if change.booking_id in self._invoices:
                     refund = None if change.refund_id is None else self._refunds.pop(change.refund_id, None)
                     if refund is not None and refund.part is not None:
@@ -153,19 +155,18 @@ class Writer:
         notes.append(note)
         self._write(note, nth=len(notes), refund_id=refund_id)
 
-    def _invoice(self, booking: SoldBooking, row: JournalRow) -> None:
+    def _invoice(self, booking: SoldBooking, at: datetime) -> None:
         number, label = self._next(Kind.INVOICE)
-        event = self._event
         invoice = Document(
             kind=Kind.INVOICE,
             number=number,
             label=label,
             issued_at=self._now,
-            sold_at=row.at,
+            sold_at=at,
             corrects=None,
             seller=self._seller,
             buyer=InvoiceBuyer(booking.buyer_name),
-            event=InvoiceEvent(event.id, event.title, event.starts_at, event.time_zone, event.venue),
+            event=self._event,
             booking_id=booking.id,
             **self._made_of(booking),
         )

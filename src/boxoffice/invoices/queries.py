@@ -200,26 +200,31 @@ async def list_sales(
     )
 
 
-async def list_sold(tx: Transaction, event_id: int, booking_ids: Sequence[UUID]) -> list[SoldBooking]:
-    """These bookings with their buyers, and the places they have lost, in one look."""
+async def list_sold(
+    tx: Transaction, event_id: int, booking_ids: Sequence[UUID], places: Sequence[int]
+) -> list[SoldBooking]:
+    """These bookings with their buyers, and in the same look what they have lost of so many places."""
     return await tx.list(
         SoldBooking,
         """
         SELECT booking.id, booking.event_id, booking.buyer_id, coalesce(buyer.name, '') AS buyer_name,
                booking.seat_ids, booking.area_ids, booking.amounts,
                booking.total, booking.currency, booking.levies, booking.ticket_types,
-               (SELECT json_agg(refund.part)
-                  FROM payments AS payment
-                  JOIN refunds AS refund
-                    ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
-                 WHERE payment.event_id = booking.event_id AND payment.booking_id = booking.id
-                   AND refund.part IS NOT NULL) AS gone
-          FROM bookings AS booking
+               CASE WHEN cardinality(booking.amounts) < named.places THEN
+                   (SELECT json_agg(refund.part)
+                      FROM payments AS payment
+                      JOIN refunds AS refund
+                        ON refund.event_id = payment.event_id AND refund.payment_id = payment.id
+                     WHERE payment.event_id = booking.event_id AND payment.booking_id = booking.id
+                       AND refund.part IS NOT NULL) END AS gone
+          FROM unnest($2::uuid[], $3::integer[]) AS named (id, places)
+          JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = named.id
           LEFT JOIN users AS buyer ON buyer.id = booking.buyer_id
-         WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
+         WHERE booking.id = ANY ($2::uuid[])
         """,
         event_id,
         booking_ids,
+        places,
     )
 
 

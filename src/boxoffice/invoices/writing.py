@@ -5,14 +5,23 @@ one transaction, and whoever numbers for an organizer has the organizer's turn. 
 are in no journal: those without a credit note are looked for.
 """
 
+from collections.abc import Sequence
+from datetime import datetime
+
 import msgspec
 import structlog
 
 from boxoffice.catalog.seat_map import SeatMap, get_seat_map
-from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, decode_changes
+from boxoffice.inventory.changes import (
+    BookingCancelled,
+    BookingConfirmed,
+    BookingReduced,
+    Change,
+    decode_changes,
+)
 from boxoffice.invoices import queries, seller_queries
 from boxoffice.invoices.documents import Writer
-from boxoffice.invoices.queries import CreditRow, EventRow, JournalRow, SeriesRow
+from boxoffice.invoices.queries import CreditRow, EventRow, SeriesRow
 from boxoffice.invoices.schemas import Document, InvoiceSeller
 from boxoffice.kit.errors import NotFound, Unavailable
 from boxoffice.kit.postgres import Database, Transaction
@@ -70,9 +79,10 @@ async def _write_some(tx: Transaction, event: EventRow) -> bool:
     if rows or amounts:
         # After the rows, so that it has every seat that they name: seats are added while an event is on sale.
         seat_map = await get_seat_map(tx, await queries.get_seat_map_id(tx, event.id))
-        writer = await _writer_for(tx, event, seat_map, series, rows, amounts)
-        for row in rows:
-            writer.take(row)
+        sales = [(row.at, decode_changes(row.changes)) for row in rows]
+        writer = await _writer_for(tx, event, seat_map, series, sales, amounts)
+        for at, changes in sales:
+            writer.take(at, changes)
         if not is_full:
             writer.take_amounts()
         if writer.written:
@@ -88,17 +98,21 @@ async def _writer_for(
     event: EventRow,
     seat_map: SeatMap,
     series: SeriesRow,
-    rows: list[JournalRow],
+    sales: Sequence[tuple[datetime, Sequence[Change]]],
     amounts: list[CreditRow],
 ) -> Writer:
-    """What these rows and amounts need to be read: their bookings, and the documents those have already."""
-    named = {
-        change.booking_id
-        for row in rows
-        for change in decode_changes(row.changes)
-        if isinstance(change, BookingConfirmed | BookingCancelled | BookingReduced)
-    } | {amount.booking_id for amount in amounts}
-    sold = {booking.id: booking for booking in await queries.list_sold(tx, event.id, list(named))}
+    """What these changes and amounts need to be read: their bookings, and what those have been written."""
+    named = {amount.booking_id: 0 for amount in amounts}
+    for _, changes in sales:
+        for change in changes:
+            if isinstance(change, BookingConfirmed):
+                named[change.booking_id] = len(change.seat_ids) + len(change.area_ids)
+            elif isinstance(change, BookingCancelled | BookingReduced):
+                named.setdefault(change.booking_id, 0)
+    sold = {
+        booking.id: booking
+        for booking in await queries.list_sold(tx, event.id, list(named), list(named.values()))
+    }
     found = await seller_queries.find_seller(tx, event.organizer_id)
     seller = (
         InvoiceSeller(event.organizer_name, [], None, None)

@@ -5,6 +5,7 @@ looking once a second at those whose body is on its way.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from litestar.types import Receive
@@ -32,7 +33,7 @@ class SlowBodies:
 
         The time runs from the first piece that is asked for; waiting for a disconnect is not bounded.
         """
-        deadline: float | None = None
+        deadline = 0.0
         is_whole = False
 
         async def receive_in_time() -> Any:
@@ -40,37 +41,32 @@ class SlowBodies:
             task = asyncio.current_task()
             if is_whole or task is None:
                 return await receive()
-            if deadline is None:
-                deadline = asyncio.get_running_loop().time() + self._seconds
-            message = await self._wait(task, deadline, receive)
+            deadline = self._deadlines[task] = deadline or time.monotonic() + self._seconds
+            if not self._is_looking:
+                self._is_looking = True
+                asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
+            try:
+                message = await receive()
+            except asyncio.CancelledError:
+                if task not in self._late:
+                    raise
+                task.uncancel()
+                raise BodyTooSlow from None
+            finally:
+                del self._deadlines[task]
+                if self._late:
+                    self._late.discard(task)
             is_whole = not message.get("more_body", False)
             return message
 
         return receive_in_time
 
-    async def _wait(self, task: asyncio.Task[Any], deadline: float, receive: Receive) -> Any:
-        self._deadlines[task] = deadline
-        if not self._is_looking:
-            self._is_looking = True
-            asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)
-        try:
-            return await receive()
-        except asyncio.CancelledError:
-            if task not in self._late:
-                raise
-            task.uncancel()
-            raise BodyTooSlow from None
-        finally:
-            del self._deadlines[task]
-            self._late.discard(task)
-
     def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
+        now = time.monotonic()
         for task, deadline in self._deadlines.items():
             if deadline <= now and task not in self._late:
                 self._late.add(task)
                 task.cancel()
         self._is_looking = bool(self._deadlines)
         if self._is_looking:
-            loop.call_later(_LOOK_SECONDS, self._look)
+            asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._look)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit.errors import NotFound
+from boxoffice.kit.ids import read_id
 from boxoffice.kit.lean_door import LeanRequest, LeanRoute
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.desk import Desk
@@ -57,7 +58,7 @@ def lean_payments(desk: Desk, sales: GroupCommit, providers: Providers) -> list[
 def _uuid(part: str) -> UUID:
     if len(part) != _UUID_CHARACTERS:
         raise ValueError(part)
-    return UUID(part)
+    return read_id(part)
 
 
 def _name(part: str) -> str:
