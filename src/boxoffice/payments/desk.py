@@ -7,7 +7,7 @@ from boxoffice.kit.gathering import Gathering
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
-from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentRow
+from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentAsked, PaymentRow
 
 
 class Desk:
@@ -23,8 +23,8 @@ class Desk:
         """The booking as somebody who wants to pay for it sees it, with the payment that is open already."""
         return await self._payables.ask((booking_id, provider))
 
-    async def find_payment(self, payment_id: UUID) -> PaymentRow | None:
-        """The payment, whoever's it is."""
+    async def find_payment(self, payment_id: UUID) -> PaymentAsked | None:
+        """What was asked for, whoever's it is."""
         return await self._payments.ask(payment_id)
 
     async def insert_payment(self, payment: NewPaymentRow) -> PaymentRow:
@@ -43,7 +43,7 @@ class Desk:
         }
         return [found.get(each) for each in asked]
 
-    async def _list_payments(self, asked: Sequence[UUID]) -> list[PaymentRow | None]:
+    async def _list_payments(self, asked: Sequence[UUID]) -> list[PaymentAsked | None]:
         event_ids = [event_of(payment_id) for payment_id in asked]
         found = {row.id: row for row in await queries.list_payments(self.db, event_ids, asked)}
         return [found.get(payment_id) for payment_id in asked]

@@ -19,7 +19,7 @@ from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.ledger import AT_LAST, AT_ONCE, record_captured
 from boxoffice.payments.ledger_queries import insert_money_to_return, update_capture_due
 from boxoffice.payments.provider import Fact, FactKind
-from boxoffice.payments.queries import PaymentRow
+from boxoffice.payments.queries import PaymentAsked
 from boxoffice.payments.refunds import REFUND_JOB, RefundDue
 
 _log = structlog.get_logger()
@@ -69,7 +69,7 @@ async def take_fact(desk: Desk, sales: GroupCommit, provider: str, fact: Fact) -
     )
 
 
-async def _write_down(desk: Desk, provider: str, fact: Fact) -> PaymentRow | None:
+async def _write_down(desk: Desk, provider: str, fact: Fact) -> PaymentAsked | None:
     """The payment that was opened at the provider, and that we died before writing down.
 
     It is for a booking of ours, so its money becomes tickets or goes back like any other. Money for no

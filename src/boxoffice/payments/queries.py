@@ -11,7 +11,7 @@ from boxoffice.payments.provider import Asked
 from boxoffice.payments.schemas import PaymentState
 
 
-class PaymentRow(msgspec.Struct, frozen=True):
+class PaymentRow(msgspec.Struct, frozen=True, gc=False):
     """A payment; the amount is in minor units."""
 
     event_id: int
@@ -40,7 +40,17 @@ class NewPaymentRow(msgspec.Struct, frozen=True):
     ask_at: datetime | None
 
 
-class Payable(msgspec.Struct, frozen=True):
+class PaymentAsked(msgspec.Struct, frozen=True, gc=False):
+    """What a report is compared with: which payment was asked for, and it never changes."""
+
+    id: UUID
+    booking_id: UUID
+    provider: str
+    amount: int
+    currency: str
+
+
+class Payable(msgspec.Struct, frozen=True, gc=False):
     """What paying needs to know of a booking; a hold whose time is over shows as EXPIRED, one of a cancelled
     event as CANCELLED.
 
@@ -150,13 +160,12 @@ async def list_payables(
 
 async def list_payments(
     source: Source, event_ids: Sequence[int], payment_ids: Sequence[UUID]
-) -> list[PaymentRow]:
+) -> list[PaymentAsked]:
     """These payments, whoever's they are, as far as they exist."""
     return await source.list(
-        PaymentRow,
+        PaymentAsked,
         """
-        SELECT event_id, id, booking_id, provider, amount, currency, state, checkout_url, reference,
-               created_at
+        SELECT id, booking_id, provider, amount, currency
           FROM payments
          WHERE event_id = ANY ($1::bigint[]) AND id = ANY ($2::uuid[])
         """,
