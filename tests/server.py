@@ -183,7 +183,8 @@ def started(
 @contextmanager
 def data_folder() -> Generator[Path]:
     """A fresh folder that PostgreSQL's user can pass through when the tests run as root."""
-    top = Path(tempfile.mkdtemp(prefix="boxoffice-tests-"))
+    # On macOS the folder for temporary files is reached through a link.
+    top = Path(tempfile.mkdtemp(prefix="boxoffice-tests-")).resolve()
     top.chmod(0o711)
     try:
         yield top / "data"

@@ -8,14 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from boxoffice import __version__
 from boxoffice.cli import app, in_words, main
-from boxoffice.command.doctor import connections_for_us, masked
+from boxoffice.command.doctor import connections_for_us, masked, missed_in_production
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
+from boxoffice.kit.settings import Mode, Settings
 from server import data_folder, free_port, run
 
 PRODUCTION = {
@@ -271,6 +273,18 @@ def test_the_doctor_says_what_is_wrong_without_telling_secrets(empty: Path):
     assert "a-secret-of" not in found.stdout
     assert "opensesame" not in found.stdout
     assert "postgresql://owner:***@127.0.0.1:1/tickets" in found.stdout
+
+
+def test_the_doctor_tells_what_people_would_miss_in_production_and_only_there():
+    bare = Settings(mode=Mode.PRODUCTION)
+    whole = msgspec.structs.replace(
+        bare, stripe_secret_key="sk_live_x", smtp_url="smtps://mail", trusted_proxies="10.0.0.0/8"
+    )
+
+    assert [each.subject for each in missed_in_production(bare)] == ["Payments", "Letters", "Proxies"]
+    assert missed_in_production(whole) == missed_in_production(Settings()) == []
+    [sandbox] = missed_in_production(msgspec.structs.replace(whole, sandbox_payments=True))
+    assert "takes no money" in sandbox.words
 
 
 def test_the_doctor_counts_no_connections_that_are_kept_for_others():

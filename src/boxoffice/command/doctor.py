@@ -70,6 +70,7 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at everything a start would need."""
     findings = [
         _examine_secret(settings),
+        *missed_in_production(settings),
         _examine_port(settings),
         *_examine_folder(settings),
         *_examine_bucket(settings),
@@ -183,6 +184,28 @@ def _examine_secret(settings: Settings) -> Finding:
         words = "It is your own; set BOXOFFICE_MODE=production before real people come."
         return Finding("Secret", Verdict.NOTE, words)
     return Finding("Secret", Verdict.FINE, "It is your own.")
+
+
+def missed_in_production(settings: Settings) -> list[Finding]:
+    """What `serve` starts without, and real people would miss."""
+    if settings.mode is not Mode.PRODUCTION:
+        return []
+    missed = {
+        "Payments": (
+            settings.stripe_secret_key and not settings.sandbox_enabled,
+            "The sandbox may be paid with, and takes no money: unset BOXOFFICE_SANDBOX_PAYMENTS."
+            if settings.sandbox_enabled
+            else "Nobody can pay: set BOXOFFICE_STRIPE_SECRET_KEY and BOXOFFICE_STRIPE_WEBHOOK_SECRET.",
+        ),
+        "Letters": (settings.smtp_url, "They become files, and nobody gets them: set BOXOFFICE_SMTP_URL."),
+        "Proxies": (
+            settings.trusted_proxies,
+            "Nobody behind a proxy is limited by address: name its network in BOXOFFICE_TRUSTED_PROXIES.",
+        ),
+    }
+    return [
+        Finding(subject, Verdict.NOTE, words) for subject, (is_fine, words) in missed.items() if not is_fine
+    ]
 
 
 def _examine_port(settings: Settings) -> Finding:
