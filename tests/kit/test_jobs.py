@@ -9,6 +9,7 @@ from datetime import timedelta
 import asyncpg
 import msgspec
 import pytest
+from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import FailingListenerError
 
 from boxoffice.kit import jobs
@@ -89,6 +90,39 @@ async def test_a_job_that_fails_is_done_again(db: Database, dsn: str):
         async with asyncio.timeout(20):
             await succeeded.wait()
     assert tries == 2
+
+
+async def test_a_job_outlives_a_postgresql_that_cannot_write_that_it_failed(
+    db: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Its disk is full, say. PgQueuer would delete the job as soon as there is room again."""
+    name = f"note-{secrets.token_hex(4)}"
+    tries, writes, done = 0, 0, asyncio.Event()
+    execute = AsyncpgDriver.execute
+
+    async def handle(_payload: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 2:
+            raise ConnectionError("the provider is away")
+        done.set()
+
+    async def full(driver: AsyncpgDriver, query: str, *arguments: object) -> str:
+        nonlocal writes
+        if tries and "execute_after" in query and "UPDATE" in query:
+            writes += 1
+            if writes < 2:
+                raise asyncpg.DiskFullError("no space left on device")
+        return await execute(driver, query, *arguments)
+
+    monkeypatch.setattr(AsyncpgDriver, "execute", full)
+    monkeypatch.setattr(jobs, "LOST_SECONDS", 0.5)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.01)
+    async with working(dsn, {name: handle}), asyncio.timeout(20):
+        async with db.transaction() as tx:
+            await enqueue(tx, name, Note("kept"))
+        await done.wait()
 
 
 async def test_a_worker_that_loses_postgresql_comes_back(db: Database, dsn: str):

@@ -14,7 +14,7 @@ import structlog
 from pgqueuer import PgQueuer, Queries
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
-from pgqueuer.models import Job
+from pgqueuer.models import Job, TracebackRecord
 
 from boxoffice.kit import metrics, vanished_hosts
 from boxoffice.kit.outages import Outage
@@ -34,6 +34,9 @@ CONNECT_SECONDS_MAX = 3
 
 # A job that starts on its own when nobody says so (a deferred one) starts at most this late.
 POLL_SECONDS = 5
+
+# Whose worker has said nothing of it for so long, that job is somebody else's. Workers say so twice as often.
+LOST_SECONDS = 30.0
 
 # So often the connection is asked whether anybody is there, and given up when no answer comes: the longest
 # statement about jobs is done by then. Of a vanished host the kernel tells sooner (kit/vanished_hosts.py), if
@@ -95,7 +98,7 @@ async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
 
 async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:
     driver = AsyncpgDriver(connection)
-    queue = PgQueuer(driver)
+    queue = PgQueuer(driver, queries=_Repeating(connection, driver))
 
     def stop(_connection: object) -> None:
         queue.shutdown.set()
@@ -107,12 +110,33 @@ async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler
         queue.entrypoint(name)(_repeated(name, handler))
     watching = asyncio.create_task(_give_up_in_time(connection, driver))
     try:
-        await queue.run(dequeue_timeout=timedelta(seconds=POLL_SECONDS))
+        await queue.run(
+            dequeue_timeout=timedelta(seconds=POLL_SECONDS), heartbeat_timeout=timedelta(seconds=LOST_SECONDS)
+        )
     finally:
         watching.cancel()
     if not connection.is_closed():
         return
     raise ConnectionError("the connection was closed")
+
+
+class _Repeating(Queries):
+    """Gives the connection up when a repetition cannot be written, such as when the disk is full.
+
+    PgQueuer would remember that the job failed for good, and delete it as soon as there is room again. What
+    cannot be written at all is forgotten, and the job taken again once its worker is missed.
+    """
+
+    def __init__(self, connection: asyncpg.Connection, driver: AsyncpgDriver) -> None:
+        super().__init__(driver)
+        self._connection = connection
+
+    async def retry_job(self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None) -> None:
+        try:
+            await super().retry_job(job, delay, traceback_record)
+        except Exception:
+            self._connection.terminate()
+            raise
 
 
 async def _give_up_in_time(connection: asyncpg.Connection, driver: AsyncpgDriver) -> None:
