@@ -61,8 +61,8 @@ def python_files(*folders: str) -> tuple[SourceFile, ...]:
 
 @cache
 def owners_of_tables() -> dict[str, str]:
-    """Table to domain: each migration is named after the domain whose tables it makes."""
-    return {
+    """Table to domain: each migration is named after the domain whose tables it makes; one is PgQueuer's."""
+    return {"pgqueuer_log": "kit"} | {
         table: found[1]
         for file in python_files(f"{PACKAGE}/migrations/versions")
         if (found := MIGRATION.fullmatch(file.name))

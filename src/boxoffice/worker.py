@@ -10,16 +10,22 @@ from boxoffice.accounts.ended_sessions import forget_ended_sessions
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs import Proofs
-from boxoffice.accounts.unused import forget_addresses, forget_old_sessions
+from boxoffice.accounts.unused import forget_addresses, forget_old_proofs, forget_old_sessions
 from boxoffice.booking.unused_accounts import erase_unused_accounts
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
 from boxoffice.catalog.images.removal import REMOVE_IMAGE_JOB, carry_out_removal
-from boxoffice.catalog.team.members import INVITATION_JOB, Invitations, carry_out_invitation
+from boxoffice.catalog.team.members import (
+    INVITATION_JOB,
+    Invitations,
+    carry_out_invitation,
+    forget_old_invitations,
+)
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.inventory.sweeper import sweep
 from boxoffice.invoices.writing import write_due_invoices
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.idempotency import forget_old_keys
+from boxoffice.kit.job_log import forget_job_log
 from boxoffice.kit.jobs import Handler, run_jobs
 from boxoffice.kit.outages import Outage
 from boxoffice.kit.pace import Pace
@@ -70,6 +76,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_ended_sessions, parts.db)))
+        group.create_task(_every(FORGET_SECONDS, partial(forget_job_log, parts.db)))
         group.create_task(_every(RETENTION_SECONDS, partial(_forget_people, parts)))
         asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
         group.create_task(_every(ASK_SECONDS, asking))
@@ -81,6 +88,8 @@ async def run_background(parts: Parts) -> None:
 async def _forget_people(parts: Parts) -> None:
     """What there is no reason to keep any more: see docs/security.md, What data there is."""
     await forget_old_sessions(parts.db)
+    await forget_old_proofs(parts.db)
+    await forget_old_invitations(parts.db)
     await forget_addresses(parts.db, parts.settings.audit_address_days)
     await erase_unused_accounts(parts.db, parts.settings.unused_account_days)
 

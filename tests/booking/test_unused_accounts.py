@@ -11,8 +11,9 @@ from litestar import Litestar
 from accounts.browser import Browser
 from accounts.mailbox import Mailbox
 from boxoffice.accounts.identity import Role
-from boxoffice.accounts.unused import forget_old_sessions
+from boxoffice.accounts.unused import forget_old_proofs, forget_old_sessions
 from boxoffice.booking.unused_accounts import erase_unused_accounts
+from boxoffice.catalog.team import members
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import load_settings
@@ -163,6 +164,43 @@ async def test_sessions_that_are_over_go_by_themselves(bea: Browser, db: Databas
 
     assert await db.get(int, "SELECT count(*) FROM sessions WHERE user_id = $1", user_id) == 1
     assert (await phone.refresh()).status_code == 200
+
+
+async def test_mailed_tokens_and_invitations_that_are_over_are_forgotten_in_rounds(
+    bea: Browser, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    user_id = await number_of(bea)
+    async with db.transaction() as tx:
+        await tx.execute("DELETE FROM email_proofs WHERE user_id = $1", user_id)
+        await tx.execute(
+            """
+            INSERT INTO email_proofs (user_id, purpose, email, nonce, token_hash, expires_at)
+            SELECT $1, purpose, 'b@example.org', sha256($2), sha256(purpose::bytea || $2), now() + life
+              FROM unnest('{VERIFY_EMAIL,RESET_PASSWORD}'::text[], '{-1s,1h}'::interval[])
+                AS token (purpose, life)
+            """,
+            user_id,
+            bea.email.encode(),
+        )
+        await tx.execute(
+            """
+            INSERT INTO team_invitations (organizer_id, role, email, nonce, token_hash, expires_at)
+            SELECT $1, 'VIEWER', n || $2, sha256($2::bytea), sha256((n || $2)::bytea),
+                   now() + CASE n WHEN 4 THEN 1 ELSE -1 END * interval '1 hour'
+              FROM generate_series(1, 4) AS n
+            """,
+            user_id,
+            bea.email,
+        )
+    monkeypatch.setattr(members, "FORGOTTEN_AT_ONCE_MAX", 2)
+
+    await forget_old_proofs(db)
+    await members.forget_old_invitations(db)
+
+    left = "SELECT purpose FROM email_proofs WHERE user_id = $1"
+    assert await db.list(str, left, user_id) == ["RESET_PASSWORD"]
+    left = "SELECT email FROM team_invitations WHERE organizer_id = $1"
+    assert await db.list(str, left, user_id) == [f"4{bea.email}"]
 
 
 def test_what_is_less_than_anybody_could_mean_is_refused():

@@ -12,7 +12,8 @@ import pytest
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import FailingListenerError
 
-from boxoffice.kit import jobs
+from boxoffice.kit import job_log, jobs
+from boxoffice.kit.job_log import LOG_KEPT, forget_job_log
 from boxoffice.kit.jobs import Handler, enqueue, enqueue_all, run_jobs
 from boxoffice.kit.postgres import Database
 
@@ -174,3 +175,23 @@ async def _cut_job_connections(db: Database) -> int:
          WHERE application_name = 'boxoffice jobs'
         """,
     )
+
+
+async def test_the_log_of_jobs_is_kept_for_two_weeks(db: Database, monkeypatch: pytest.MonkeyPatch):
+    name = f"note-{secrets.token_hex(4)}"
+    async with db.transaction() as tx:
+        await tx.execute(
+            """
+            INSERT INTO pgqueuer_log (job_id, status, priority, entrypoint, created)
+            SELECT n, 'successful', 0, $1, now() - $2::interval - (n - 1) * interval '1 minute'
+              FROM generate_series(-1, 5) AS n
+            """,
+            name,
+            LOG_KEPT,
+        )
+    monkeypatch.setattr(job_log, "ENTRIES_MAX", 2)
+
+    await forget_job_log(db)
+
+    left = "SELECT job_id FROM pgqueuer_log WHERE entrypoint = $1 ORDER BY job_id"
+    assert await db.list(int, left, name) == [-1, 0]

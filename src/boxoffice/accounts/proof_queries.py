@@ -99,5 +99,19 @@ async def delete_proof(tx: Transaction, token_hash: bytes) -> ProofRow | None:
     )
 
 
+async def delete_expired_proofs(tx: Transaction, limit: int) -> int:
+    """Delete tokens that prove nothing any more, so many at most."""
+    return await tx.execute(
+        """
+        DELETE FROM email_proofs
+         WHERE (user_id, purpose) IN (SELECT user_id, purpose
+                                        FROM email_proofs
+                                       WHERE expires_at <= now()
+                                       LIMIT $1)
+        """,
+        limit,
+    )
+
+
 async def delete_proofs(tx: Transaction, user_id: int) -> None:
     await tx.execute("DELETE FROM email_proofs WHERE user_id = $1", user_id)

@@ -1,8 +1,8 @@
-"""What goes by itself: sessions that are over, addresses in the audit log, and accounts after a warning."""
+"""What goes by itself: sessions and tokens that are over, addresses in the audit log, unused accounts."""
 
 from datetime import timedelta
 
-from boxoffice.accounts import queries, session_queries
+from boxoffice.accounts import proof_queries, queries, session_queries
 from boxoffice.accounts.audit import queries as audit_queries
 from boxoffice.accounts.letters import LetterKind, enqueue_letter
 from boxoffice.kit.postgres import Database, Transaction
@@ -34,4 +34,12 @@ async def forget_old_sessions(db: Database) -> None:
     while True:
         async with db.transaction() as tx:
             if await session_queries.delete_expired_sessions(tx, ENTRIES_MAX) < ENTRIES_MAX:
+                return
+
+
+async def forget_old_proofs(db: Database) -> None:
+    """Delete mailed tokens that are over, with the addresses they were to prove."""
+    while True:
+        async with db.transaction() as tx:
+            if await proof_queries.delete_expired_proofs(tx, ENTRIES_MAX) < ENTRIES_MAX:
                 return

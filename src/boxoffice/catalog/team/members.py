@@ -40,6 +40,10 @@ INVITATIONS_TO_ADDRESS = RateLimit("invitation", turns=5, seconds=3600)
 _log = structlog.get_logger()
 
 
+# Invitations of a round: a statement's worth, which holds nobody up.
+FORGOTTEN_AT_ONCE_MAX = 1_000
+
+
 class TeamIsFull(Refusal, status=409):
     """Members and invitations are as many as there can be; remove some first."""
 
@@ -164,3 +168,11 @@ async def withdraw_invitation(db: Database, user: Identity, invitation_id: int) 
 async def forget_person(tx: Transaction, user_id: int) -> None:
     """Take the user out of every team, and let their own team go, with its invitations."""
     await queries.delete_traces(tx, user_id)
+
+
+async def forget_old_invitations(db: Database) -> None:
+    """Delete invitations that are over, with the addresses in them."""
+    while True:
+        async with db.transaction() as tx:
+            if await queries.delete_expired_invitations(tx, FORGOTTEN_AT_ONCE_MAX) < FORGOTTEN_AT_ONCE_MAX:
+                return

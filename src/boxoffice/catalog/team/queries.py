@@ -216,6 +216,17 @@ async def delete_invitation_by_token(tx: Transaction, token_hash: bytes) -> Invi
     )
 
 
+async def delete_expired_invitations(tx: Transaction, limit: int) -> int:
+    """Delete invitations that nobody can accept any more, so many at most."""
+    return await tx.execute(
+        """
+        DELETE FROM team_invitations
+         WHERE id IN (SELECT id FROM team_invitations WHERE expires_at <= now() LIMIT $1)
+        """,
+        limit,
+    )
+
+
 async def delete_invitation(tx: Transaction, organizer_id: int, invitation_id: int) -> int:
     return await tx.execute(
         "DELETE FROM team_invitations WHERE organizer_id = $1 AND id = $2", organizer_id, invitation_id
