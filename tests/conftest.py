@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def postgres() -> Generator[EmbeddedPostgres]:
     """One server for the whole session; it ends with us even when we are killed."""
-    folder = Path(tempfile.mkdtemp(prefix="boxoffice-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="boxoffice-tests-")).resolve()
     # pytest's own temporary folders are closed to the user who runs the server when we are root.
     folder.chmod(0o711)
     try:

@@ -47,7 +47,7 @@ with embedded_postgres.EmbeddedPostgres(Path(folder)) as server:
 @pytest.fixture
 def folder() -> Generator[Path]:
     """A folder that the server's user can enter, unlike tmp_path when root runs the tests."""
-    made = Path(tempfile.mkdtemp(prefix="boxoffice-"))
+    made = Path(tempfile.mkdtemp(prefix="boxoffice-")).resolve()
     made.chmod(0o711)
     yield made
     shutil.rmtree(made)
@@ -56,7 +56,7 @@ def folder() -> Generator[Path]:
 @pytest.fixture(scope="module")
 def data() -> Generator[Path]:
     """A data folder that one test after the other uses: making one is the slowest thing here."""
-    made = Path(tempfile.mkdtemp(prefix="boxoffice-"))
+    made = Path(tempfile.mkdtemp(prefix="boxoffice-")).resolve()
     made.chmod(0o711)
     with EmbeddedPostgres(made):
         pass
