@@ -186,6 +186,12 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListMovements": Who.ORGANIZER,
 }
 
+# What goes on at events of an organizer who is suspended, or is none any more: guests are let in, those who
+# work there see where things stand, and who has paid gets money back. Nobody says it was given otherwise:
+# then the organizer would be owed it.
+_RIGHTS_THAT_STAY = frozenset({Right.SEE, Right.SCAN})
+_OPERATIONS_THAT_STAY = frozenset({"RefundBooking", "TryRefundAgain"})
+
 # What shows other people's names, addresses or answers: who looks is in the logs, though nothing changes.
 _OF_PEOPLE = frozenset(
     {
@@ -224,22 +230,23 @@ async def permitted(connection: _Connection, handler: BaseRouteHandler) -> None:
     assert isinstance(handler, HTTPRouteHandler)
     if "OPTIONS" in handler.http_methods:
         return
-    permission = PERMISSIONS[str(handler.operation_id)]
+    operation = str(handler.operation_id)
+    permission = PERMISSIONS[operation]
     if permission is Who.ANYBODY:
         return
     bearer = bearer_of(connection.scope["headers"])
     if permission is Who.VIEWER and bearer is None:
         return
     if bearer is not None and keys.is_key(bearer):
-        identity = await _identify_key(connection, permission, bearer)
+        identity = await _identify_key(connection, operation, bearer)
     else:
-        identity = await _identify_person(connection, permission, bearer)
+        identity = await _identify_person(connection, operation, bearer)
     if identity is None:
         return
-    if handler.operation_id in _OF_PEOPLE:
+    if operation in _OF_PEOPLE:
         _log.info(
             "personal data read",
-            operation=handler.operation_id,
+            operation=operation,
             path=connection.scope["path"],
             user_id=identity.user_id,
             key_id=identity.key_id,
@@ -251,7 +258,8 @@ async def permitted(connection: _Connection, handler: BaseRouteHandler) -> None:
     )
 
 
-async def _identify_person(connection: _Connection, permission: Permission, bearer: bytes | None) -> Identity:
+async def _identify_person(connection: _Connection, operation: str, bearer: bytes | None) -> Identity:
+    permission = PERMISSIONS[operation]
     identity = None if bearer is None else connection.app.state.tokens.identify(bearer)
     if identity is None:
         raise NotSignedIn
@@ -269,28 +277,31 @@ async def _identify_person(connection: _Connection, permission: Permission, bear
         if access is not None and _may(access.roles, Right.SEE):
             return identity.acting_for(access.organizer_id)
     if isinstance(permission, Right):
-        return await _admit_to_event(connection, permission, identity)
+        return await _admit_to_event(connection, operation, permission, identity)
     return identity
 
 
-async def _admit_to_event(connection: _Connection, right: Right, identity: Identity) -> Identity:
+async def _admit_to_event(
+    connection: _Connection, operation: str, right: Right, identity: Identity
+) -> Identity:
     """Whose event it is, may; so may an admin, and a member of the team whose role has the right."""
     access = await _find_access(connection, identity.user_id)
     if access is not None and access.organizer_id == identity.user_id and identity.role is Role.ORGANIZER:
         return identity
     roles = [] if access is None else access.roles
-    if access is not None and _may(roles, right):
+    if access is not None and _may(roles, right) and (access.may_sell or _goes_on(operation)):
         return identity.acting_for(access.organizer_id)
     # Who has nothing to do with the event is not told whether there is one.
     raise NotAllowed if roles or identity.role is Role.USER else NotFound
 
 
-async def _identify_key(connection: _Connection, permission: Permission, bearer: bytes) -> Identity | None:
+async def _identify_key(connection: _Connection, operation: str, bearer: bytes) -> Identity | None:
     """The key's organizer; None where it opens no more than everybody sees."""
     key = await keys.find_key(connection.app.state.db, bearer)
     if key is None:
         raise NotSignedIn
-    if key.organizer_role is Role.USER:
+    permission = PERMISSIONS[operation]
+    if not key.may_sell and not _goes_on(operation):
         raise NotAllowed
     rights = RIGHTS[key.role]
     identity = Identity(key.organizer_id, Role.ORGANIZER, key_id=key.id)
@@ -333,6 +344,12 @@ def _event_id_of(path: Mapping[str, Any]) -> int | None:
 def _bounded(number: int) -> int:
     """A number that PostgreSQL can take; of one that it cannot there is nothing, and of 0 neither."""
     return number if 0 < number < 2**63 else 0
+
+
+def _goes_on(operation: str) -> bool:
+    """Whether it may be done for an organizer who may not sell."""
+    stays = (*_RIGHTS_THAT_STAY, Who.VIEWER, Who.CONCERNED)
+    return PERMISSIONS[operation] in stays or operation in _OPERATIONS_THAT_STAY
 
 
 def _may(roles: Iterable[TeamRole], right: Right) -> bool:

@@ -12,9 +12,10 @@ from accounts.mailbox import Mailbox, read, token_in
 from boxoffice.accounts.identity import Role
 from boxoffice.catalog.team import keys, members
 from boxoffice.catalog.team.members import Invitations, InvitationWanted, carry_out_invitation
+from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
-from catalog.stage import Person, person, soon, word
+from catalog.stage import VENUE, Person, person, soon, word
 
 SHOP = "https://shop.example.org"
 
@@ -103,7 +104,7 @@ async def test_an_invitation_is_withdrawn_or_replaced(owner: Person, helper: Per
 
 
 @pytest.mark.parametrize("change", [{"suspended": True}, {"role": "USER"}], ids=str)
-async def test_the_team_of_who_may_not_sell_any_more_may_nothing(
+async def test_the_team_of_who_may_not_sell_any_more_lets_guests_in_and_gives_back(
     owner: Person, helper: Person, mailbox: Mailbox, admin: Person, change: dict[str, Any]
 ):
     venue_id = await owner.has_venue()
@@ -113,12 +114,20 @@ async def test_the_team_of_who_may_not_sell_any_more_may_nothing(
         (f"/events/{event['id']}/duplicate", {"starts_at": soon()}),
         (f"/events/{event['id']}/check-ins", {"code": "X"}),
         (f"/venues/{venue_id}/seat-maps", {}),
+        (f"/bookings/{new_id(event['id'])}/refunds", {}),
+        (f"/bookings/{new_id(event['id'])}/refunds/{new_id(event['id'])}/settle", None),
     )
+    made = await owner.post("/api-keys", {"name": "Key", "role": "OWNER"})
+    key = Person(owner.client, None, made.json()["key"])
     before = [(await helper.post(*each)).status_code for each in asked]
     assert (await admin.patch(f"/users/{owner.id}", change)).status_code == 200
 
-    assert [(await helper.post(*each)).status_code for each in asked] == [403, 403, 403]
-    assert before == [201, 200, 422]
+    for who in (helper, key):
+        assert [(await who.post(*each)).status_code for each in asked] == [403, 200, 403, 404, 403]
+        assert (await who.get(f"/events/{event['id']}/check-ins")).status_code == 200
+        assert (await who.get(f"/events/{event['id']}/bookings")).status_code == 403
+    assert (await key.post("/venues", VENUE)).status_code == 403
+    assert before == [201, 200, 422, 404, 404]
     await admin.patch(f"/users/{owner.id}", {"suspended": False, "role": "ORGANIZER"})
     assert (await helper.post(*asked[0])).status_code == 201
 

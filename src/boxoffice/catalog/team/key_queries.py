@@ -4,36 +4,35 @@ from datetime import datetime
 
 import msgspec
 
-from boxoffice.accounts.identity import Role
 from boxoffice.catalog.team.roles import TeamRole
 from boxoffice.catalog.team.schemas import ApiKey
 from boxoffice.kit.postgres import Source, Transaction
 
 
 class KeyRow(msgspec.Struct, frozen=True):
-    """A key that is good, and the role of the account it belongs to."""
+    """A key that is good; whose it is `may_sell` unless suspended, or no organizer any more."""
 
     id: int
     secret_hash: bytes
     organizer_id: int
-    organizer_role: Role
+    may_sell: bool
     role: TeamRole
     event_id: int | None
     is_used_anew: bool
 
 
 async def find_key(source: Source, prefix: str) -> KeyRow | None:
-    """The key of this prefix, unless it is over or its account is suspended."""
+    """The key of this prefix, unless it is over."""
     return await source.find(
         KeyRow,
         """
-        SELECT k.id, k.secret_hash, k.organizer_id, u.role AS organizer_role, k.role, k.event_id,
+        SELECT k.id, k.secret_hash, k.organizer_id, k.role, k.event_id,
+               u.suspended_at IS NULL AND u.role <> 'USER' AS may_sell,
                coalesce(k.last_used_at < now() - interval '1 minute', true) AS is_used_anew
           FROM api_keys k
           JOIN users u ON u.id = k.organizer_id
          WHERE k.prefix = $1
            AND (k.expires_at IS NULL OR k.expires_at > now())
-           AND u.suspended_at IS NULL
         """,
         prefix,
     )

@@ -12,10 +12,11 @@ from boxoffice.kit.postgres import Source, Transaction
 class AccessRow(msgspec.Struct, frozen=True):
     """Whose an event is, and what somebody is for it, besides.
 
-    The team of an organizer who is suspended, or is none any more, has no roles.
+    The organizer `may_sell` unless suspended, or none any more.
     """
 
     organizer_id: int
+    may_sell: bool
     roles: list[TeamRole]
 
 
@@ -35,14 +36,14 @@ async def find_access(source: Source, event_id: int, user_id: int) -> AccessRow 
     return await source.find(
         AccessRow,
         """
-        SELECT e.organizer_id,
+        SELECT e.organizer_id, o.suspended_at IS NULL AND o.role <> 'USER' AS may_sell,
                ARRAY(SELECT m.role
                        FROM team_members m
-                       JOIN users o ON o.id = m.organizer_id AND o.suspended_at IS NULL AND o.role <> 'USER'
                       WHERE m.user_id = $2
                         AND m.organizer_id = e.organizer_id
                         AND (m.event_id IS NULL OR m.event_id = e.id)) AS roles
           FROM events e
+          JOIN users o ON o.id = e.organizer_id
          WHERE e.id = $1
         """,
         event_id,
@@ -55,14 +56,14 @@ async def find_venue_access(source: Source, venue_id: int, user_id: int) -> Acce
     return await source.find(
         AccessRow,
         """
-        SELECT v.organizer_id,
+        SELECT v.organizer_id, o.suspended_at IS NULL AND o.role <> 'USER' AS may_sell,
                ARRAY(SELECT m.role
                        FROM team_members m
-                       JOIN users o ON o.id = m.organizer_id AND o.suspended_at IS NULL AND o.role <> 'USER'
                       WHERE m.user_id = $2
                         AND m.organizer_id = v.organizer_id
                         AND m.event_id IS NULL) AS roles
           FROM venues v
+          JOIN users o ON o.id = v.organizer_id
          WHERE v.id = $1
         """,
         venue_id,
