@@ -6,6 +6,10 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Let uv trust whom pip and git trust: those of the system, where a company's proxy has its certificate.
+UV_SYSTEM_CERTS ?= true
+export UV_SYSTEM_CERTS
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test sim chaos fuzz check format bench audit sbom requirements clean
 
