@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import LiteralString
 
+import msgspec
 import pytest
 import pytest_asyncio
 from alembic.config import Config
@@ -26,7 +27,7 @@ from source_tree import ROOT
 VERSIONS = ROOT / "src" / "boxoffice" / "migrations" / "versions"
 
 # The first that a process of the version before has to live with. Of those before it nothing was promised.
-FIRST_PROMISED = "0053"
+FIRST_PROMISED = "0057"
 
 # What a program of before may rely on: that it is there, is called so, and may be written as it was.
 _CONTRACTS = re.compile(
@@ -59,13 +60,62 @@ async def test_two_processes_may_migrate_one_empty_database_at_once(
     await owner_db.find(str, "DROP DATABASE migrated_twice")
 
 
+# The migration since which a movement is one row, and the entries of one of each kind from before.
+ONE_ROW_A_MOVEMENT = "0056"
+OLD_ENTRIES = {
+    "CAPTURED": {"PROVIDER": 2530, "ORGANIZER": -1800, "FEES": -500, "TAXES": -230},
+    "REFUND_DUE": {"ORGANIZER": 900, "FEES": 250, "TAXES": 115, "BUYER": -1265},
+    "REFUNDED": {"PROVIDER": -1265, "BUYER": 1265},
+    "REFUND_FAILED": {"PROVIDER": 1265, "BUYER": -1265},
+    "REFUND_SETTLED": {"ORGANIZER": -1265, "BUYER": 1265},
+    "DISPUTED": {"PROVIDER": -1265, "DISPUTED": 1265},
+    "DISPUTE_WON": {"PROVIDER": 1265, "DISPUTED": -1265},
+    "DISPUTE_LOST": {"PROVIDER": 100, "ORGANIZER": 1050, "TAXES": 115, "DISPUTED": -1265},
+    "AUTHORISED": {"RESERVED": 2530, "PROMISED": -2530},
+    "AUTHORISATION_OVER": {"RESERVED": -2530, "PROMISED": 2530},
+    "PAYOUT_DUE": {"ORGANIZER": 1115, "PAYOUT": -1115},
+}
+
+
+async def write_old_entries(database: Database) -> None:
+    """As a program of then did, each movement by one statement."""
+    for kind, entries in OLD_ENTRIES.items():
+        async with database.transaction() as tx:
+            await tx.execute(
+                """
+                INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
+                                            amount, currency, at)
+                SELECT 7, movement_id, line - 1, $1, movement_id, movement_id, account, amount, 'EUR',
+                       '2026-01-01'
+                  FROM (SELECT gen_random_uuid() AS movement_id) AS movement,
+                       unnest($2::text[], $3::bigint[]) WITH ORDINALITY AS entry (account, amount, line)
+                """,
+                kind,
+                list(entries),
+                list(entries.values()),
+            )
+
+
+async def add_to_an_entry(database: Database, amount: int) -> None:
+    """As only an owner can, who has switched triggers off."""
+    async with database.transaction() as tx:
+        await tx.execute("SET LOCAL session_replication_role = replica")
+        await tx.execute("UPDATE ledger_entries SET amount = amount + $1 WHERE account = 'FEES'", amount)
+
+
 @pytest_asyncio.fixture(scope="module")
 async def tomorrow(postgres: EmbeddedPostgres, owner_db: Database) -> AsyncGenerator[Database]:
-    """A database that a newer program has migrated."""
+    """A database that a newer program has migrated; it has a ledger of old."""
     await owner_db.find(str, "CREATE DATABASE from_tomorrow")
     database = Database(postgres.dsn.replace("/boxoffice?", "/from_tomorrow?"), connections_max=2)
-    await asyncio.to_thread(migrate, database.dsn)
+    await asyncio.to_thread(migrate, database.dsn, f"{int(ONE_ROW_A_MOVEMENT) - 1:04}")
     await database.open()
+    await write_old_entries(database)
+    await add_to_an_entry(database, 1)
+    with pytest.raises(SetupError, match=r"movement [0-9a-f-]{36} of the ledger does not add up to zero"):
+        await asyncio.to_thread(migrate, database.dsn)
+    await add_to_an_entry(database, -1)
+    await asyncio.to_thread(migrate, database.dsn)
     await change(database, "UPDATE alembic_version SET version_num = '9999'")
     yield database
     await database.close()
@@ -76,6 +126,30 @@ async def change(db: Database, statement: LiteralString) -> None:
     """Change something, as the owner."""
     async with db.transaction() as tx:
         await tx.execute(statement)
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    kind: str
+    account: str
+    amount: int
+
+
+async def test_every_entry_of_old_is_in_a_movement(tomorrow: Database):
+    """What was out of balance was refused before, by its movement's id, and nothing was lost by that."""
+    entries = await tomorrow.list(
+        _Entry,
+        """
+        SELECT kind, account, amount FROM ledger_entries
+         WHERE event_id = 7 AND cause_id = movement_id AND booking_id = movement_id AND currency = 'EUR'
+           AND at = '2026-01-01'
+        """,
+    )
+    kept: dict[str, dict[str, int]] = {kind: {} for kind in OLD_ENTRIES}
+    for entry in entries:
+        kept[entry.kind][entry.account] = entry.amount
+
+    assert kept == OLD_ENTRIES
+    assert await tomorrow.get(int, "SELECT count(*) FROM ledger_movements") == len(OLD_ENTRIES)
 
 
 async def test_an_old_program_starts_on_the_schema_of_a_newer_one_and_leaves_it_alone(tomorrow: Database):

@@ -58,7 +58,7 @@ async def test_the_role_that_serves_cannot_change_the_books(
     [
         "ALTER TABLE audit_log DISABLE TRIGGER ALL",
         "DROP TRIGGER the_audit_log_is_only_added_to ON audit_log",
-        "ALTER TABLE ledger_entries OWNER TO boxoffice_app",
+        "ALTER TABLE ledger_movements OWNER TO boxoffice_app",
         "CREATE OR REPLACE FUNCTION write_audit_log() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN END$$",
         "SET session_replication_role = replica",
         "SET ROLE boxoffice",

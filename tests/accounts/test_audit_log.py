@@ -255,7 +255,7 @@ NOT_AUDITED = {
     **dict.fromkeys(
         ("invoice_series", "invoice_cursors", "invoices"), "papers, which never change, and their numbers"
     ),
-    "ledger_entries": "the ledger, which is only added to itself",
+    "ledger_movements": "the ledger, which is only added to itself",
     **dict.fromkeys(
         ("idempotency_keys", "rate_limits", "request_counts"), "of the machine; forgotten after a while"
     ),

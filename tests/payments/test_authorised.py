@@ -3,16 +3,12 @@
 That nothing is left there in the end is asked of every case (`case_end`).
 """
 
-from contextlib import suppress
-from importlib import import_module
-
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.postgres import Database, Source
 from boxoffice.payments.ledger_verification import verify_ledger
 from payments.baskets import Basket, headers_of
 from payments.stripe_shop import Shop
-
-MIGRATION = import_module("boxoffice.migrations.versions.0046_payments_authorised")
+from payments.tampering import faults_after
 
 
 async def authorise(shop: Shop) -> tuple[Basket, str]:
@@ -68,32 +64,14 @@ async def test_what_is_authorised_is_reserved_once_and_no_organizer_sees_it_befo
     assert (await verify_ledger(shop.parts.db, held.show.event_id)).faults == []
 
 
-class _Undone(Exception):  # noqa: N818  so that what was done is rolled back
-    pass
-
-
 async def test_a_payment_that_is_neither_held_nor_let_go_is_named(shop: Shop, owner_db: Database):
-    """And one that was authorised before the ledger knew of it is held by the migration, once."""
     held, payment_id = await authorise(shop)
-    event_id = held.show.event_id
+    over = "UPDATE payments SET state = 'CANCELLED' WHERE event_id = $1"
+    lost = "DELETE FROM ledger_movements WHERE event_id = $1"
 
-    async def faults(*statements: tuple[str, *tuple[int, ...]]) -> list[str]:
-        """What is said once somebody has done this who may switch triggers off; then it is undone."""
-        found: list[str] = []
-        with suppress(_Undone):
-            async with owner_db.transaction() as tx:
-                await tx.execute("SET LOCAL session_replication_role = replica")
-                for statement, *arguments in statements:
-                    await tx.execute(statement, *arguments)  # pyright: ignore[reportArgumentType]  one of ours
-                found = (await verify_ledger(tx, event_id)).faults
-                raise _Undone
-        return [fault.removeprefix(f"Event {event_id}, ") for fault in found]
-
-    over = "UPDATE payments SET state = 'CANCELLED' WHERE event_id = $1", event_id
-    lost = "DELETE FROM ledger_entries WHERE event_id = $1", event_id
-    assert await faults() == []
-    assert (await faults(over))[-1] == (
+    assert (await faults_after(owner_db, held.show.event_id, over))[-1] == (
         f"authorisation neither held nor let go, of payment {payment_id}: expected 0 EUR, found 5000."
     )
-    assert await faults(lost) == [f"authorisation of payment {payment_id}: expected 5000 EUR, found 0."]
-    assert await faults(lost, (MIGRATION.RESERVE,), (MIGRATION.RESERVE,)) == []
+    assert await faults_after(owner_db, held.show.event_id, lost) == [
+        f"authorisation of payment {payment_id}: expected 5000 EUR, found 0."
+    ]

@@ -38,7 +38,7 @@ async def get_rights(source: Source) -> Rights:
                coalesce(bool_or(has_table_privilege(oid, 'UPDATE, DELETE, TRUNCATE')), false) AS changes_books
           FROM pg_class
          WHERE relnamespace = 'public'::regnamespace
-           AND relname IN ('audit_log', 'ledger_entries')
+           AND relname IN ('audit_log', 'ledger_movements')
         """,
     )
 

@@ -26,7 +26,7 @@ ONLY_ADDED_TO = (
     "foreign_money",
     "invoices",
     "journal",
-    "ledger_entries",
+    "ledger_movements",
     "payment_events",
     "ticket_keys",
 )

@@ -32,8 +32,8 @@ def _config(connection: Connection | None = None, output: io.StringIO | None = N
     return config
 
 
-def migrate(dsn: str) -> None:
-    """Bring the schema to the newest version; safe to run from several processes at once.
+def migrate(dsn: str, version: str = "head") -> None:
+    """Bring the schema to the newest version, or this one; safe to run from several processes at once.
 
     A sale may go on meanwhile. Raises `SetupError` when the database cannot be reached, is newer than this
     program, or has a table that somebody does not let go of.
@@ -43,7 +43,7 @@ def migrate(dsn: str) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         # From here on, since a process that migrates is waited for however long it takes.
         connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'"))
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), version)
 
     _on_connection(dsn, upgrade)
 

@@ -155,12 +155,9 @@ async def insert_dispute(tx: Transaction, dispute: NewDispute) -> None:
             VALUES ($1, $2, $4, $6, $7, $8, $9)
             RETURNING event_id, id, amount, currency
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT event_id, $3::uuid, entry.line, 'DISPUTED', id, $5::uuid, entry.account, entry.amount, currency
-          FROM opened,
-               LATERAL (VALUES (0, 'PROVIDER', -opened.amount),
-                               (1, 'DISPUTED', opened.amount)) AS entry (line, account, amount)
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      disputed)
+        SELECT event_id, $3, 'DISPUTED', id, $5, currency, -amount, amount FROM opened
         """,
         *_columns(dispute),
     )
@@ -176,13 +173,9 @@ async def update_won(tx: Transaction, dispute: ClosedDispute) -> None:
              WHERE event_id = $1 AND id = $2 AND payment_id = $4 AND state = 'OPEN'
             RETURNING event_id, id
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT event_id, $3::uuid, entry.line, 'DISPUTE_WON', id, $5::uuid, entry.account, entry.amount,
-               $7::text
-          FROM won,
-               LATERAL (VALUES (0, 'DISPUTED', -$6::bigint),
-                               (1, 'PROVIDER', $6::bigint)) AS entry (line, account, amount)
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      disputed)
+        SELECT event_id, $3, 'DISPUTE_WON', id, $5, $7, $6::bigint, -$6::bigint FROM won
         """,
         *_columns(dispute),
     )
@@ -218,16 +211,11 @@ async def update_lost(tx: Transaction, dispute: ClosedDispute, loss: Loss, reaso
               FROM lost
              WHERE payment.event_id = lost.event_id AND payment.id = $4 AND $8::bigint > 0
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT event_id, $3::uuid, entry.line, 'DISPUTE_LOST', id, $5::uuid, entry.account, entry.amount,
-               $7::text
-          FROM lost,
-               LATERAL (VALUES (0, 'DISPUTED', -$6::bigint),
-                               (1, 'PROVIDER', $9::bigint),
-                               (2, 'ORGANIZER', $6::bigint - $9::bigint - $10::bigint),
-                               (3, 'TAXES', $10::bigint)) AS entry (line, account, amount)
-         WHERE entry.amount <> 0
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      organizer, taxes, disputed)
+        SELECT event_id, $3, 'DISPUTE_LOST', id, $5, $7, $9::bigint, $6::bigint - $9::bigint - $10::bigint,
+               $10::bigint, -$6::bigint
+          FROM lost
         """,
         *_columns(dispute),
         *_columns(loss),

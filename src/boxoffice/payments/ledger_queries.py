@@ -1,8 +1,9 @@
-"""SQL of the ledger: what moves money writes its entries in the same statement, so there are both or neither.
+"""SQL of the ledger: what moves money writes its movement in the same statement: there are both or neither.
 
-An entry above 0 raises an account, one below lowers it. PROVIDER is money that a provider has for us;
-ORGANIZER, FEES, TAXES, BUYER and PAYOUT are what we owe for it, and are therefore below 0. What is only
-authorised is nobody's yet: RESERVED at a bank, PROMISED by a buyer, and beside all other accounts.
+A movement is a row, with a column for each account: its entry there. One above 0 raises the account, one
+below lowers it. PROVIDER is money that a provider has for us; ORGANIZER, FEES, TAXES, BUYER and PAYOUT are
+what we owe for it, and are therefore below 0. What is only authorised is nobody's yet: RESERVED at a bank,
+PROMISED by a buyer, and beside all other accounts.
 """
 
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ async def update_captured(
 
     The parts of it are those that the booking's places bear. With `over_ids`, movements too, it had been
     authorised. What was reported is kept, see `insert_payment_events`. The ids are named twice, see
-    `inventory.queries.insert_batch`.
+    `inventory.queries.insert_batch`; without OFFSET the parts are added up for each column that has them.
     """
     arguments = (event_id, payment_ids, movement_ids, states, over_ids)
     await tx.execute(
@@ -37,36 +38,31 @@ async def update_captured(
         ), captured AS (
             UPDATE payments
                SET state = 'CAPTURED', ask_at = NULL, changed_at = now(), captured = amount
-             WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND captured = 0 AND state = ANY ($4::text[])
-            RETURNING id, booking_id, amount, currency
-        ), parted AS (
-            SELECT captured.id, captured.booking_id, captured.amount, captured.currency,
-                   CASE WHEN booking.levies IS NULL THEN 0 ELSE
-                       (SELECT coalesce(sum(part::bigint), 0)::bigint
-                          FROM json_array_elements(booking.levies -> 'fees') AS fee,
-                               json_array_elements_text(fee -> 'amounts') AS part) END AS fees,
-                   CASE WHEN booking.levies IS NULL THEN 0 ELSE
-                       (SELECT coalesce(sum(part::bigint), 0)::bigint
-                          FROM json_array_elements(booking.levies -> 'taxes') AS tax,
-                               json_array_elements_text(tax -> 'amounts') AS part) END AS taxes
-              FROM captured
-              JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = captured.booking_id
+              FROM unnest($2::uuid[], $3::uuid[], $5::uuid[]) AS movement (payment_id, id, over_id)
+             WHERE event_id = $1 AND payments.id = payment_id AND payments.id = ANY ($2::uuid[])
+               AND captured = 0 AND state = ANY ($4::text[])
+            RETURNING payments.id, booking_id, amount, currency, movement.id AS movement_id, over_id
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, entry.movement_id, entry.line, entry.kind, parted.id, parted.booking_id, entry.account,
-               entry.amount, parted.currency
-          FROM parted
-          JOIN unnest($2::uuid[], $3::uuid[], $5::uuid[]) AS movement (payment_id, id, over_id)
-            ON movement.payment_id = parted.id,
-               LATERAL (VALUES (movement.id, 'CAPTURED', 0, 'PROVIDER', parted.amount),
-                               (movement.id, 'CAPTURED', 1, 'ORGANIZER', fees + taxes - parted.amount),
-                               (movement.id, 'CAPTURED', 2, 'FEES', -fees),
-                               (movement.id, 'CAPTURED', 3, 'TAXES', -taxes),
-                               (movement.over_id, 'AUTHORISATION_OVER', 0, 'RESERVED', -parted.amount),
-                               (movement.over_id, 'AUTHORISATION_OVER', 1, 'PROMISED', parted.amount))
-                 AS entry (movement_id, kind, line, account, amount)
-         WHERE entry.movement_id IS NOT NULL AND entry.amount <> 0
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      organizer, fees, taxes, reserved, promised)
+        SELECT $1, movement_id, 'CAPTURED', captured.id, booking_id, captured.currency, amount,
+               fees + taxes - amount, -fees, -taxes, 0, 0
+          FROM captured
+          JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = captured.booking_id,
+               LATERAL (
+                   SELECT CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                              (SELECT coalesce(sum(part::bigint), 0)::bigint
+                                 FROM json_array_elements(booking.levies -> 'fees') AS fee,
+                                      json_array_elements_text(fee -> 'amounts') AS part) END AS fees,
+                          CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                              (SELECT coalesce(sum(part::bigint), 0)::bigint
+                                 FROM json_array_elements(booking.levies -> 'taxes') AS tax,
+                                      json_array_elements_text(tax -> 'amounts') AS part) END AS taxes
+                   OFFSET 0) AS borne
+         UNION ALL
+        SELECT $1, over_id, 'AUTHORISATION_OVER', id, booking_id, currency, 0, 0, 0, 0, -amount, amount
+          FROM captured
+         WHERE over_id IS NOT NULL
         """,
         *arguments,
         *_columns_of(reports),
@@ -108,27 +104,21 @@ async def update_captured_after_all(
                   FROM captured
                   JOIN refunds AS refund ON refund.event_id = $1 AND refund.id = captured.id
             )
-            INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                        amount, currency)
-            SELECT $1, ($3::uuid[])[entry.movement], entry.line, entry.kind, entry.cause_id,
-                   refund.booking_id, entry.account, entry.amount, refund.currency
+            INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency,
+                                          provider, organizer, fees, taxes, buyer, reserved, promised)
+            SELECT $1, ($3::uuid[])[number], movement.kind, movement.cause_id, refund.booking_id,
+                   refund.currency, movement.provider, movement.organizer, movement.fees, movement.taxes,
+                   movement.buyer, movement.reserved, -movement.reserved
               FROM refund,
                    LATERAL (VALUES
-                       (true, 1, 'CAPTURED', refund.id, 0, 'PROVIDER', refund.amount),
-                       (NOT is_sold, 1, 'CAPTURED', refund.id, 1, 'BUYER', -refund.amount),
-                       (is_sold, 1, 'CAPTURED', refund.id, 1, 'ORGANIZER', -rest),
-                       (is_sold, 1, 'CAPTURED', refund.id, 2, 'FEES', -fees),
-                       (is_sold, 1, 'CAPTURED', refund.id, 3, 'TAXES', -taxes),
-                       (is_sold, 2, 'REFUND_DUE', refund.id, 0, 'BUYER', -refund.amount),
-                       (is_sold, 2, 'REFUND_DUE', refund.id, 1, 'ORGANIZER', rest),
-                       (is_sold, 2, 'REFUND_DUE', refund.id, 2, 'FEES', fees),
-                       (is_sold, 2, 'REFUND_DUE', refund.id, 3, 'TAXES', taxes),
-                       (is_made, 3, 'REFUNDED', attempt_id, 0, 'BUYER', refund.amount),
-                       (is_made, 3, 'REFUNDED', attempt_id, 1, 'PROVIDER', -refund.amount),
-                       (NOT is_made, 4, 'AUTHORISATION_OVER', refund.id, 0, 'RESERVED', -refund.amount),
-                       (NOT is_made, 4, 'AUTHORISATION_OVER', refund.id, 1, 'PROMISED', refund.amount)
-                   ) AS entry (is_due, movement, kind, cause_id, line, account, amount)
-             WHERE entry.is_due AND entry.amount <> 0
+                       (is_sold, 1, 'CAPTURED', refund.id, amount, -rest, -refund.fees, -refund.taxes, 0, 0),
+                       (NOT is_sold, 1, 'CAPTURED', refund.id, amount, 0, 0, 0, -amount, 0),
+                       (is_sold, 2, 'REFUND_DUE', refund.id, 0, rest, refund.fees, refund.taxes, -amount, 0),
+                       (is_made, 3, 'REFUNDED', attempt_id, -amount, 0, 0, 0, amount, 0),
+                       (NOT is_made, 4, 'AUTHORISATION_OVER', refund.id, 0, 0, 0, 0, 0, -amount)
+                   ) AS movement (is_due, number, kind, cause_id, provider, organizer, fees, taxes, buyer,
+                                  reserved)
+             WHERE movement.is_due
             """,
             event_id,
             payment_id,
@@ -151,15 +141,12 @@ async def update_capture_due(
              WHERE event_id = $1 AND id = ANY ($2::uuid[])
             RETURNING id, booking_id, amount, currency
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, movement.id, entry.line, 'AUTHORISED', authorised.id, authorised.booking_id, entry.account,
-               entry.amount, authorised.currency
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, reserved,
+                                      promised)
+        SELECT $1, movement.id, 'AUTHORISED', authorised.id, booking_id, currency, amount, -amount
           FROM authorised
           JOIN unnest($2::uuid[], $3::uuid[]) AS movement (payment_id, id)
-            ON movement.payment_id = authorised.id,
-               LATERAL (VALUES (0, 'RESERVED', authorised.amount),
-                               (1, 'PROMISED', -authorised.amount)) AS entry (line, account, amount)
+            ON movement.payment_id = authorised.id
         """,
         event_id,
         payment_ids,
@@ -177,13 +164,10 @@ async def update_gone(tx: Transaction, event_id: int, payment_id: UUID, movement
              WHERE event_id = $1 AND id = $2 AND state = 'CAPTURE_DUE'
             RETURNING id, booking_id, amount, currency
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, $3, entry.line, 'AUTHORISATION_OVER', gone.id, gone.booking_id, entry.account,
-               entry.amount, gone.currency
-          FROM gone,
-               LATERAL (VALUES (0, 'RESERVED', -gone.amount),
-                               (1, 'PROMISED', gone.amount)) AS entry (line, account, amount)
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, reserved,
+                                      promised)
+        SELECT $1, $3, 'AUTHORISATION_OVER', id, booking_id, currency, -amount, amount
+          FROM gone
         """,
         event_id,
         payment_id,
@@ -225,16 +209,13 @@ async def insert_money_to_return(
                AND payment.id = ANY ($2::uuid[])
             RETURNING payment.id, payment.booking_id
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, movement_id, entry.line, CASE WHEN is_captured THEN 'CAPTURED' ELSE 'AUTHORISED' END,
-               payment_id, moved.booking_id, entry.account, entry.amount, currency
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      buyer, reserved, promised)
+        SELECT $1, movement_id, CASE WHEN is_captured THEN 'CAPTURED' ELSE 'AUTHORISED' END, payment_id,
+               booking_id, currency, came, -came, amount - came, came - amount
           FROM returned
           JOIN moved ON moved.id = returned.payment_id,
-               LATERAL (VALUES
-                   (0, CASE WHEN is_captured THEN 'PROVIDER' ELSE 'RESERVED' END, returned.amount),
-                   (1, CASE WHEN is_captured THEN 'BUYER' ELSE 'PROMISED' END, -returned.amount)
-               ) AS entry (line, account, amount)
+               LATERAL (SELECT CASE WHEN is_captured THEN amount ELSE 0 END AS came) AS part
         """,
         event_id,
         payment_ids,
@@ -249,23 +230,21 @@ async def insert_money_to_return(
 async def insert_payouts(
     tx: Transaction, event_ids: Sequence[int], movement_ids: Sequence[UUID], cause_ids: Sequence[UUID]
 ) -> int:
-    """What these events have earned and nobody has been promised is due to their organizers; the entries.
+    """What these events have earned and nobody has been promised is due to their organizers; the movements.
 
     The caller has the turn (`claim_payout_turn`), so no two do this at once.
     """
     return await tx.execute(
         """
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, account, amount, currency)
-        SELECT earned.event_id, movement.id, entry.line, 'PAYOUT_DUE', movement.cause_id, entry.account,
-               entry.amount, earned.currency
-          FROM (SELECT event_id, currency, sum(amount)::bigint AS amount
-                  FROM ledger_entries
-                 WHERE event_id = ANY ($1::bigint[]) AND account = 'ORGANIZER'
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, currency, organizer, payout)
+        SELECT earned.event_id, movement.id, 'PAYOUT_DUE', movement.cause_id, earned.currency,
+               -earned.amount, earned.amount
+          FROM (SELECT event_id, currency, sum(organizer)::bigint AS amount
+                  FROM ledger_movements
+                 WHERE event_id = ANY ($1::bigint[])
                  GROUP BY event_id, currency) AS earned
           JOIN unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS movement (event_id, id, cause_id)
-            ON movement.event_id = earned.event_id,
-               LATERAL (VALUES (0, 'PAYOUT', earned.amount),
-                               (1, 'ORGANIZER', -earned.amount)) AS entry (line, account, amount)
+            ON movement.event_id = earned.event_id
          WHERE earned.amount <> 0
         """,
         event_ids,
@@ -282,7 +261,7 @@ async def claim_payout_turn(tx: Transaction) -> bool:
 async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> list[int]:
     """Events that began so many days ago and whose organizers have something that is not due yet.
 
-    The newest entry is looked at first: a day after a payout nothing is added up until something else
+    The newest movement is looked at first: a day after a payout nothing is added up until something else
     happens. Until then it is: ids are made before they are committed, and one may turn up behind a payout's.
     """
     return await source.list(
@@ -291,15 +270,13 @@ async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> 
         SELECT event.id
           FROM events AS event,
                LATERAL (SELECT kind, at
-                          FROM ledger_entries
+                          FROM ledger_movements
                          WHERE event_id = event.id
-                         ORDER BY event_id DESC, movement_id DESC, line DESC
+                         ORDER BY event_id DESC, movement_id DESC
                          LIMIT 1) AS newest
          WHERE event.starts_at < now() - $1 * interval '1 day'
            AND CASE WHEN newest.kind = 'PAYOUT_DUE' AND newest.at < now() - interval '1 day' THEN false
-                    ELSE (SELECT coalesce(sum(entry.amount), 0)
-                            FROM ledger_entries AS entry
-                           WHERE entry.event_id = event.id AND entry.account = 'ORGANIZER') <> 0 END
+                    ELSE (SELECT sum(organizer) FROM ledger_movements WHERE event_id = event.id) <> 0 END
          ORDER BY event.starts_at
          LIMIT $2
         """,

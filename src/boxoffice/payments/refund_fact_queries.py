@@ -230,17 +230,10 @@ async def insert_refund_by_hand(tx: Transaction, refund: RefundByHand) -> None:
                                 THEN 'REFUND_DUE' ELSE 'REFUNDED' END
              WHERE event_id = $1 AND id = $5
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1::bigint, entry.movement_id, entry.line, entry.kind, $2::uuid, $6::uuid, entry.account,
-               entry.amount, $8::text
-          FROM (VALUES ($3::uuid, 0, 'REFUND_DUE', 'BUYER', -$7::bigint),
-                       ($3::uuid, 1, 'REFUND_DUE', 'ORGANIZER', $7::bigint - $9::bigint),
-                       ($3::uuid, 2, 'REFUND_DUE', 'TAXES', $9::bigint),
-                       ($4::uuid, 0, 'REFUNDED', 'BUYER', $7::bigint),
-                       ($4::uuid, 1, 'REFUNDED', 'PROVIDER', -$7::bigint))
-            AS entry (movement_id, line, kind, account, amount)
-         WHERE entry.amount <> 0
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      organizer, taxes, buyer)
+        VALUES ($1, $3, 'REFUND_DUE', $2, $6, $8, 0, $7 - $9, $9, -$7),
+               ($1, $4, 'REFUNDED', $2, $6, $8, -$7, 0, 0, $7)
         """,
         *msgspec.structs.astuple(refund),
     )
@@ -283,17 +276,14 @@ async def update_not_given(
              WHERE payment.event_id = $1 AND payment.id = failed.payment_id
             RETURNING payment.id, payment.booking_id
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, $4::uuid, entry.line, 'REFUND_FAILED', before.attempt_id, owed.booking_id, entry.account,
-               entry.amount, failed.currency
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      organizer, buyer)
+        SELECT $1, $4, 'REFUND_FAILED', before.attempt_id, owed.booking_id, failed.currency,
+               failed.amount + $7::bigint, -$7::bigint, -failed.amount
           FROM before
           JOIN failed ON failed.id = before.id
-          JOIN owed ON owed.id = failed.payment_id,
-               LATERAL (VALUES (0, 'PROVIDER', failed.amount + $7::bigint),
-                               (1, 'BUYER', -failed.amount),
-                               (2, 'ORGANIZER', -$7::bigint)) AS entry (line, account, amount)
-         WHERE before.state = 'DONE' AND entry.amount <> 0
+          JOIN owed ON owed.id = failed.payment_id
+         WHERE before.state = 'DONE'
         """,
         event_id,
         refund_id,

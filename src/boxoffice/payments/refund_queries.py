@@ -207,16 +207,12 @@ async def insert_refunds(tx: Transaction, event_id: int, refunds: Sequence[NewRe
               FROM refund
              WHERE payment.event_id = $1 AND payment.id = refund.payment_id AND payment.id = ANY ($4::uuid[])
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, refund.movement_id, entry.line, 'REFUND_DUE', refund.id, refund.booking_id,
-               entry.account, entry.amount, refund.currency
-          FROM refund,
-               LATERAL (VALUES (0, 'BUYER', -refund.amount),
-                               (1, 'ORGANIZER', refund.amount - fees - taxes),
-                               (2, 'FEES', fees),
-                               (3, 'TAXES', taxes)) AS entry (line, account, amount)
-         WHERE is_captured AND entry.amount <> 0
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, organizer,
+                                      fees, taxes, buyer)
+        SELECT $1, movement_id, 'REFUND_DUE', id, booking_id, currency, amount - fees - taxes, fees, taxes,
+               -amount
+          FROM refund
+         WHERE is_captured
         """,
         event_id,
         *_columns(refunds),
@@ -307,10 +303,9 @@ async def update_refund_done(
                SET state = 'DONE', done_at = now(), by_bank = $4, settled_by = $5::text
              WHERE event_id = $1 AND id = $2 AND state <> 'DONE'
             RETURNING payment_id, amount, currency,
-                      CASE WHEN settled_by = 'ORGANIZER' THEN by_bank ELSE 0 END AS not_there,
                       CASE WHEN settled_by IS NULL THEN 'REFUNDED' ELSE 'REFUND_SETTLED' END AS kind,
                       CASE WHEN settled_by IS NULL THEN coalesce(attempt_id, id) ELSE id END AS cause_id,
-                      CASE settled_by WHEN 'ORGANIZER' THEN settled_by ELSE 'PROVIDER' END AS account
+                      CASE settled_by WHEN 'ORGANIZER' THEN by_bank ELSE amount END AS by_provider
         ), settled AS (
             UPDATE payments AS payment
                SET state = CASE WHEN payment.state = 'REFUND_DUE' AND NOT EXISTS (
@@ -323,20 +318,18 @@ async def update_refund_done(
              WHERE payment.event_id = $1 AND payment.id = done.payment_id
             RETURNING payment.id, payment.booking_id, payment.captured
         )
-        INSERT INTO ledger_entries (event_id, movement_id, line, kind, cause_id, booking_id, account,
-                                    amount, currency)
-        SELECT $1, $3, entry.line, entry.kind, entry.cause_id, settled.booking_id, entry.account,
-               entry.amount, done.currency
+        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
+                                      organizer, buyer, reserved, promised)
+        SELECT $1, $3, movement.kind, movement.cause_id, settled.booking_id, done.currency, movement.provider,
+               movement.organizer, -movement.provider - movement.organizer, movement.reserved,
+               -movement.reserved
           FROM done
           JOIN settled ON settled.id = done.payment_id,
                LATERAL (VALUES
-                   (true, done.kind, done.cause_id, 0, 'BUYER', done.amount),
-                   (true, done.kind, done.cause_id, 1, done.account, done.not_there - done.amount),
-                   (true, done.kind, done.cause_id, 2, 'PROVIDER', -done.not_there),
-                   (false, 'AUTHORISATION_OVER', done.payment_id, 0, 'RESERVED', -done.amount),
-                   (false, 'AUTHORISATION_OVER', done.payment_id, 1, 'PROMISED', done.amount)
-               ) AS entry (is_captured, kind, cause_id, line, account, amount)
-         WHERE entry.is_captured = (settled.captured > 0) AND entry.amount <> 0
+                   (true, done.kind, done.cause_id, -by_provider, by_provider - done.amount, 0),
+                   (false, 'AUTHORISATION_OVER', done.payment_id, 0, 0, -done.amount)
+               ) AS movement (is_captured, kind, cause_id, provider, organizer, reserved)
+         WHERE movement.is_captured = (settled.captured > 0)
         """,
         event_id,
         refund_id,

@@ -42,23 +42,18 @@ async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
     return await source.list(
         BalanceRow,
         """
-        SELECT entry.currency,
-               coalesce(-sum(amount) FILTER (
-                   WHERE kind = 'CAPTURED' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+        SELECT movement.currency,
+               coalesce(-sum(organizer + movement.fees + taxes) FILTER (WHERE kind = 'CAPTURED'), 0)::bigint
                    AS gross,
-               coalesce(sum(amount) FILTER (
-                   WHERE kind = 'REFUND_DUE' AND account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint
+               coalesce(sum(organizer + movement.fees + taxes) FILTER (WHERE kind = 'REFUND_DUE'), 0)::bigint
                    AS refunded,
-               coalesce(-sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
-               coalesce(-sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
-               coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
-               coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS open,
-               coalesce(-sum(amount) FILTER (WHERE account = 'PAYOUT'), 0)::bigint AS due
+               -sum(movement.fees)::bigint AS fees, -sum(taxes)::bigint AS taxes,
+               sum(disputed)::bigint AS disputed, -sum(organizer)::bigint AS open, -sum(payout)::bigint AS due
           FROM events AS event
-          JOIN ledger_entries AS entry ON entry.event_id = event.id
-         WHERE event.organizer_id = $1 AND entry.account NOT IN ('RESERVED', 'PROMISED')
-         GROUP BY entry.currency
-         ORDER BY entry.currency
+          JOIN ledger_movements AS movement ON movement.event_id = event.id
+         WHERE event.organizer_id = $1 AND kind NOT IN ('AUTHORISED', 'AUTHORISATION_OVER')
+         GROUP BY movement.currency
+         ORDER BY movement.currency
         """,
         organizer_id,
     )
@@ -81,16 +76,10 @@ async def list_movements(
           FROM events AS event,
                LATERAL (
                    SELECT movement_id, kind, cause_id, booking_id, at, currency,
-                          coalesce(-sum(amount) FILTER (
-                              WHERE account IN ('ORGANIZER', 'FEES', 'TAXES')), 0)::bigint AS gross,
-                          coalesce(sum(amount) FILTER (WHERE account = 'FEES'), 0)::bigint AS fees,
-                          coalesce(sum(amount) FILTER (WHERE account = 'TAXES'), 0)::bigint AS taxes,
-                          coalesce(-sum(amount) FILTER (WHERE account = 'ORGANIZER'), 0)::bigint AS net
-                     FROM ledger_entries
+                          -(organizer + fees + taxes) AS gross, fees, taxes, -organizer AS net
+                     FROM ledger_movements
                     WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
-                    GROUP BY movement_id, kind, cause_id, booking_id, at, currency
-                   HAVING bool_or(account IN ('ORGANIZER', 'FEES', 'TAXES'))
-                       OR kind IN ('DISPUTED', 'DISPUTE_WON')
+                      AND ((organizer, fees, taxes) <> (0, 0, 0) OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                     ORDER BY movement_id DESC
                     LIMIT $3) AS movement
          WHERE event.organizer_id = $1

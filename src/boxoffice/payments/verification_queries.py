@@ -31,7 +31,7 @@ async def list_events_with_payments(source: Source, event_id: int | None) -> lis
           FROM events AS event
          WHERE ($1::bigint IS NULL OR event.id = $1)
            AND (EXISTS (SELECT FROM payments WHERE event_id = event.id)
-                OR EXISTS (SELECT FROM ledger_entries WHERE event_id = event.id)
+                OR EXISTS (SELECT FROM ledger_movements WHERE event_id = event.id)
                 OR EXISTS (SELECT FROM bookings
                             WHERE event_id = event.id AND state = 'CONFIRMED' AND total > 0))
          ORDER BY event.id
@@ -42,9 +42,7 @@ async def list_events_with_payments(source: Source, event_id: int | None) -> lis
 
 async def get_movement_count(source: Source, event_id: int) -> int:
     """How many movements the event has."""
-    return await source.get(
-        int, "SELECT count(DISTINCT movement_id) FROM ledger_entries WHERE event_id = $1", event_id
-    )
+    return await source.get(int, "SELECT count(*) FROM ledger_movements WHERE event_id = $1", event_id)
 
 
 async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
@@ -52,12 +50,11 @@ async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
     return await source.list(
         Finding,
         """
-        SELECT 'movement' AS what, movement_id AS id, currency, 0::bigint AS expected,
-               sum(amount)::bigint AS found
-          FROM ledger_entries
-         WHERE event_id = $1
-         GROUP BY movement_id, currency
-        HAVING sum(amount) <> 0
+        SELECT 'movement' AS what, movement_id AS id, currency, 0::bigint AS expected, side.amount AS found
+          FROM ledger_movements,
+               LATERAL (VALUES (provider + organizer + fees + taxes + buyer + disputed + payout),
+                               (reserved + promised)) AS side (amount)
+         WHERE event_id = $1 AND side.amount <> 0
         UNION ALL
         SELECT 'refunds of payment', payment.id, payment.currency, payment.refunded,
                coalesce(sum(refund.amount), 0)::bigint
@@ -82,36 +79,33 @@ async def list_causes_without_movement(source: Source, event_id: int) -> list[Fi
         Finding,
         """
         WITH expected AS (
-            SELECT 'captured payment' AS what, 'CAPTURED' AS kind, 'PROVIDER' AS account,
-                   payment.id AS cause_id, coalesce(returned.currency, payment.currency) AS currency,
-                   payment.captured AS amount
+            SELECT 'captured payment' AS what, 'CAPTURED' AS kind, payment.id AS cause_id,
+                   coalesce(returned.currency, payment.currency) AS currency, payment.captured AS amount
               FROM payments AS payment
               LEFT JOIN refunds AS returned ON returned.event_id = $1 AND returned.id = payment.id
              WHERE payment.event_id = $1 AND payment.captured > 0
             UNION ALL
-            SELECT 'dispute', 'DISPUTED', 'PROVIDER', id, currency, -amount
+            SELECT 'dispute', 'DISPUTED', id, currency, -amount
               FROM disputes
              WHERE event_id = $1
             UNION ALL
-            SELECT 'dispute that was won', 'DISPUTE_WON', 'PROVIDER', id, currency, amount
+            SELECT 'dispute that was won', 'DISPUTE_WON', id, currency, amount
               FROM disputes
              WHERE event_id = $1 AND state = 'WON'
             UNION ALL
-            SELECT 'dispute that was lost', 'DISPUTE_LOST', 'DISPUTED', id, currency, -amount
+            SELECT 'dispute that was lost', 'DISPUTE_LOST', id, currency, -amount
               FROM disputes
              WHERE event_id = $1 AND state = 'LOST'
         ), booked AS (
-            SELECT kind, account, cause_id, currency, sum(amount)::bigint AS amount
-              FROM ledger_entries
-             WHERE event_id = $1
-               AND (kind, account) IN (('CAPTURED', 'PROVIDER'), ('DISPUTED', 'PROVIDER'),
-                                       ('DISPUTE_WON', 'PROVIDER'), ('DISPUTE_LOST', 'DISPUTED'))
-             GROUP BY kind, account, cause_id, currency
+            SELECT kind, cause_id, currency,
+                   CASE kind WHEN 'DISPUTE_LOST' THEN disputed ELSE provider END AS amount
+              FROM ledger_movements
+             WHERE event_id = $1 AND kind IN ('CAPTURED', 'DISPUTED', 'DISPUTE_WON', 'DISPUTE_LOST')
         )
         SELECT coalesce(expected.what, 'entry ' || kind || ' without a cause:') AS what, cause_id AS id,
                currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
           FROM expected
-          FULL JOIN booked USING (kind, account, cause_id, currency)
+          FULL JOIN booked USING (kind, cause_id, currency)
          WHERE expected.amount IS DISTINCT FROM booked.amount
          ORDER BY what, id
         """,
@@ -156,11 +150,9 @@ async def list_refunds_without_movement(source: Source, event_id: int) -> list[F
                                    ('refund that failed', 'REFUND_FAILED', -1)) AS failed (what, kind, sign)
              WHERE made.event_id = $1 AND made.attempt_id IS NOT NULL
         ), booked AS (
-            SELECT kind, cause_id, currency, sum(amount)::bigint AS amount
-              FROM ledger_entries
-             WHERE event_id = $1 AND account = 'BUYER'
-               AND kind IN ('REFUND_DUE', 'REFUNDED', 'REFUND_FAILED', 'REFUND_SETTLED')
-             GROUP BY kind, cause_id, currency
+            SELECT kind, cause_id, currency, buyer AS amount
+              FROM ledger_movements
+             WHERE event_id = $1 AND kind IN ('REFUND_DUE', 'REFUNDED', 'REFUND_FAILED', 'REFUND_SETTLED')
         )
         SELECT coalesce(expected.what, 'entry ' || kind || ' without a cause:') AS what, cause_id AS id,
                currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
@@ -203,9 +195,8 @@ async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
                         WHERE bought.booking_id = booking.id) AS back
              WHERE booking.event_id = $1 AND booking.state = 'CONFIRMED' AND booking.total > 0
         ), borne AS (
-            SELECT booking_id, currency, (-sum(amount) FILTER (WHERE account = 'FEES'))::bigint AS fees,
-                   (-sum(amount) FILTER (WHERE account = 'TAXES'))::bigint AS taxes
-              FROM ledger_entries
+            SELECT booking_id, currency, -sum(fees)::bigint AS fees, -sum(taxes)::bigint AS taxes
+              FROM ledger_movements
              WHERE event_id = $1 AND kind IN ('CAPTURED', 'REFUND_DUE', 'DISPUTE_LOST')
              GROUP BY booking_id, currency
         )
@@ -240,15 +231,15 @@ async def list_false_taxes(source: Source, event_id: int) -> list[Finding]:
         Finding,
         """
         SELECT 'tax of refund' AS what, refund.id, refund.currency, refund.taxes AS expected,
-               coalesce(sum(entry.amount), 0)::bigint AS found
+               coalesce(sum(movement.taxes), 0)::bigint AS found
           FROM refunds AS refund
           JOIN payments AS payment ON payment.event_id = $1 AND payment.id = refund.payment_id
-          LEFT JOIN ledger_entries AS entry
-            ON entry.event_id = $1 AND entry.cause_id = refund.id AND entry.account = 'TAXES'
-               AND entry.kind IN ('REFUND_DUE', 'DISPUTE_LOST')
+          LEFT JOIN ledger_movements AS movement
+            ON movement.event_id = $1 AND movement.cause_id = refund.id
+               AND movement.kind IN ('REFUND_DUE', 'DISPUTE_LOST')
          WHERE refund.event_id = $1 AND payment.captured > 0
          GROUP BY refund.id, refund.currency, refund.taxes
-        HAVING refund.taxes <> coalesce(sum(entry.amount), 0)
+        HAVING refund.taxes <> coalesce(sum(movement.taxes), 0)
          ORDER BY refund.id
         """,
         event_id,
@@ -268,21 +259,17 @@ async def list_false_authorisations(source: Source, event_id: int) -> list[Findi
              WHERE payment.event_id = $1 AND payment.captured = 0
                AND payment.state IN ('CAPTURE_DUE', 'REFUND_DUE')
         ), booked AS (
-            SELECT cause_id AS id, currency,
-                   coalesce(sum(amount) FILTER (WHERE account = 'RESERVED'), 0)::bigint AS reserved,
-                   coalesce(-sum(amount) FILTER (WHERE account = 'PROMISED'), 0)::bigint AS promised
-              FROM ledger_entries
-             WHERE event_id = $1 AND account IN ('RESERVED', 'PROMISED')
+            SELECT cause_id AS id, currency, sum(reserved)::bigint AS amount
+              FROM ledger_movements
+             WHERE event_id = $1 AND kind IN ('AUTHORISED', 'AUTHORISATION_OVER')
              GROUP BY cause_id, currency
         )
-        SELECT DISTINCT
-               CASE WHEN expected.id IS NULL THEN 'authorisation neither held nor let go, of payment'
+        SELECT CASE WHEN expected.id IS NULL THEN 'authorisation neither held nor let go, of payment'
                     ELSE 'authorisation of payment' END AS what,
-               id, currency, coalesce(expected.amount, 0) AS expected, account.amount AS found
+               id, currency, coalesce(expected.amount, 0) AS expected, coalesce(booked.amount, 0) AS found
           FROM expected
-          FULL JOIN booked USING (id, currency),
-               LATERAL (VALUES (coalesce(reserved, 0)), (coalesce(promised, 0))) AS account (amount)
-         WHERE account.amount <> coalesce(expected.amount, 0)
+          FULL JOIN booked USING (id, currency)
+         WHERE coalesce(expected.amount, 0) <> coalesce(booked.amount, 0)
          ORDER BY what, id
         """,
         event_id,
