@@ -139,6 +139,11 @@ async def test_what_a_bank_took_of_a_refund_that_fails_afterwards_is_not_lost_tw
     made = [each for each in shop.peer.refunds if each["payment_intent"] == intent_id]
     asked_again = [5000 - taken] if taken < 5000 else []
     assert [each["amount"] for each in made] == [back, *asked_again], "what the bank has given is not"
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    lines = (await shop.client.get("/organizers/me/statement", headers=headers)).json()["items"]
+    assert {"REFUND_FAILED": twice} == {
+        line["kind"]: line["net"]["amount"] for line in lines if line["kind"] == "REFUND_FAILED"
+    }
 
 
 async def test_of_two_disputes_at_once_what_the_other_takes_is_not_gone_yet(shop: Shop):

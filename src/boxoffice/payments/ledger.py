@@ -28,12 +28,14 @@ class MovementKind(StrEnum):
     """What moved an organizer's money. A refund is taken off when it is decided (REFUND_DUE).
 
     REFUND_SETTLED: the organizer has given one back without the provider, which still has its money for them.
+    REFUND_FAILED: one has come back that a lost dispute had made them bear, too.
 
     DISPUTED and DISPUTE_WON are notes, of 0: an organizer pays only for a DISPUTE_LOST.
     """
 
     CAPTURED = "CAPTURED"
     REFUND_DUE = "REFUND_DUE"
+    REFUND_FAILED = "REFUND_FAILED"
     REFUND_SETTLED = "REFUND_SETTLED"
     DISPUTED = "DISPUTED"
     DISPUTE_WON = "DISPUTE_WON"
