@@ -19,6 +19,8 @@ EVENT_ID_MAX = 2**32 - 1
 # Six bytes have the 42 bits that are random.
 _RANDOM_BYTES = 6
 
+_RANDOM_BITS = 0xFFF << 64 | 0x3FFFFFFF
+
 _VERSION = 0x8 << 76
 _VARIANT = 0b10 << 62
 
@@ -36,6 +38,12 @@ def new_id(event_id: int) -> UUID:
         | (random & 0x3FFFFFFF)
     )
     # The driver's, as all ids that come from a row: a UUID that is made and hashed in a fraction of the time.
+    return pgproto.UUID(number.to_bytes(16))
+
+
+def derived_id(row_id: UUID, digest: bytes) -> UUID:
+    """An id with the time and the event of another; the same digest gives the same."""
+    number = row_id.int & ~_RANDOM_BITS | int.from_bytes(digest[:16]) & _RANDOM_BITS
     return pgproto.UUID(number.to_bytes(16))
 
 

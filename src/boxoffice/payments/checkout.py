@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.kit.errors import FieldError, NotFound, Refusal
-from boxoffice.kit.ids import event_of
+from boxoffice.kit.ids import derived_id, event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.desk import Desk
@@ -17,10 +17,6 @@ from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentRow
 # A provider is asked what became of a payment this long before its hold ends, so that a report that
 # was lost, or is slow, costs nobody the places: time for the question and a second try.
 ASKED_BEFORE_EXPIRY = timedelta(seconds=30)
-
-
-# Those of an id that are random (see `kit.ids`).
-RANDOM_BITS = 0xFFF << 64 | 0x3FFFFFFF
 
 
 class NothingToPay(Refusal, status=409):
@@ -109,7 +105,7 @@ def next_payment_id(booking: Payable) -> UUID:
     """
     asked = (booking.booking_id, booking.provider, booking.total, booking.currency, booking.title)
     digest = hashlib.sha256(msgspec.json.encode((*asked, booking.payment_id))).digest()
-    return UUID(int=booking.booking_id.int & ~RANDOM_BITS | int.from_bytes(digest[:16]) & RANDOM_BITS)
+    return derived_id(booking.booking_id, digest)
 
 
 async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> PaymentRow:
@@ -121,4 +117,4 @@ async def get_own_payment(db: Database, payment_id: UUID, buyer_id: int) -> Paym
 
 
 def _started(payment: PaymentRow, client_secret: str | None = None) -> StartedPayment:
-    return StartedPayment(**msgspec.structs.asdict(payment), client_secret=client_secret)
+    return StartedPayment(*msgspec.structs.astuple(payment), client_secret=client_secret)
