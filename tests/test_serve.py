@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
@@ -16,6 +17,7 @@ import pytest
 
 from boxoffice.command.serve import YOUNG_SECONDS
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
+from boxoffice.kit.metrics import ADDED_EVERY_SECONDS
 from boxoffice.kit.metrics_folder import is_running
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
 
@@ -76,10 +78,12 @@ def test_its_figures_are_those_of_all_its_workers(server: Server):
     def total() -> float:
         return sum_of(httpx.get(f"{server.url}/metrics").text, "boxoffice_request_seconds_count")
 
+    time.sleep(1.2 * ADDED_EVERY_SECONDS)
     before = total()
     for _ in range(20):  # each on a connection of its own, so that both workers get some
         httpx.get(f"{server.url}/health/live")
 
+    time.sleep(1.2 * ADDED_EVERY_SECONDS)
     assert total() == before + 21
 
 
