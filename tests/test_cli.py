@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
@@ -14,9 +15,14 @@ from typer.testing import CliRunner
 
 from boxoffice import __version__
 from boxoffice.cli import app, in_words, main
+from boxoffice.command import which_postgres
 from boxoffice.command.doctor import connections_for_us, masked, missed_in_production
+from boxoffice.command.findings import Verdict, judge_clock, judge_jobs
+from boxoffice.command.queries import Background, get_background
+from boxoffice.command.which_postgres import find_running
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
+from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Mode, Settings
 from server import data_folder, free_port, run
 
@@ -310,3 +316,69 @@ def test_passwords_in_a_database_url_are_masked(url: str, shown: str):
 @pytest.mark.parametrize("name", ["other_secrets", "stripe_secret_key", "stripe_webhook_secret", "smtp_url"])
 def test_what_is_or_has_a_secret_is_masked(name: str):
     assert masked(name, "sk_test_123") == "(11 characters)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict", "words"),
+    [
+        (0, Verdict.FINE, "As PostgreSQL's."),
+        (-15, Verdict.FINE, "As PostgreSQL's."),
+        (16, Verdict.WRONG, "16 seconds ahead of PostgreSQL's"),
+        (-3600, Verdict.WRONG, "3,600 seconds behind PostgreSQL's"),
+    ],
+)
+def test_the_doctor_sees_a_clock_that_is_wrong(seconds: int, verdict: Verdict, words: str):
+    now = datetime.now(UTC)
+    found = judge_clock(now + timedelta(seconds=seconds), now)
+
+    assert (found.verdict, words in found.words) == (verdict, True)
+
+
+@pytest.mark.parametrize(
+    ("background", "verdict", "words"),
+    [
+        (Background(0, 0, 8, None), Verdict.FINE, "None waits"),
+        (Background(2, 1, 8, "refund"), Verdict.WRONG, "2 should have begun minutes ago"),
+        (
+            Background(0, 3, 8, "capture, refund"),
+            Verdict.NOTE,
+            "3 failed 8 times or more and are tried again",
+        ),
+    ],
+)
+def test_the_doctor_sees_jobs_that_nobody_does_and_such_as_fail(
+    background: Background, verdict: Verdict, words: str
+):
+    found = judge_jobs(background)
+
+    assert (found.verdict, words in found.words) == (verdict, True)
+
+
+async def test_jobs_that_are_late_or_fail_are_counted(db: Database):
+    async with db.transaction() as tx:
+        before = await get_background(tx)
+        await tx.execute(
+            """
+            INSERT INTO pgqueuer (priority, status, entrypoint, execute_after, attempts)
+            VALUES (0, 'queued', 'nobody_does_this', now() - interval '11 minutes', 7),
+                   (0, 'queued', 'nobody_does_this', now() + interval '1 minute', 8)
+            """
+        )
+        found = await get_background(tx)
+        await tx.execute("DELETE FROM pgqueuer WHERE entrypoint = 'nobody_does_this'")
+
+    assert (found.late - before.late, found.failing - before.failing) == (1, 1)
+    assert "nobody_does_this" in (found.names or "")
+
+
+def test_a_server_that_lets_nobody_in_is_told_apart_from_one_that_is_not_there(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+):
+    """With a full disk it does so; "stop the other Boxoffice" would have been no help."""
+    assert postgres.socket_folder is not None
+    folder = postgres.socket_folder.parent
+    assert find_running(folder) is not None
+    monkeypatch.setattr(which_postgres, "NAME", "a_role_it_does_not_know")
+
+    with pytest.raises(SetupError, match=r"cannot be reached .*a_role_it_does_not_know"):
+        find_running(folder)

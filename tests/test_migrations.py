@@ -12,7 +12,8 @@ import pytest_asyncio
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from boxoffice.command.doctor import Verdict, examine_schema
+from boxoffice.command.doctor import examine_schema
+from boxoffice.command.findings import Verdict
 from boxoffice.command.which_postgres import refuse_schema, schema_versions
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import SetupError

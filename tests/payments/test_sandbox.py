@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 
 from boxoffice.accounts.identity import Role
-from boxoffice.command.doctor import COMPARED_AGO_MAX, Verdict, judge_books
+from boxoffice.command.doctor import COMPARED_AGO_MAX, judge_books
+from boxoffice.command.findings import Verdict
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.pace import Pace

@@ -6,16 +6,15 @@ import re
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from boxoffice.command.queries import Rights, get_rights, list_server_settings
+from boxoffice.command.findings import Finding, Verdict, judge_clock, judge_jobs
+from boxoffice.command.queries import Rights, get_background, get_clock, get_rights, list_server_settings
 from boxoffice.command.serve import ANSWER_SECONDS_MAX, free_address, here_of
 from boxoffice.command.which_postgres import (
     MAJOR_MAX,
@@ -50,22 +49,6 @@ _RESERVED = ("superuser_reserved_connections", "reserved_connections")
 COMPARED_AGO_MAX = timedelta(hours=3)
 
 
-class Verdict(StrEnum):
-    """How a thing is. Only WRONG makes `doctor` fail."""
-
-    FINE = "fine"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that was looked at, and what was found."""
-
-    subject: str
-    verdict: Verdict
-    words: str
-
-
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything a start would need."""
     findings = [
@@ -77,7 +60,10 @@ def examine(settings: Settings) -> list[Finding]:
     ]
     if settings.database_url is not None:
         return findings + _examine_given(settings, settings.database_url)
-    running = find_running(settings.data_folder)
+    try:
+        running = find_running(settings.data_folder)
+    except SetupError as error:
+        return [*findings, Finding("PostgreSQL", Verdict.WRONG, str(error))]
     if running is not None:
         return findings + _examine_running(settings, running)
     return [*findings, _examine_candidates(settings)]
@@ -289,12 +275,14 @@ async def _examine_server(settings: Settings, dsn: str) -> list[Finding]:
     try:
         rows = await list_server_settings(db, [*_DURABLE, "max_connections", *_RESERVED])
         rights = await get_rights(db)
+        clock = judge_clock(datetime.now(UTC), await get_clock(db))
     except Unavailable as error:
         return [Finding("Server settings", Verdict.WRONG, error.detail)]
     finally:
         await db.close()
     found = {row.name: row.setting for row in rows}
     return [
+        clock,
         _examine_durability(found),
         _examine_connections(settings, connections_for_us(found)),
         _examine_rights(rights),
@@ -352,18 +340,20 @@ def examine_schema(dsn: str) -> Finding:
 
 
 async def _examine_books(settings: Settings, dsn: str) -> list[Finding]:
-    """Whether each provider's books are compared with ours, and what a person has to look at."""
+    """Whether jobs are done, each provider's books compared with ours, and what a person has to look at."""
     db = Database(dsn, connections_max=1)
     await db.open()
     try:
         standing = await get_standing(db)
+        background = await get_background(db)
     except Unavailable as error:
         return [Finding("Providers' books", Verdict.WRONG, error.detail)]
     finally:
         await db.close()
     wanted = {"stripe": settings.stripe_secret_key is not None, "sandbox": settings.sandbox_enabled}
     names = [name for name, is_used in wanted.items() if is_used]
-    return [judge_books(name, standing, datetime.now(UTC)) for name in names]
+    books = [judge_books(name, standing, datetime.now(UTC)) for name in names]
+    return [judge_jobs(background), *books]
 
 
 def judge_books(provider: str, standing: Standing, now: datetime) -> Finding:

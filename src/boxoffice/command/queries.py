@@ -1,6 +1,7 @@
 """SQL of the command line: what a PostgreSQL server says about itself, and what the demo can still sell."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -40,6 +41,40 @@ async def get_rights(source: Source) -> Rights:
          WHERE relnamespace = 'public'::regnamespace
            AND relname IN ('audit_log', 'ledger_movements')
         """,
+    )
+
+
+async def get_clock(source: Source) -> datetime:
+    """What the server's clock shows."""
+    return await source.get(datetime, "SELECT clock_timestamp()")
+
+
+# A provider that is away for ten minutes is tried again as often.
+_TRIES = 8
+
+
+class Background(msgspec.Struct, frozen=True):
+    """Jobs that should have begun ten minutes ago, and those that failed `tries` times, with their names."""
+
+    late: int
+    failing: int
+    tries: int
+    names: str | None
+
+
+async def get_background(source: Source) -> Background:
+    """How the background jobs stand."""
+    return await source.get(
+        Background,
+        """
+        SELECT count(*) FILTER (WHERE status = 'queued' AND execute_after < now() - interval '10 minutes')
+                   AS late,
+               count(*) FILTER (WHERE attempts >= $1) AS failing,
+               $1::integer AS tries,
+               string_agg(DISTINCT entrypoint, ', ') FILTER (WHERE attempts >= $1) AS names
+          FROM pgqueuer
+        """,
+        _TRIES,
     )
 
 

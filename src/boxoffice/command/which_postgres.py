@@ -77,7 +77,10 @@ def postgres_to_migrate(settings: Settings) -> Generator[Postgres]:
 
 
 def find_running(data_folder: Path) -> Postgres | None:
-    """The server that another process runs on this data folder, if it answers."""
+    """The server that another process runs on this data folder, if it answers.
+
+    Raises `SetupError` when it answers that it cannot let us in: its disk is full, or it is starting.
+    """
     noted = find_noted(data_folder)
     if noted is None:
         return None
@@ -85,7 +88,9 @@ def find_running(data_folder: Path) -> Postgres | None:
     dsn, owner_dsn = dsn_of(APP_NAME, socket_folder), dsn_of(NAME, socket_folder)
     try:
         version = version_of(owner_dsn)
-    except SetupError:
+    except SetupError as error:
+        if isinstance(error.__cause__, asyncpg.PostgresError):
+            raise
         return None
     return Postgres(dsn, owner_dsn, f"the server that process {_owner_of(home)} runs", version, is_own=True)
 

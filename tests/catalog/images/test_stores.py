@@ -24,7 +24,8 @@ from boxoffice.catalog.images.removal import (
     Removal,
     carry_out_removal,
 )
-from boxoffice.command.doctor import Verdict, examine
+from boxoffice.command.doctor import examine
+from boxoffice.command.findings import Verdict
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.files import Files
 from boxoffice.kit.postgres import Database
