@@ -64,8 +64,9 @@ async def list_movements(
 ) -> list[MovementRow]:
     """The movements of this organizer's events that concern them, newest first.
 
-    Of each event only as many are read as a page may have. Money on its way back to a buyer (REFUNDED) and
-    money that never was theirs are none of their movements.
+    A page is of as many events at most as it has movements: of those with the newest ones. Where there are so
+    many, nothing is on it that is older than the newest of the last of them. Money on its way back to a buyer
+    (REFUNDED) and money that never was theirs are none of their movements.
     """
     return await source.list(
         MovementRow,
@@ -73,16 +74,31 @@ async def list_movements(
         SELECT movement.movement_id, event.id AS event_id, movement.kind, movement.cause_id,
                movement.booking_id, movement.at, movement.currency, movement.gross, movement.fees,
                movement.taxes, movement.net
-          FROM events AS event,
+          FROM (SELECT id, nth_value(newest_id, $3::integer) OVER (
+                               ORDER BY newest_id DESC
+                               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS since_id
+                  FROM (SELECT event.id, newest.movement_id AS newest_id
+                          FROM events AS event,
+                               LATERAL (
+                                   SELECT movement_id
+                                     FROM ledger_movements
+                                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                                      AND ((organizer, fees, taxes) <> (0, 0, 0)
+                                           OR kind IN ('DISPUTED', 'DISPUTE_WON'))
+                                    ORDER BY movement_id DESC
+                                    LIMIT 1) AS newest
+                         WHERE event.organizer_id = $1
+                         ORDER BY newest_id DESC
+                         LIMIT $3) AS latest) AS event,
                LATERAL (
                    SELECT movement_id, kind, cause_id, booking_id, at, currency,
                           -(organizer + fees + taxes) AS gross, fees, taxes, -organizer AS net
                      FROM ledger_movements
                     WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                      AND movement_id >= coalesce(event.since_id, '00000000-0000-0000-0000-000000000000')
                       AND ((organizer, fees, taxes) <> (0, 0, 0) OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                     ORDER BY movement_id DESC
                     LIMIT $3) AS movement
-         WHERE event.organizer_id = $1
          ORDER BY movement.movement_id DESC
          LIMIT $3
         """,
