@@ -26,7 +26,8 @@ async def update_captured(
 
     The parts of it are those that the booking's places bear. With `over_ids`, movements too, it had been
     authorised. What was reported is kept, see `insert_payment_events`. The ids are named twice, see
-    `inventory.queries.insert_batch`; without OFFSET the parts are added up for each column that has them.
+    `inventory.queries.insert_batch`. OFFSET has each booking looked up by its id, and its parts added up
+    once, also by a plan from when the tables were empty: a join would read all bookings of the event.
     """
     arguments = (event_id, payment_ids, movement_ids, states, over_ids)
     await tx.execute(
@@ -47,17 +48,18 @@ async def update_captured(
                                       organizer, fees, taxes, reserved, promised)
         SELECT $1, movement_id, 'CAPTURED', captured.id, booking_id, captured.currency, amount,
                fees + taxes - amount, -fees, -taxes, 0, 0
-          FROM captured
-          JOIN bookings AS booking ON booking.event_id = $1 AND booking.id = captured.booking_id,
+          FROM captured,
                LATERAL (
-                   SELECT CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                   SELECT CASE WHEN levies IS NULL THEN 0 ELSE
                               (SELECT coalesce(sum(part::bigint), 0)::bigint
-                                 FROM json_array_elements(booking.levies -> 'fees') AS fee,
+                                 FROM json_array_elements(levies -> 'fees') AS fee,
                                       json_array_elements_text(fee -> 'amounts') AS part) END AS fees,
-                          CASE WHEN booking.levies IS NULL THEN 0 ELSE
+                          CASE WHEN levies IS NULL THEN 0 ELSE
                               (SELECT coalesce(sum(part::bigint), 0)::bigint
-                                 FROM json_array_elements(booking.levies -> 'taxes') AS tax,
+                                 FROM json_array_elements(levies -> 'taxes') AS tax,
                                       json_array_elements_text(tax -> 'amounts') AS part) END AS taxes
+                     FROM bookings
+                    WHERE bookings.event_id = $1 AND bookings.id = captured.booking_id
                    OFFSET 0) AS borne
          UNION ALL
         SELECT $1, over_id, 'AUTHORISATION_OVER', id, booking_id, currency, 0, 0, 0, 0, -amount, amount
