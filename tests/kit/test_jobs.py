@@ -5,12 +5,14 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from unittest.mock import patch
 
 import asyncpg
 import msgspec
 import pytest
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import FailingListenerError
+from structlog.testing import capture_logs
 
 from boxoffice.kit import job_log, jobs
 from boxoffice.kit.job_log import LOG_KEPT, forget_job_log
@@ -195,3 +197,19 @@ async def test_the_log_of_jobs_is_kept_for_two_weeks(db: Database, monkeypatch: 
 
     left = "SELECT job_id FROM pgqueuer_log WHERE entrypoint = $1 ORDER BY job_id"
     assert await db.list(int, left, name) == [-1, 0]
+
+
+async def test_what_a_lost_connection_does_to_the_driver_is_an_outage_and_not_a_bug(dsn: str):
+    """The driver may be in a state of its own when PostgreSQL is killed in the middle of a statement."""
+    broken = asyncio.Event()
+
+    async def break_off(*_: object) -> None:
+        broken.set()
+        raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+
+    with patch("boxoffice.kit.jobs._run_on", break_off), capture_logs() as logs:
+        working = asyncio.create_task(run_jobs(dsn, {}))
+        await broken.wait()
+        await asyncio.sleep(0)
+        working.cancel()
+    assert [each["log_level"] for each in logs] == ["warning"], logs

@@ -44,6 +44,10 @@ LOST_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT_ANSWER_SECONDS_MAX = 30.0
 
+# What a lost connection is to those who use it. The last is the driver's own confusion, when PostgreSQL is
+# killed in the middle of a statement.
+_LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 Handler = Callable[[bytes], Awaitable[None]]
 
 _log = structlog.get_logger()
@@ -88,7 +92,7 @@ async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
                 await _run_on(connection, handlers)
             finally:
                 connection.terminate()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             outage.failed(error)
         except Exception:  # noqa: BLE001  logged with its traceback
             # What else a lost connection does to those who use it nobody can list, and refunds must go on.
@@ -146,7 +150,7 @@ async def _give_up_in_time(connection: asyncpg.Connection, driver: AsyncpgDriver
             await asyncio.sleep(HEARTBEAT_SECONDS)
             async with asyncio.timeout(HEARTBEAT_ANSWER_SECONDS_MAX):
                 await driver.fetch("SELECT 1")
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except _LOST:
         connection.terminate()
 
 
