@@ -11,7 +11,7 @@ from datetime import timedelta
 import asyncpg
 import msgspec
 import structlog
-from pgqueuer import PgQueuer, Queries
+from pgqueuer import Queries, QueueManager
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job, TracebackRecord
@@ -102,7 +102,7 @@ async def run_jobs(dsn: str, handlers: Mapping[str, Handler]) -> None:
 
 async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler]) -> None:
     driver = AsyncpgDriver(connection)
-    queue = PgQueuer(driver, queries=_Repeating(connection, driver))
+    queue = QueueManager(_Repeating(connection, driver))
 
     def stop(_connection: object) -> None:
         queue.shutdown.set()
