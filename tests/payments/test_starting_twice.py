@@ -50,6 +50,14 @@ async def start_together(held: Basket, provider: str, *processes: Parts) -> list
         ])  # fmt: skip
 
 
+def opened_for(peer: StripePeer, held: Basket) -> list[str]:
+    """The payments of this booking that have an intent, one for each intent."""
+    made = [intent["metadata"] for intent in peer.intents.values()]
+    return [
+        each["boxoffice_payment_id"] for each in made if each["boxoffice_booking_id"] == str(held.booking_id)
+    ]
+
+
 @pytest.mark.parametrize("provider", ["stripe", "sandbox"])
 @pytest.mark.parametrize("place", ["one process", "two processes"])
 async def test_of_two_who_begin_to_pay_at_once_both_get_one_checkout(
@@ -68,18 +76,51 @@ async def test_of_two_who_begin_to_pay_at_once_both_get_one_checkout(
         assert shop.peer.intent_of(str(first.id))["id"] == first.reference
 
 
-async def test_who_is_second_gets_the_secret_of_the_first_checkout_also_when_stripe_made_two(
-    shop: Shop, rival: Parts
+@pytest.mark.parametrize("fault", [Fault.KEPT, Fault.KEPT_AND_DONE])
+async def test_both_get_one_checkout_also_when_stripe_keeps_a_fault_for_the_first(
+    shop: Shop, rival: Parts, fault: Fault
 ):
-    """A fault is kept for the key that both came with, so each asks under one of its own."""
+    """Seen to fail while both asked for the same payment again, under another key each: it had two."""
     held = await shop.hold()
-    shop.peer.faults.append(Fault.KEPT)
+    shop.peer.faults += [fault]
 
     first, second = await start_together(held, "stripe", shop.parts, rival)
 
     assert first == second
     assert first.reference is not None
-    assert shop.peer.intents[first.reference]["client_secret"] == first.client_secret
+    assert shop.peer.intent_of(str(first.id))["client_secret"] == first.client_secret
+    made = opened_for(shop.peer, held)
+    assert len(made) == len(set(made)) == (2 if fault is Fault.KEPT_AND_DONE else 1)
+
+
+async def test_money_at_a_checkout_that_stripe_made_and_never_told_us_of_buys_the_tickets(shop: Shop):
+    """Nobody has its secret, so nobody pays there; whatever comes all the same is a payment like others."""
+    held = await shop.hold()
+    shop.peer.faults.append(Fault.KEPT_AND_DONE)
+    payment_id = await shop.start(held)
+    (unknown,) = set(opened_for(shop.peer, held)) - {payment_id}
+
+    await shop.tell(shop.peer.pay(unknown))
+    await shop.capture(unknown)
+    await shop.tell(shop.peer.pay(payment_id))
+    await shop.give_back(payment_id)
+
+    assert await shop.states(held, unknown) == ("CONFIRMED", "CAPTURED")
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "REFUNDED")
+    assert [shop.peer.intent_of(each)["status"] for each in (unknown, payment_id)] == [
+        "succeeded",
+        "canceled",
+    ]
+
+
+async def test_after_another_fault_the_buyer_is_told_that_the_provider_is_down(shop: Shop):
+    held = await shop.hold()
+    shop.peer.faults += [Fault.KEPT, Fault.KEPT]
+
+    answer = await shop.try_to_start(held)
+
+    assert answer.status_code == 503
+    assert not opened_for(shop.peer, held)
 
 
 async def test_a_payment_that_is_over_is_followed_by_another_one(shop: Shop, db: Database):

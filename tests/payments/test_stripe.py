@@ -41,8 +41,9 @@ async def test_after_a_declined_card_the_same_intent_takes_another(shop: Shop):
 
 async def test_a_provider_that_is_away_is_tried_again_by_the_job_and_answers_503(shop: Shop):
     held = await shop.hold()
-    shop.peer.faults += [Fault.BROKEN] * 4
+    shop.peer.is_down = True
     answer = await shop.try_to_start(held)
+    shop.peer.is_down = False
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     payment_id = await shop.start(held)

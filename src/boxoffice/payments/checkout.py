@@ -11,7 +11,7 @@ from boxoffice.kit.ids import derived_id, event_of
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.provider import Charge, Providers
+from boxoffice.payments.provider import Charge, OpenCheckout, Provider, ProviderFault, Providers
 from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentRow
 
 # A provider is asked what became of a payment this long before its hold ends, so that a report that
@@ -65,9 +65,8 @@ async def start_payment(
     payment = booking.open_payment()
     if payment is not None and payment.checkout_url is not None:
         return _started(payment)
-    payment_id = next_payment_id(booking) if payment is None else payment.id
     charge = Charge(
-        payment_id=payment_id,
+        payment_id=next_payment_id(booking) if payment is None else payment.id,
         amount=booking.total,
         currency=booking.currency,
         description=booking.title,
@@ -76,9 +75,10 @@ async def start_payment(
         booking_id=booking_id,
     )
     # First the provider, then our row: should we die in between, nobody has the address to pay at.
-    opened = await chosen.open_checkout(charge)
     if payment is not None:
+        opened = await chosen.open_checkout(charge)
         return _started(payment, opened.client_secret)
+    payment_id, opened = await _open(chosen, charge, booking)
     new = NewPaymentRow(
         event_id=booking.event_id,
         id=payment_id,
@@ -90,21 +90,30 @@ async def start_payment(
         reference=opened.reference,
         ask_at=booking.expires_at - ASKED_BEFORE_EXPIRY,
     )
-    written = await desk.insert_payment(new)
-    if written.reference != opened.reference and written.checkout_url is None:
-        # Somebody else was first, at another checkout.
-        opened = await chosen.open_checkout(msgspec.structs.replace(charge, reference=written.reference))
-    return _started(written, opened.client_secret)
+    return _started(await desk.insert_payment(new), opened.client_secret)
 
 
-def next_payment_id(booking: Payable) -> UUID:
-    """The id of a booking's next payment. Whoever begins to pay at the same moment makes the same one.
+async def _open(provider: Provider, charge: Charge, booking: Payable) -> tuple[UUID, OpenCheckout]:
+    """A new checkout, and the id of its payment.
 
-    So they ask the provider for the same checkout, and write the same row. It has the time and the event of
-    the booking's id, and is as random as that is.
+    A fault may be kept for who asks for this payment, and its checkout may have been made. What comes next
+    is another payment, so that each has one checkout at most, whatever becomes of it.
+    """
+    try:
+        return charge.payment_id, await provider.open_checkout(charge)
+    except ProviderFault:
+        charge = msgspec.structs.replace(charge, payment_id=next_payment_id(booking, after_fault=True))
+        return charge.payment_id, await provider.open_checkout(charge)
+
+
+def next_payment_id(booking: Payable, *, after_fault: bool = False) -> UUID:
+    """The id of a booking's next payment, or of another one where opening that has met a fault.
+
+    Whoever begins to pay at the same moment makes the same one, asks the provider for the same checkout, and
+    writes the same row. It has the time and the event of the booking's id, and is as random as that is.
     """
     asked = (booking.booking_id, booking.provider, booking.total, booking.currency, booking.title)
-    digest = hashlib.sha256(msgspec.json.encode((*asked, booking.payment_id))).digest()
+    digest = hashlib.sha256(msgspec.json.encode((*asked, booking.payment_id, after_fault))).digest()
     return derived_id(booking.booking_id, digest)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.kit.errors import Refusal
+from boxoffice.kit.errors import Refusal, Unavailable
 
 
 class UnsignedReport(Refusal, status=401):
@@ -17,6 +17,13 @@ class UnsignedReport(Refusal, status=401):
 
 class CheckoutGone(Refusal, status=409):
     """The provider does not know the checkout of this payment any more. Cancel the booking and hold anew."""
+
+
+class ProviderFault(Unavailable):
+    """The provider says that something is broken there, and may say so for a day to whoever asks it the same.
+
+    What was asked for may be done or not.
+    """
 
 
 class NotCapturable(Exception):  # noqa: N818  a fact about money, not a fault
@@ -172,7 +179,7 @@ class Provider(Protocol):
     name: str
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
-        """Start a checkout; for one payment always the same."""
+        """Start a checkout; for one payment always the same. Raises `ProviderFault`."""
         ...
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Report | None:

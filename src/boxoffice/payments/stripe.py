@@ -10,7 +10,6 @@ by Stripe: their money then buys the places, or goes back, as any captured money
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
-from uuid import uuid4
 
 import msgspec
 import stripe
@@ -32,6 +31,7 @@ from boxoffice.payments.provider import (
     NotCapturable,
     NotRefundable,
     OpenCheckout,
+    ProviderFault,
     RefundFact,
     Report,
     UnsignedReport,
@@ -92,14 +92,22 @@ class Stripe:
             except stripe.InvalidRequestError as error:
                 raise CheckoutGone from error
             return OpenCheckout(reference=found.id, client_secret=found.client_secret)
-        key = f"open-{charge.payment_id}"
         try:
-            try:
-                intent = await self._create(charge, {"idempotency_key": key})
-            except _Fault:
-                # It would repeat that for a day, to whoever begins to pay for this booking.
-                other = f"{key}-{uuid4().hex}"
-                intent = await self._create(charge, {"idempotency_key": other, "max_network_retries": 0})
+            intent = await _call(
+                self._intents.create_async,
+                {
+                    "amount": to_stripe(charge.amount, charge.currency),
+                    "currency": charge.currency.lower(),
+                    "capture_method": "automatic_async",
+                    "payment_method_options": {"card": {"capture_method": "manual"}},
+                    "metadata": {
+                        PAYMENT_ID: str(charge.payment_id),
+                        BOOKING_ID: str(charge.booking_id),
+                        "boxoffice_event": charge.description,
+                    },
+                },
+                {"idempotency_key": f"open-{charge.payment_id}"},
+            )
         except stripe.IdempotencyError as error:
             raise Unavailable("Somebody else begins to pay for this booking. Try again shortly.") from error
         except stripe.InvalidRequestError as error:
@@ -108,23 +116,6 @@ class Stripe:
                          reason=error.user_message)  # fmt: skip
             raise AmountNotPayable from error
         return OpenCheckout(reference=intent.id, client_secret=intent.client_secret)
-
-    async def _create(self, charge: Charge, options: stripe.RequestOptions) -> stripe.PaymentIntent:
-        return await _call(
-            self._intents.create_async,
-            {
-                "amount": to_stripe(charge.amount, charge.currency),
-                "currency": charge.currency.lower(),
-                "capture_method": "automatic_async",
-                "payment_method_options": {"card": {"capture_method": "manual"}},
-                "metadata": {
-                    PAYMENT_ID: str(charge.payment_id),
-                    BOOKING_ID: str(charge.booking_id),
-                    "boxoffice_event": charge.description,
-                },
-            },
-            options,
-        )
 
     def read_report(self, headers: Mapping[str, str], body: bytes) -> Report | None:
         """Verify the `Stripe-Signature` over the raw bytes, and read what concerns us."""
@@ -282,16 +273,12 @@ def _window(since: datetime, until: datetime, after: str | None) -> dict[str, An
     return {"created": created, "limit": INTENTS_LISTED_MAX} | ({"starting_after": after} if after else {})
 
 
-class _Fault(Unavailable):
-    """Stripe answers that something is broken there, to this key for a day."""
-
-
 async def _call(
     function: Callable[_Arguments, Awaitable[_Answer]],
     *arguments: _Arguments.args,
     **named: _Arguments.kwargs,
 ) -> _Answer:
-    """Ask Stripe. Raises `Unavailable` when it is away, busy, or does not know our key."""
+    """Ask Stripe. Raises `Unavailable` when it is away, busy or does not know our key, or `ProviderFault`."""
     assert_no_transaction("A call to Stripe")
     try:
         return await function(*arguments, **named)
@@ -303,4 +290,4 @@ async def _call(
     ) as error:
         raise Unavailable("The payment provider cannot answer right now. Try again shortly.") from error
     except stripe.APIError as error:
-        raise _Fault("The payment provider has a fault. Try again shortly.") from error
+        raise ProviderFault("The payment provider has a fault. Try again shortly.") from error
