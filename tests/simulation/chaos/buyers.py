@@ -95,6 +95,7 @@ class _Held(msgspec.Struct):
 
 class _Started(msgspec.Struct):
     id: str
+    client_secret: str
 
 
 class Crowd:
@@ -209,7 +210,10 @@ class Crowd:
         self._front.expect(answer, 201, 409)
         if answer.status_code == 409:
             return None
-        return msgspec.json.decode(answer.content, type=_Started).id
+        started = msgspec.json.decode(answer.content, type=_Started)
+        # A buyer pays with the secret: what the bank knows under the payment's id has to be what it opens.
+        assert self._bank.intent_of(started.id)["client_secret"] == started.client_secret
+        return started.id
 
     def _think_of_afterwards(self, told: Told, habits: Habits) -> None:
         if told.paid and habits.afterwards is not None:

@@ -55,6 +55,8 @@ class Judge:
         }
         bookings = {row.id: row for row in await self._read_bookings()}
         payments = await self._read_payments()
+        if len(self._intents) < len(self._bank.intents):
+            self.faults.append("a payment has several intents at the bank: money at one of them is lost")
         self._check_payments(payments)
         self._check_buyers(bookings, payments)
         await self._check_ledger()
