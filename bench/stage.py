@@ -23,7 +23,7 @@ from boxoffice.accounts.tokens import Tokens
 from boxoffice.catalog.event_changes import publish_event
 from boxoffice.catalog.events import create_event
 from boxoffice.catalog.schemas import NewEvent, NewVenue
-from boxoffice.catalog.seat_map_versions import import_seat_map
+from boxoffice.catalog.seat_maps.versions import import_seat_map
 from boxoffice.catalog.venues import create_venue
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database

@@ -181,7 +181,7 @@ def _pay(plan: Plan, buyer: Buyer, booking_id: str) -> Generator[tuple[str, byte
 
 
 def _render_webhook(port: int, key: bytes, payment: _Payment) -> bytes:
-    """What the sandbox would report, signed as it signs (see boxoffice.payments.sandbox)."""
+    """What the sandbox would report, signed as it signs (see boxoffice.payments.sandbox.provider)."""
     body = (
         f'{{"id":"{uuid.uuid4()}","kind":"CAPTURED","payment_id":"{payment.id}",'
         f'"amount":{payment.amount.amount},"currency":"{payment.amount.currency}"}}'

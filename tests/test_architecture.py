@@ -55,7 +55,9 @@ _NETWORK = re.compile(
 )
 
 # What has a client of its own, and refuses transactions like `kit/outbound.py`.
-_NETWORK_ALSO = (f"{PACKAGE}/payments/stripe.py", f"{PACKAGE}/kit/mail.py", f"{PACKAGE}/kit/files.py")
+_NETWORK_ALSO = tuple(
+    f"{PACKAGE}/{name}.py" for name in ("payments/stripe/provider", "kit/mail", "kit/files")
+)
 
 Rule = Callable[[SourceFile], Iterator[str]]
 
@@ -89,7 +91,7 @@ def foreign_queries(file: SourceFile) -> Iterator[str]:
     What lies at the top of the package belongs to no domain and may look anywhere.
     """
     for module, node in _imports(file):
-        found = re.match(r"boxoffice\.(\w+)\.(?:\w+_)?queries\b", module)
+        found = re.match(r"boxoffice\.(\w+)\.(?:\w+\.)*(?:\w+_)?queries\b", module)
         if found and found[1] != file.domain and file.module.count(".") > 1:
             yield f"{file.at(node)} reaches for the queries of {found[1]}"
 
@@ -247,7 +249,7 @@ def _query(statement: str, *, name: str = "update_a", first: str = "tx: Transact
         (stray_sql, "booking/holds.py", "A = f'SELECT {b} FROM claims'"),
         (stray_sql, "booking/holds.py", "async def a():\n    await tx.execute(statement)"),
         (foreign_queries, "booking/holds.py", "from boxoffice.catalog import queries"),
-        (foreign_queries, "booking/holds.py", "from boxoffice.payments.sandbox_queries import a"),
+        (foreign_queries, "booking/holds.py", "from boxoffice.payments.sandbox.queries import a"),
         (
             borrowed_transactions,
             "booking/holds.py",
@@ -267,9 +269,9 @@ def _query(statement: str, *, name: str = "update_a", first: str = "tx: Transact
         ),
         (unclean_locks, "booking/queries.py", _query("SELECT 1 FROM bookings FOR SHARE", name="lock_a")),
         (unclean_locks, "booking/queries.py", _query("SELECT 1 FROM bookings FOR UPDATE", name="find_a")),
-        (network_clients, "payments/sandbox.py", "import httpx\nhttpx.AsyncClient()"),
-        (network_clients, "payments/sandbox.py", "from httpx import AsyncClient"),
-        (network_clients, "payments/stripe.py", "import stripe\nstripe.StripeClient()"),
+        (network_clients, "payments/sandbox/provider.py", "import httpx\nhttpx.AsyncClient()"),
+        (network_clients, "payments/sandbox/provider.py", "from httpx import AsyncClient"),
+        (network_clients, "payments/stripe/provider.py", "import stripe\nstripe.StripeClient()"),
         (network_clients, "kit/files.py", "import obstore\nobstore.put()"),
         (network_clients, "catalog/images/a.py", "import obstore\nobstore.put()"),
         (network_clients, "accounts/mail.py", "def a():\n    import smtplib"),

@@ -19,7 +19,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.migrations.rights import Login, grant_rights
 from boxoffice.migrations.run import current_version, migrate
 from boxoffice.parts import Parts
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from inventory.selling import hold, new_payment, paid
 from shows import open_show
 from source_tree import ROOT

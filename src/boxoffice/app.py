@@ -25,11 +25,11 @@ from boxoffice.booking import personal_data_api as personal_data
 from boxoffice.booking.guests import api as guests
 from boxoffice.booking.lean import lean_hold
 from boxoffice.catalog import api as catalog
-from boxoffice.catalog import channels_api as channels
 from boxoffice.catalog import event_life_api as event_life
-from boxoffice.catalog import seat_map_api as seat_maps
-from boxoffice.catalog import series_api as series
+from boxoffice.catalog.channels import api as channels
 from boxoffice.catalog.images import api as images
+from boxoffice.catalog.seat_maps import api as seat_maps
+from boxoffice.catalog.series import api as series
 from boxoffice.catalog.team import api as team
 from boxoffice.catalog.team import keys_api as team_keys
 from boxoffice.catalog.team.members import Invitations
@@ -54,8 +54,12 @@ from boxoffice.kit.traffic import Traffic
 from boxoffice.migrations import latest_version
 from boxoffice.parts import Parts
 from boxoffice.payments import api as payments
-from boxoffice.payments import cancellation_api, dispute_api, ledger_api, refund_api, sandbox_api
+from boxoffice.payments.cancellation import api as cancellation_api
+from boxoffice.payments.disputes import api as dispute_api
 from boxoffice.payments.lean import lean_payments
+from boxoffice.payments.ledger import api as ledger_api
+from boxoffice.payments.refunds import api as refund_api
+from boxoffice.payments.sandbox import api as sandbox_api
 from boxoffice.permissions import check_permissions, permitted
 from boxoffice.tickets import api as tickets
 from boxoffice.tickets.counting import api as counting

@@ -18,10 +18,10 @@ from boxoffice.accounts.identity import Identity, Role
 from boxoffice.inventory.journal.cli import journal_commands
 from boxoffice.kit.errors import InvalidInput, Refusal, SetupError, Unavailable
 from boxoffice.kit.settings import Settings, load_settings
-from boxoffice.payments.ledger_cli import ledger_commands
+from boxoffice.payments.ledger.cli import ledger_commands
 
 if TYPE_CHECKING:
-    from boxoffice.payments.ledger_console import Tills
+    from boxoffice.payments.ledger.console import Tills
 
 # What a person can read at once; the rest shows when these are mended.
 _FAULTS_SHOWN_MAX = 10

@@ -20,12 +20,12 @@ from boxoffice.kit.settings import Settings
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import record_decided
 from boxoffice.payments.provider import Providers
-from boxoffice.payments.refunds import know_payments, owe_refunds
-from boxoffice.payments.sandbox import Sandbox
+from boxoffice.payments.refunds.owing import know_payments, owe_refunds
+from boxoffice.payments.sandbox.provider import Sandbox
 from boxoffice.tickets.issue import issue_tickets, know_tickets
 
 if TYPE_CHECKING:
-    from boxoffice.payments.stripe import Stripe
+    from boxoffice.payments.stripe.provider import Stripe
 
 
 class Parts:
@@ -83,7 +83,7 @@ class Parts:
 
 def _stripe(settings: Settings) -> "Stripe":
     # The SDK takes a quarter of a second and 15 MB to import: only for those who have it.
-    from boxoffice.payments.stripe import Stripe  # noqa: PLC0415
+    from boxoffice.payments.stripe.provider import Stripe  # noqa: PLC0415
 
     return Stripe(settings)
 

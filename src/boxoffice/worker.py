@@ -33,11 +33,11 @@ from boxoffice.kit.rate_limits import forget_drained
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
-from boxoffice.payments.payouts import PAYOUT_SECONDS, note_payouts
-from boxoffice.payments.reconciliation import TURN_POLL_SECONDS, reconcile_in_turn
-from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
-from boxoffice.payments.refunds import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
-from boxoffice.payments.sandbox import WEBHOOK_JOB
+from boxoffice.payments.ledger.payouts import PAYOUT_SECONDS, note_payouts
+from boxoffice.payments.reconciliation.comparing import TURN_POLL_SECONDS, reconcile_in_turn
+from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, carry_out_take_back
+from boxoffice.payments.refunds.owing import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
+from boxoffice.payments.sandbox.provider import WEBHOOK_JOB
 
 # Nobody waits for the sweeper: an expired hold is free for the next buyer without it.
 SWEEP_SECONDS = 5.0

@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
-from boxoffice.catalog.ticket_types import TicketType
+from boxoffice.catalog.prices.ticket_types import TicketType
 from boxoffice.inventory.availability.document import picture_of
 from boxoffice.inventory.availability.viewers import Audience, Crowd
 from boxoffice.inventory.journal.verification import Verified, verify_event

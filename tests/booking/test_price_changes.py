@@ -11,10 +11,10 @@ from litestar import Litestar
 
 from booking.test_fees import SERVICE, hold, on_sale
 from boxoffice.accounts.identity import Role
-from boxoffice.catalog.channel_keys import CHANNEL_KEY_CHARACTERS_MAX
-from boxoffice.catalog.document import CATEGORIES_MAX
-from boxoffice.catalog.price_changes import PRICE_CHANGES_MAX
-from boxoffice.catalog.tariff import AMOUNT_MAX
+from boxoffice.catalog.channels.keys import CHANNEL_KEY_CHARACTERS_MAX
+from boxoffice.catalog.prices.changes import PRICE_CHANGES_MAX
+from boxoffice.catalog.prices.tariff import AMOUNT_MAX
+from boxoffice.catalog.seat_maps.document import CATEGORIES_MAX
 from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, person, soon

@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from booking.test_fees import SERVICE, VAT, hold
 from boxoffice.accounts.identity import Role
-from boxoffice.catalog.ticket_types import TICKET_TYPES_MAX, TicketType
+from boxoffice.catalog.prices.ticket_types import TICKET_TYPES_MAX, TicketType
 from boxoffice.inventory.availability.deltas import step_between
 from boxoffice.inventory.availability.document import picture_of
 from boxoffice.inventory.group_commit import GroupCommit

@@ -2,7 +2,7 @@
 
 from boxoffice.catalog.demo import load_demo
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from boxoffice.catalog.prices.tariff import AMOUNT_MAX
 from boxoffice.catalog.schemas import (
     HOLD_SECONDS_MAX,
     HOLD_SECONDS_MIN,
@@ -11,7 +12,6 @@ from boxoffice.catalog.schemas import (
     ROW_ID_MAX,
     EventState,
 )
-from boxoffice.catalog.tariff import AMOUNT_MAX
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.catalog.years import YEAR_MAX
 from boxoffice.kit.ids import EVENT_ID_MAX

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.catalog.pricing import (
+from boxoffice.catalog.prices.pricing import (
     Levies,
     Reduction,
     all_in_amount,
@@ -18,7 +18,7 @@ from boxoffice.catalog.pricing import (
     priced_before,
     total_of,
 )
-from boxoffice.catalog.tariff import AMOUNT_MAX, FEES_MAX, Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
+from boxoffice.catalog.prices.tariff import AMOUNT_MAX, FEES_MAX, Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
 from boxoffice.inventory.promo import PromoCode
 from boxoffice.kit.money import BASIS_POINTS, contained, portion, split, step_of
 

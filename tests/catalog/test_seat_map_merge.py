@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from boxoffice.catalog.document import (
+from boxoffice.catalog.seat_maps.document import (
     Area,
     Category,
     DocumentRow,
@@ -12,8 +12,8 @@ from boxoffice.catalog.document import (
     SeatMapDocument,
     WithdrawnSeat,
 )
-from boxoffice.catalog.seat_map import SeatLabel, parse_seat_map
-from boxoffice.catalog.seat_map_merge import AreaBeside, merge
+from boxoffice.catalog.seat_maps.merge import AreaBeside, merge
+from boxoffice.catalog.seat_maps.seat_map import SeatLabel, parse_seat_map
 from boxoffice.inventory.seating import Seating, focal_point
 
 

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from boxoffice.catalog.document import (
+from boxoffice.catalog.seat_maps.document import (
     AREA_CAPACITY_MAX,
     AREAS_MAX,
     CATEGORIES_MAX,
     POSITION_MAX,
     SEATS_MAX,
 )
-from boxoffice.catalog.seat_map import SeatLabel, get_seat_map
-from boxoffice.catalog.seat_map_faults import FAULTS_MAX
-from boxoffice.catalog.seat_map_shapes import LABEL_CHARACTERS_MAX
+from boxoffice.catalog.seat_maps.faults import FAULTS_MAX
+from boxoffice.catalog.seat_maps.seat_map import SeatLabel, get_seat_map
+from boxoffice.catalog.seat_maps.shapes import LABEL_CHARACTERS_MAX
 from boxoffice.kit.http import BODY_BYTES_MAX, SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, arena, pointers, small_map, small_plan

@@ -6,10 +6,10 @@ from typing import Any
 import asyncpg
 import pytest
 
-from boxoffice.catalog import seat_map
 from boxoffice.catalog.demo import HALL_PLAN
-from boxoffice.catalog.document import FocalPoint
-from boxoffice.catalog.seat_map import SEAT_MAPS_KEPT_MAX, SeatLabel, get_seat_map
+from boxoffice.catalog.seat_maps import seat_map
+from boxoffice.catalog.seat_maps.document import FocalPoint
+from boxoffice.catalog.seat_maps.seat_map import SEAT_MAPS_KEPT_MAX, SeatLabel, get_seat_map
 from boxoffice.kit.postgres import Database
 from catalog.stage import Person, arena, small_map, small_plan
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from boxoffice.catalog.series_schemas import MINUTES_MAX
+from boxoffice.catalog.series.schemas import MINUTES_MAX
 from boxoffice.inventory.queries import lock_inventory
 from boxoffice.kit.postgres import Database
 from catalog.nights import NIGHTS, has_series, new_series

@@ -1,6 +1,6 @@
 """A series as large as one can be, and what making one leaves behind."""
 
-from boxoffice.catalog.series_schemas import SERIES_EVENTS_MAX
+from boxoffice.catalog.series.schemas import SERIES_EVENTS_MAX
 from boxoffice.kit.postgres import Database
 from catalog.nights import NIGHTS, has_series, new_series
 from catalog.stage import Person, pointers

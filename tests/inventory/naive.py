@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.channel_keys import WrongChannelKey
-from boxoffice.catalog.ticket_types import decode_types_of_places, encode_types_of_places
+from boxoffice.catalog.channels.keys import WrongChannelKey
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.inventory import commands
 from boxoffice.inventory.commands import (
     Booking,

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.catalog.terms import Channel
 from boxoffice.inventory.changes import BlockKind, BookingCancelled, BookingExpired, PlacesReleased
 from boxoffice.inventory.commands import (

@@ -10,7 +10,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.catalog.document import (
+from boxoffice.catalog.schemas import EventState, OrphanRule
+from boxoffice.catalog.seat_maps.document import (
     Area,
     Category,
     DocumentRow,
@@ -18,8 +19,7 @@ from boxoffice.catalog.document import (
     DocumentZone,
     SeatMapDocument,
 )
-from boxoffice.catalog.schemas import EventState, OrphanRule
-from boxoffice.catalog.seat_map import SeatMap, parse_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, parse_seat_map
 from boxoffice.catalog.terms import SaleTerms
 from boxoffice.inventory import choosing
 from boxoffice.inventory.changes import BookingExpired

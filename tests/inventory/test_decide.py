@@ -13,10 +13,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from boxoffice.catalog.price_changes import PriceChange, periods_of
-from boxoffice.catalog.pricing import encode_levies
+from boxoffice.catalog.prices.changes import PriceChange, periods_of
+from boxoffice.catalog.prices.pricing import encode_levies
+from boxoffice.catalog.prices.ticket_types import TicketType
 from boxoffice.catalog.terms import Channel
-from boxoffice.catalog.ticket_types import TicketType
 from boxoffice.inventory.changes import BlockKind, decode_changes, encode_changes
 from boxoffice.inventory.commands import (
     Block,

@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.catalog.pricing import (
+from boxoffice.catalog.prices.pricing import (
     PricedPlace,
     Reduction,
     TaxRate,
@@ -15,14 +15,14 @@ from boxoffice.catalog.pricing import (
     levy,
     total_of,
 )
-from boxoffice.catalog.tariff import Fee, FeeMode, FeePer, TaxMode
-from boxoffice.catalog.ticket_types import encode_types_of_places
+from boxoffice.catalog.prices.tariff import Fee, FeeMode, FeePer, TaxMode
+from boxoffice.catalog.prices.ticket_types import encode_types_of_places
 from boxoffice.inventory.commands import Booking, BookingState
 from boxoffice.inventory.give_up_rules import Share, share_of
 from boxoffice.inventory.parting import Part, part_at, whole_of
 from boxoffice.kit.money import movable, step_of
-from boxoffice.payments.dispute_queries import Disputed
-from boxoffice.payments.disputes import share_loss
+from boxoffice.payments.disputes.facts import share_loss
+from boxoffice.payments.disputes.queries import Disputed
 
 AMOUNTS = st.integers(0, 10_000)
 TICKET_FEES = (

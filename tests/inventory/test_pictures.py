@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.availability.deltas import step_of
 from boxoffice.inventory.availability.document import Picture, pack_codes, picture_of, render_document

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxoffice.catalog.price_changes import PriceChange, period_at, periods_of
-from boxoffice.catalog.pricing import decode_levies
-from boxoffice.catalog.tariff import Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
+from boxoffice.catalog.prices.changes import PriceChange, period_at, periods_of
+from boxoffice.catalog.prices.pricing import decode_levies
+from boxoffice.catalog.prices.tariff import Fee, FeeMode, FeePer, Tariff, Tax, TaxMode
 from boxoffice.catalog.terms import Channel
 from boxoffice.inventory.availability.document import picture_of, render_document
 from boxoffice.inventory.changes import decode_changes, encode_changes

@@ -5,7 +5,7 @@ import pytest
 from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
-from boxoffice.catalog import event_seat_maps
+from boxoffice.catalog.seat_maps import of_events as event_seat_maps
 from boxoffice.inventory import map_rules
 from boxoffice.inventory.commands import BestAvailable, Booking, Expire, Held, Hold
 from boxoffice.inventory.group_commit import GroupCommit

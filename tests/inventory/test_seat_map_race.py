@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.catalog.event_changes import EventHasChanged
-from boxoffice.catalog.event_seat_maps import plan_seat_map, store_seat_map
+from boxoffice.catalog.seat_maps.of_events import plan_seat_map, store_seat_map
 from boxoffice.inventory.batch import Decided
 from boxoffice.inventory.changes import SeatMapChanged
 from boxoffice.inventory.commands import BestAvailable, Cancel, ChangeSeatMap, Expire, Held, Hold

@@ -10,7 +10,7 @@ import pytest
 from fpdf import FPDF
 
 from boxoffice.booking.schemas import DiscountView, FeeView, Place
-from boxoffice.catalog.tariff import FeeMode, TaxMode
+from boxoffice.catalog.prices.tariff import FeeMode, TaxMode
 from boxoffice.invoices.pdf import draw_document
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
 from boxoffice.kit.ids import new_id

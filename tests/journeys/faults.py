@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from boxoffice.catalog.seat_map_faults import read_seat_map
+from boxoffice.catalog.seat_maps.faults import read_seat_map
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.http import StrictBody
 from boxoffice.kit.problems import PROBLEM_JSON, refusal_content

@@ -11,7 +11,7 @@ import pytest_asyncio
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 
-from boxoffice.catalog.seat_map_faults import read_seat_map
+from boxoffice.catalog.seat_maps.faults import read_seat_map
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.problems import PROBLEM_JSON
 from journeys.api_document import Operation, faults_of, operations_of

@@ -14,7 +14,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments.refunds import RefundDue, carry_out_refund
+from boxoffice.payments.refunds.owing import RefundDue, carry_out_refund
 from inventory.selling import new_payment
 from payments.conftest import headers_of
 from shows import Show

@@ -8,10 +8,10 @@ import msgspec
 
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Transaction
-from boxoffice.payments import sandbox_queries as queries
 from boxoffice.payments.provider import DisputeState, FactKind, Provider
-from boxoffice.payments.sandbox_queries import CheckoutState
-from boxoffice.payments.sandbox_reports import Report, reference_of
+from boxoffice.payments.sandbox import queries
+from boxoffice.payments.sandbox.queries import CheckoutState
+from boxoffice.payments.sandbox.reports import Report, reference_of
 from payments.stripe_shop import Shop
 from payments.test_payments import tell
 

@@ -9,8 +9,8 @@ import msgspec
 from boxoffice.inventory.journal.verification import Verified, verify_event
 from boxoffice.kit.pace import Pace
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue, carry_out_capture
-from boxoffice.payments.ledger_verification import verify_ledger
-from boxoffice.payments.refunds import REFUND_JOB, RefundDue, carry_out_refund
+from boxoffice.payments.ledger.verification import verify_ledger
+from boxoffice.payments.refunds.owing import REFUND_JOB, RefundDue, carry_out_refund
 from payments.case_banks import Books
 
 if TYPE_CHECKING:

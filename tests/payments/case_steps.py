@@ -17,10 +17,10 @@ from boxoffice.accounts.identity import Role
 from boxoffice.catalog.cancelling import CancelledEvent
 from boxoffice.inventory.calling_off import call_off
 from boxoffice.kit.ids import new_id
-from boxoffice.payments.dispute_comparison import compare_disputes
 from boxoffice.payments.provider import DisputeState, FactKind, NotRefundable
-from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
-from boxoffice.payments.refund_facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
+from boxoffice.payments.reconciliation.comparing import reconcile_refunds, reconcile_window
+from boxoffice.payments.reconciliation.disputes import compare_disputes
+from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, TakeBackDue, carry_out_take_back
 from payments.baskets import Basket, headers_of
 from payments.case_banks import AtStripe, AtTheSandbox, Bank
 from payments.case_end import settle

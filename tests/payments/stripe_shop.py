@@ -11,7 +11,7 @@ from boxoffice.kit.pace import Pace
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.captures import CaptureDue, carry_out_capture
-from boxoffice.payments.refunds import RefundDue, carry_out_refund
+from boxoffice.payments.refunds.owing import RefundDue, carry_out_refund
 from payments.baskets import Basket, headers_of
 from payments.stripe_peer import WEBHOOK_SECRET, StripePeer, signed
 from shows import insert_user, open_show

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from boxoffice.kit.postgres import Database
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 
 
 class _Undone(Exception):  # noqa: N818  so that what was done is rolled back

@@ -5,7 +5,7 @@ That nothing is left there in the end is asked of every case (`case_end`).
 
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.postgres import Database, Source
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from payments.baskets import Basket, headers_of
 from payments.stripe_shop import Shop
 from payments.tampering import faults_after

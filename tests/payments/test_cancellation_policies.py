@@ -23,7 +23,7 @@ from boxoffice.kit.errors import Refusal
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments.refund_queries import NewRefund, insert_refunds, lock_bought_payments
+from boxoffice.payments.refunds.queries import NewRefund, insert_refunds, lock_bought_payments
 from catalog.stage import wait_until_it_waits
 from inventory.test_race import repairs
 from payments.test_refunded_places import Till, beside, open_till

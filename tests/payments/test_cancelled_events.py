@@ -20,9 +20,9 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database, Transaction
 from boxoffice.parts import Parts
-from boxoffice.payments import refund_queries
 from boxoffice.payments.provider import Asked
-from boxoffice.payments.refunds import REFUNDS_PER_SECOND, RefundDue, carry_out_refund
+from boxoffice.payments.refunds import queries as refund_queries
+from boxoffice.payments.refunds.owing import REFUNDS_PER_SECOND, RefundDue, carry_out_refund
 from payments.audience import (
     cancel,
     job_of,

@@ -6,10 +6,10 @@ import pytest
 
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Transaction
-from boxoffice.payments import disputes
-from boxoffice.payments.dispute_queries import find_disputed, lock_payment
+from boxoffice.payments.disputes import facts as disputes
+from boxoffice.payments.disputes.queries import find_disputed, lock_payment
 from boxoffice.payments.provider import DisputeFact, DisputeState, DueRefund
-from boxoffice.payments.refund_queries import (
+from boxoffice.payments.refunds.queries import (
     NewRefund,
     insert_refunds,
     lock_bought_payments,

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 
 from boxoffice.accounts.identity import Role
-from boxoffice.payments.dispute_queries import Disputed, Loss
-from boxoffice.payments.disputes import share_loss
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.disputes.facts import share_loss
+from boxoffice.payments.disputes.queries import Disputed, Loss
+from boxoffice.payments.ledger.verification import verify_ledger
 from payments.baskets import Basket, headers_of
 from payments.stripe_shop import Shop
 from shows import insert_user

@@ -12,10 +12,10 @@ from litestar import Litestar
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments import ledger_console
-from boxoffice.payments.disputes import take_dispute
-from boxoffice.payments.ledger_verification import verify_ledger
-from boxoffice.payments.payouts import PAYOUT_DAYS, note_payouts
+from boxoffice.payments.disputes.facts import take_dispute
+from boxoffice.payments.ledger import console as ledger_console
+from boxoffice.payments.ledger.payouts import PAYOUT_DAYS, note_payouts
+from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import DisputeFact, DisputeState
 from catalog.stage import Person, person
 from payments.conftest import Holder

@@ -11,7 +11,7 @@ import pytest
 
 from boxoffice.kit.settings import Settings
 from boxoffice.payments.provider import Asked, Charge, DueRefund, FactKind
-from boxoffice.payments.stripe import Stripe
+from boxoffice.payments.stripe.provider import Stripe
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from server import free_port, wait_until
 

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from boxoffice.kit.errors import Unavailable
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import NotRefundable
-from boxoffice.payments.refunds import FAULTS_MAX
+from boxoffice.payments.refunds.owing import FAULTS_MAX
 from payments.baskets import Basket
 from payments.stripe_peer import Fault
 from payments.stripe_shop import Shop

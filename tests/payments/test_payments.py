@@ -16,8 +16,8 @@ from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.provider import Charge
-from boxoffice.payments.sandbox import Choice
-from boxoffice.payments.sandbox_seals import SIGNATURE_HEADER, SIGNATURE_SECONDS_MAX
+from boxoffice.payments.sandbox.provider import Choice
+from boxoffice.payments.sandbox.seals import SIGNATURE_HEADER, SIGNATURE_SECONDS_MAX
 from payments.conftest import Basket, Holder, headers_of
 from shows import insert_user
 

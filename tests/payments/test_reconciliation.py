@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from boxoffice.cli import app
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
-from boxoffice.payments import ledger_console
-from boxoffice.payments.dispute_comparison import DISPUTES_LOOKED_AT_DAYS, compare_disputes
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger import console as ledger_console
+from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import DisputeState
-from boxoffice.payments.reconciliation import Compared, get_standing, reconcile, reconcile_window
+from boxoffice.payments.reconciliation.comparing import Compared, get_standing, reconcile, reconcile_window
+from boxoffice.payments.reconciliation.disputes import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from payments.stripe_shop import Shop
 from payments.test_dispute_races import write
 from payments.test_disputes import listed, paid

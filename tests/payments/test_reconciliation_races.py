@@ -11,18 +11,18 @@ import pytest_asyncio
 from boxoffice.inventory.commands import Expire
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from boxoffice.payments.dispute_comparison import compare_disputes
-from boxoffice.payments.ledger import AT_LAST, record_captured
+from boxoffice.payments.ledger.movements import AT_LAST, record_captured
 from boxoffice.payments.provider import DisputeState
 from boxoffice.payments.queries import insert_forgotten_payment
-from boxoffice.payments.reconciliation import (
+from boxoffice.payments.reconciliation.comparing import (
     RECONCILE_SECONDS,
     TURN_SECONDS_MAX,
     Compared,
     reconcile_in_turn,
     reconcile_window,
 )
-from boxoffice.payments.reconciliation_queries import find_reconciled_until, update_reconciled_until
+from boxoffice.payments.reconciliation.disputes import compare_disputes
+from boxoffice.payments.reconciliation.queries import find_reconciled_until, update_reconciled_until
 from boxoffice.payments.reports import take_report
 from catalog.stage import wait_until_it_waits
 from inventory.test_race import repairs

@@ -11,12 +11,12 @@ import pytest
 
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.pace import Pace
-from boxoffice.payments.dispute_queries import lock_payment
+from boxoffice.payments.disputes.queries import lock_payment
 from boxoffice.payments.provider import DueRefund, RefundFact
-from boxoffice.payments.reconciliation import get_standing, reconcile_refunds
-from boxoffice.payments.reconciliation_queries import list_differences
-from boxoffice.payments.refund_facts import AGAIN_AFTER, TakeBackDue, carry_out_take_back
-from boxoffice.payments.refunds import REFUSALS_MAX, carry_out_refund
+from boxoffice.payments.reconciliation.comparing import get_standing, reconcile_refunds
+from boxoffice.payments.reconciliation.queries import list_differences
+from boxoffice.payments.refunds.facts import AGAIN_AFTER, TakeBackDue, carry_out_take_back
+from boxoffice.payments.refunds.owing import REFUSALS_MAX, carry_out_refund
 from catalog.stage import wait_until_it_waits
 from payments.baskets import Basket, headers_of
 from payments.stripe_shop import Shop

@@ -18,8 +18,8 @@ from boxoffice.kit.errors import Refusal
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments.ledger_verification import verify_ledger
-from boxoffice.payments.refund_queries import lock_bought_payments
+from boxoffice.payments.ledger.verification import verify_ledger
+from boxoffice.payments.refunds.queries import lock_bought_payments
 from boxoffice.payments.schemas import PLACES_BACK_MAX
 from boxoffice.tickets.queries import claim_admission
 from catalog.stage import Person, person, wait_until_it_waits

@@ -19,8 +19,8 @@ from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from boxoffice.payments.ledger_verification import verify_ledger
-from boxoffice.payments.refunds import RefundDue, carry_out_refund
+from boxoffice.payments.ledger.verification import verify_ledger
+from boxoffice.payments.refunds.owing import RefundDue, carry_out_refund
 from payments.conftest import Basket, Holder, headers_of
 from payments.test_payments import report, start, tell
 from shows import insert_user

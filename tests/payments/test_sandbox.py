@@ -22,11 +22,11 @@ from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.captures import CaptureDue, carry_out_capture
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import Asked, DueRefund, NotCapturable, NotRefundable
-from boxoffice.payments.reconciliation import Standing, reconcile_window
-from boxoffice.payments.refunds import RefundDue, carry_out_refund
-from boxoffice.payments.sandbox import BankChoice, Choice, Sandbox
+from boxoffice.payments.reconciliation.comparing import Standing, reconcile_window
+from boxoffice.payments.refunds.owing import RefundDue, carry_out_refund
+from boxoffice.payments.sandbox.provider import BankChoice, Choice, Sandbox
 from payments.baskets import Basket, Holder, headers_of
 from server import run
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from boxoffice.kit.postgres import Database, Transaction
-from boxoffice.payments.statement_queries import list_movements
+from boxoffice.payments.ledger.statement_queries import list_movements
 from shows import open_show
 from statements import noted_statements
 

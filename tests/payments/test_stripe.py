@@ -15,7 +15,7 @@ from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.provider import Asked
-from boxoffice.payments.reconciliation import reconcile_window
+from boxoffice.payments.reconciliation.comparing import reconcile_window
 from payments.baskets import Basket, headers_of
 from payments.stripe_peer import Fault
 from payments.stripe_shop import Shop

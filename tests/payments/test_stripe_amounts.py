@@ -6,8 +6,8 @@ import pytest
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.money import step_of
 from boxoffice.kit.pace import Pace
-from boxoffice.payments.refunds import carry_out_refund
-from boxoffice.payments.stripe_amounts import AmountNotPayable, from_stripe, to_stripe
+from boxoffice.payments.refunds.owing import carry_out_refund
+from boxoffice.payments.stripe.amounts import AmountNotPayable, from_stripe, to_stripe
 from payments.baskets import headers_of
 from payments.stripe_shop import Shop
 

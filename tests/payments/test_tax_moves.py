@@ -9,12 +9,12 @@ from litestar import Litestar
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
-from boxoffice.payments.disputes import take_dispute
-from boxoffice.payments.paid import know_paid
+from boxoffice.payments.disputes.facts import take_dispute
 from boxoffice.payments.provider import DisputeFact, DisputeState, RefundFact
-from boxoffice.payments.refund_facts import take_refund
-from boxoffice.payments.refund_queries import NewRefund, insert_refunds, lock_bought_payments
-from boxoffice.payments.tax_shares import encode_shares, tax_of
+from boxoffice.payments.refunds.facts import take_refund
+from boxoffice.payments.refunds.paid import know_paid
+from boxoffice.payments.refunds.queries import NewRefund, insert_refunds, lock_bought_payments
+from boxoffice.payments.refunds.tax_shares import encode_shares, tax_of
 from catalog.stage import wait_until_it_waits
 from payments.test_cancellation_policies import cancel, put_policy
 from payments.test_refunded_places import Till, beside, open_till

@@ -4,12 +4,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxoffice.catalog.tariff import TaxMode
+from boxoffice.catalog.prices.tariff import TaxMode
 from boxoffice.inventory.commands import Booking
 from boxoffice.inventory.parting import Part, part_at
 from boxoffice.invoices.crediting import lines_of, shares_of
 from boxoffice.kit.money import contained
-from boxoffice.payments.tax_shares import (
+from boxoffice.payments.refunds.tax_shares import (
     UNTAXED,
     Paid,
     Rate,

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from prometheus_client import REGISTRY
 
-from boxoffice.payments import ledger_console
+from boxoffice.payments.ledger import console as ledger_console
 from payments.baskets import Basket
 from payments.stripe_shop import Shop
 

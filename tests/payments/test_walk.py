@@ -20,9 +20,9 @@ from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
 from boxoffice.payments.provider import NotRefundable
-from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
-from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
-from boxoffice.payments.sandbox import WEBHOOK_JOB
+from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, carry_out_take_back
+from boxoffice.payments.refunds.owing import REFUND_JOB, carry_out_refund
+from boxoffice.payments.sandbox.provider import WEBHOOK_JOB
 from payments.test_refunded_places import Till, open_till
 
 MOVES = 70
@@ -160,7 +160,7 @@ class Walk:
                 break
 
 
-# Of forty, seven have found what refund_facts.py and failed_refunds.py had wrong; these are three of them.
+# Of forty, seven have found what refunds/facts.py and refunds/failed.py had wrong; these are three of them.
 @pytest.mark.parametrize("seed", [6, 10, 17])
 async def test_however_money_goes_the_sandbox_has_what_the_ledger_says(
     app: Litestar,

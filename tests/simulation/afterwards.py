@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.kit.errors import Refusal, Unavailable
-from boxoffice.payments.dispute_comparison import compare_disputes
-from boxoffice.payments.failed_refunds import settle, try_again
-from boxoffice.payments.reconciliation import reconcile_refunds, reconcile_window
+from boxoffice.payments.reconciliation.comparing import reconcile_refunds, reconcile_window
+from boxoffice.payments.reconciliation.disputes import compare_disputes
+from boxoffice.payments.refunds.failed import settle, try_again
 from simulation.process import Process
 from simulation.record import Broken
 from simulation.stage import (

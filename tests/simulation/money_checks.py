@@ -9,7 +9,7 @@ import msgspec
 
 from boxoffice.inventory.commands import GiveUp, TakeBack, TakeBackPlaces, TakenBack
 from boxoffice.kit.postgres import Database
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import DisputeState
 from simulation.bank import Bank
 from simulation.past import Past, Then

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.channel_keys import hash_key
+from boxoffice.catalog.channels.keys import hash_key
 from boxoffice.kit.postgres import Database
-from boxoffice.payments.refunds import FAULTS_MAX, REFUND_JOB
+from boxoffice.payments.refunds.owing import FAULTS_MAX, REFUND_JOB
 from shows import Show, open_show
 
 # Whose keys these are are channels 1 and 2 of every show.

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.channel_keys import hash_key
+from boxoffice.catalog.channels.keys import hash_key
 from boxoffice.inventory.changes import BlockKind
 from boxoffice.inventory.commands import (
     Adjacent,

@@ -12,7 +12,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.checkout import start_payment
 from boxoffice.payments.provider import Fact
-from boxoffice.payments.refunding import refund_booking
+from boxoffice.payments.refunds.giving_back import refund_booking
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewRefund
 from simulation.bank import Report

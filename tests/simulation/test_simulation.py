@@ -10,7 +10,7 @@ from boxoffice.inventory import repeats, rules
 from boxoffice.inventory.draft import Draft
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
-from boxoffice.payments import refund_queries
+from boxoffice.payments.refunds import queries as refund_queries
 from shows import Show
 from simulation.run import Verdict, make_database, run_plan, shrink
 from simulation.stage import HALLS, Sale

@@ -15,10 +15,10 @@ from boxoffice.kit import metrics
 from boxoffice.kit.jobs import run_jobs
 from boxoffice.kit.pace import Pace
 from boxoffice.kit.postgres import Database
-from boxoffice.payments import refunds
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
-from boxoffice.payments.refund_facts import TAKE_BACK_JOB, carry_out_take_back
-from boxoffice.payments.refunds import REFUND_JOB, carry_out_refund
+from boxoffice.payments.refunds import owing as refunds
+from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, carry_out_take_back
+from boxoffice.payments.refunds.owing import REFUND_JOB, carry_out_refund
 from simulation.bank import Bank
 from simulation.process import Process
 from simulation.record import Record

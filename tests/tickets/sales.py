@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.document import (
+from boxoffice.catalog.seat_maps.document import (
     Area,
     Category,
     DocumentRow,

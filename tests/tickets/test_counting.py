@@ -9,7 +9,7 @@ import pytest
 from litestar import Litestar
 
 from boxoffice.accounts.identity import Identity, Role
-from boxoffice.catalog.seat_map import SeatMap, parse_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, parse_seat_map
 from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.tickets.check_in import check_in

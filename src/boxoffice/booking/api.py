@@ -16,7 +16,7 @@ from boxoffice.booking.cancelling import cancel_booking
 from boxoffice.booking.holds import answers_of, exchange_places, hold_places, renew_hold
 from boxoffice.booking.schemas import BookingView, NewBooking, NewExchange
 from boxoffice.booking.views import view_of_booking, view_of_row
-from boxoffice.catalog.channel_keys import WrongChannelKey
+from boxoffice.catalog.channels.keys import WrongChannelKey
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import (
     AreasFull,

@@ -23,7 +23,7 @@ from boxoffice.kit.errors import NotFound
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.money import Money, movable, step_of
 from boxoffice.kit.postgres import Database, Source
-from boxoffice.payments.refunding import get_left
+from boxoffice.payments.refunds.giving_back import get_left
 
 
 async def cancel_booking(db: Database, sales: GroupCommit, *, buyer_id: int, booking_id: UUID) -> Booking:

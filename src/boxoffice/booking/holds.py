@@ -12,8 +12,8 @@ from boxoffice.booking.schemas import (
     WantedArea,
     WantedBest,
 )
-from boxoffice.catalog.channel_keys import hash_key
-from boxoffice.catalog.ticket_types import TypesOfPlaces
+from boxoffice.catalog.channels.keys import hash_key
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces
 from boxoffice.inventory.answers.asking import check_answers
 from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.commands import BestAvailable, Booking, Exchange, Held, Hold, Outcome, Renew

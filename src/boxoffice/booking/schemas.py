@@ -11,8 +11,8 @@ from boxoffice.accounts.audit.schemas import AuditEntry
 from boxoffice.accounts.schemas import SessionSummary, User
 from boxoffice.booking.queries import TicketRecord
 from boxoffice.catalog.cancellation_policy import FeesOnCancelling
-from boxoffice.catalog.channel_keys import CHANNEL_KEY_CHARACTERS_MAX
-from boxoffice.catalog.tariff import FeeMode, TaxMode
+from boxoffice.catalog.channels.keys import CHANNEL_KEY_CHARACTERS_MAX
+from boxoffice.catalog.prices.tariff import FeeMode, TaxMode
 from boxoffice.catalog.team.schemas import ApiKey, Membership
 from boxoffice.inventory.answers.schemas import AnswerList
 from boxoffice.inventory.commands import Adjacent, BookingState

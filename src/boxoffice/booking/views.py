@@ -6,10 +6,10 @@ import msgspec
 
 from boxoffice.booking.queries import BookingRow, get_seat_map_id
 from boxoffice.booking.schemas import BookingView, DiscountView, FeeView, Place, TaxView
-from boxoffice.catalog.pricing import Levies, decode_levies
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
-from boxoffice.catalog.tariff import FeeMode
-from boxoffice.catalog.ticket_types import decode_types_of_places
+from boxoffice.catalog.prices.pricing import Levies, decode_levies
+from boxoffice.catalog.prices.tariff import FeeMode
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.inventory.commands import Booking
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.parting import Sold

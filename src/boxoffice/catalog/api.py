@@ -13,7 +13,7 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.once import ONCE
 from boxoffice.catalog import event_changes, event_tags, events, venues
-from boxoffice.catalog.channel_keys import ChannelKey, WrongChannelKey
+from boxoffice.catalog.channels.keys import ChannelKey, WrongChannelKey
 from boxoffice.catalog.event_changes import (
     EventHasChanged,
     EventIsArchived,

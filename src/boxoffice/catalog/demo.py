@@ -10,7 +10,7 @@ from boxoffice.catalog import queries, venue_queries
 from boxoffice.catalog.event_changes import publish_event
 from boxoffice.catalog.events import create_event
 from boxoffice.catalog.schemas import PLACES_PER_BUYER_MAX, NewEvent, NewVenue
-from boxoffice.catalog.seat_map_versions import import_seat_map
+from boxoffice.catalog.seat_maps.versions import import_seat_map
 from boxoffice.catalog.venues import create_venue
 from boxoffice.kit.postgres import Database
 

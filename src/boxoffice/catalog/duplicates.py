@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 import msgspec
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import channel_queries, price_queries, queries
-from boxoffice.catalog.channel_keys import new_key
-from boxoffice.catalog.channel_queries import ChannelRow
+from boxoffice.catalog import queries
+from boxoffice.catalog.channels import queries as channel_queries
+from boxoffice.catalog.channels.keys import new_key
+from boxoffice.catalog.channels.queries import ChannelRow
 from boxoffice.catalog.event_changes import amounts_of, columns_of, lock_own_event
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.events import get_any_event, keep_policy, update_tariff
 from boxoffice.catalog.images.queries import insert_same_image
-from boxoffice.catalog.price_changes import PriceChange
+from boxoffice.catalog.prices import queries as price_queries
+from boxoffice.catalog.prices.changes import PriceChange
 from boxoffice.catalog.rows import EventColumns
 from boxoffice.catalog.schemas import Event, EventChange, Moment, Title
 from boxoffice.catalog.wall_clock import local_of, moved

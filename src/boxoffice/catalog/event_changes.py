@@ -8,9 +8,9 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import channel_queries, event_tags, price_queries, queries, seat_map_queries
-from boxoffice.catalog.channel_queries import PricesOfChannel
-from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog import event_tags, queries
+from boxoffice.catalog.channels import queries as channel_queries
+from boxoffice.catalog.channels.queries import PricesOfChannel
 from boxoffice.catalog.event_rules import (
     faults_of_event,
     faults_of_offer,
@@ -21,12 +21,15 @@ from boxoffice.catalog.events import get_any_event, update_tariff
 from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.removal import remove_with_event
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.price_changes import faults_of_price_changes, faults_of_prices, faults_of_steps
+from boxoffice.catalog.prices import queries as price_queries
+from boxoffice.catalog.prices.changes import faults_of_price_changes, faults_of_prices, faults_of_steps
+from boxoffice.catalog.prices.tariff import faults_of_fees, faults_of_tax
+from boxoffice.catalog.prices.ticket_types import faults_of_ticket_types, names_of_prices
 from boxoffice.catalog.rows import EventColumns, LockedEvent
 from boxoffice.catalog.schemas import Event, EventChange, EventState
-from boxoffice.catalog.seat_map_versions import decode_categories
-from boxoffice.catalog.tariff import faults_of_fees, faults_of_tax
-from boxoffice.catalog.ticket_types import faults_of_ticket_types, names_of_prices
+from boxoffice.catalog.seat_maps import queries as seat_map_queries
+from boxoffice.catalog.seat_maps.document import CategoryPlaces
+from boxoffice.catalog.seat_maps.versions import decode_categories
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, Refusal, invalid
 from boxoffice.kit.postgres import Database, Transaction
 

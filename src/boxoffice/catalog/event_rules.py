@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from boxoffice.catalog.codes import CURRENCIES, TIME_ZONES
-from boxoffice.catalog.document import CategoryPlaces
-from boxoffice.catalog.price_changes import pointer_to_price
+from boxoffice.catalog.prices.changes import pointer_to_price
+from boxoffice.catalog.prices.ticket_types import TicketType
 from boxoffice.catalog.rows import EventColumns
-from boxoffice.catalog.ticket_types import TicketType
+from boxoffice.catalog.seat_maps.document import CategoryPlaces
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError
 

@@ -8,21 +8,24 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog import channel_queries, policy_queries, price_queries, queries
+from boxoffice.catalog import policy_queries, queries
 from boxoffice.catalog.cancellation_policy import CancellationPolicy, decode_policy
-from boxoffice.catalog.channel_keys import WrongChannelKey, hash_key
-from boxoffice.catalog.document import CategoryPlaces
+from boxoffice.catalog.channels import queries as channel_queries
+from boxoffice.catalog.channels.keys import WrongChannelKey, hash_key
 from boxoffice.catalog.event_rules import faults_of_event, faults_of_start
 from boxoffice.catalog.hiding import faults_of_hidden
 from boxoffice.catalog.images.naming import shown_image
 from boxoffice.catalog.ownership import may_change
-from boxoffice.catalog.price_changes import (
+from boxoffice.catalog.prices import queries as price_queries
+from boxoffice.catalog.prices.changes import (
     encode_price_changes,
     faults_of_price_changes,
     faults_of_prices,
     faults_of_steps,
 )
-from boxoffice.catalog.price_views import Priced, money_of
+from boxoffice.catalog.prices.tariff import FeeMode, faults_of_fees, faults_of_tax
+from boxoffice.catalog.prices.ticket_types import faults_of_ticket_types, names_of_prices
+from boxoffice.catalog.prices.views import Priced, money_of
 from boxoffice.catalog.rows import EventColumns, EventFilter, EventRow, EventSummaryRow, VenueWithMap
 from boxoffice.catalog.schemas import (
     Event,
@@ -33,9 +36,8 @@ from boxoffice.catalog.schemas import (
     EventVenue,
     NewEvent,
 )
-from boxoffice.catalog.seat_map_versions import decode_categories
-from boxoffice.catalog.tariff import FeeMode, faults_of_fees, faults_of_tax
-from boxoffice.catalog.ticket_types import faults_of_ticket_types, names_of_prices
+from boxoffice.catalog.seat_maps.document import CategoryPlaces
+from boxoffice.catalog.seat_maps.versions import decode_categories
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, invalid
 from boxoffice.kit.idempotency import Once, do_once

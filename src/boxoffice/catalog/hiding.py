@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from boxoffice.catalog.document import CATEGORIES_MAX, CategoryPlaces
-from boxoffice.catalog.price_changes import PriceChange, PricePeriod
-from boxoffice.catalog.ticket_types import TicketType
+from boxoffice.catalog.prices.changes import PriceChange, PricePeriod
+from boxoffice.catalog.prices.ticket_types import TicketType
+from boxoffice.catalog.seat_maps.document import CATEGORIES_MAX, CategoryPlaces
 from boxoffice.kit.errors import FieldError
 from boxoffice.kit.text import Line
 

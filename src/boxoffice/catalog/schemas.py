@@ -8,11 +8,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from boxoffice.catalog.cancellation_policy import CancellationPolicy
-from boxoffice.catalog.document import CategoryPlaces
 from boxoffice.catalog.hiding import HiddenCategories
-from boxoffice.catalog.price_changes import PriceChange, PriceChanges, Prices
-from boxoffice.catalog.tariff import Fee, Fees, Tax
-from boxoffice.catalog.ticket_types import TicketType, TicketTypes
+from boxoffice.catalog.prices.changes import PriceChange, PriceChanges, Prices
+from boxoffice.catalog.prices.tariff import Fee, Fees, Tax
+from boxoffice.catalog.prices.ticket_types import TicketType, TicketTypes
+from boxoffice.catalog.seat_maps.document import CategoryPlaces
 from boxoffice.kit.ids import EVENT_ID_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line, Prose

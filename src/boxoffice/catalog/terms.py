@@ -8,10 +8,10 @@ import msgspec
 
 from boxoffice.catalog import queries
 from boxoffice.catalog.hiding import decode_hidden
-from boxoffice.catalog.price_changes import PricePeriod, decode_price_changes, period_at, periods_of
+from boxoffice.catalog.prices.changes import PricePeriod, decode_price_changes, period_at, periods_of
+from boxoffice.catalog.prices.tariff import Tariff, decode_tariff
+from boxoffice.catalog.prices.ticket_types import TicketType, decode_ticket_types, with_types
 from boxoffice.catalog.schemas import EventState, OrphanRule
-from boxoffice.catalog.tariff import Tariff, decode_tariff
-from boxoffice.catalog.ticket_types import TicketType, decode_ticket_types, with_types
 from boxoffice.kit.money import step_of
 from boxoffice.kit.postgres import Source
 

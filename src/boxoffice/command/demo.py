@@ -15,7 +15,7 @@ from boxoffice.accounts.admin import create_user
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.catalog.demo import Demo, load_demo
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.command.queries import list_claimed_seats
 from boxoffice.kit.errors import SetupError

@@ -32,7 +32,7 @@ from boxoffice.kit.postgres_binaries import Candidate, list_candidates
 from boxoffice.kit.postgres_data import homes_of, major_of
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
-from boxoffice.payments.reconciliation import Standing, get_standing
+from boxoffice.payments.reconciliation.comparing import Standing, get_standing
 
 # A new embedded server takes 40 MB, and its log of changes grows to 2 GB before it is recycled.
 DISK_BYTES_WANTED = 3_000_000_000

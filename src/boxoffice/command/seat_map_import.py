@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.schemas import SeatMapSummary
-from boxoffice.catalog.seat_map_versions import import_seat_map
+from boxoffice.catalog.seat_maps.versions import import_seat_map
 from boxoffice.kit.errors import NotFound, SetupError
 from boxoffice.kit.http import SEAT_MAP_BODY_BYTES_MAX
 from boxoffice.kit.postgres import Database

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.event_seat_maps import give_seat_map
 from boxoffice.catalog.schemas import EventState, OrphanRule
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.of_events import give_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory import queries
 from boxoffice.inventory.blocks.queries import delete_block, insert_block, list_blocked_seats, list_blocks

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import msgspec
 
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.ticket_types import decode_types_of_places
 from boxoffice.inventory.block_rules import release_all
 from boxoffice.inventory.changes import BookingCancelled
 from boxoffice.inventory.commands import (

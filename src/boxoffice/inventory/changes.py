@@ -9,8 +9,8 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.pricing import Levies, total_of
-from boxoffice.catalog.ticket_types import TypesOfPlaces
+from boxoffice.catalog.prices.pricing import Levies, total_of
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces
 from boxoffice.inventory.promo import PromoUse
 
 

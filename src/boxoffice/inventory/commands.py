@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.catalog.cancellation_policy import Deadline
-from boxoffice.catalog.ticket_types import TypesOfPlaces
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces
 from boxoffice.inventory.answers.schemas import GivenAnswers
 from boxoffice.inventory.changes import BlockKind, SeatMapChanged
 from boxoffice.inventory.parting import Part

@@ -6,8 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.pricing import PricedPlace, encode_levies, price_place
-from boxoffice.catalog.ticket_types import TypesOfPlaces, decode_types_of_places, encode_types_of_places
+from boxoffice.catalog.prices.pricing import PricedPlace, encode_levies, price_place
+from boxoffice.catalog.prices.ticket_types import (
+    TypesOfPlaces,
+    decode_types_of_places,
+    encode_types_of_places,
+)
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,

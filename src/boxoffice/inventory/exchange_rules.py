@@ -6,8 +6,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from boxoffice.catalog.pricing import PricedPlace, booking_fees_before, decode_levies, levy, priced_before
-from boxoffice.catalog.ticket_types import decode_types_of_places
+from boxoffice.catalog.prices.pricing import (
+    PricedPlace,
+    booking_fees_before,
+    decode_levies,
+    levy,
+    priced_before,
+)
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places
 from boxoffice.inventory.changes import BookingConfirmed, BookingExchanged
 from boxoffice.inventory.commands import Booking, Exchange
 from boxoffice.inventory.draft import Draft

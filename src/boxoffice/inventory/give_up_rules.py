@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from boxoffice.catalog.cancellation_policy import deadline_at
-from boxoffice.catalog.pricing import FeeLevy, Levies, TaxLevy, tax_on
+from boxoffice.catalog.prices.pricing import FeeLevy, Levies, TaxLevy, tax_on
 from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.cancel_rules import give_up, is_used
 from boxoffice.inventory.commands import BookingState, GivenUp, GiveUp

@@ -15,7 +15,7 @@ from functools import partial
 
 import structlog
 
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.inventory import batch, repeats
 from boxoffice.inventory.availability.queries import list_glances
 from boxoffice.inventory.batch import Consequence

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.ticket_types import decode_types_of_places
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places
 from boxoffice.inventory.state import Pending
 from boxoffice.kit.postgres import Source
 

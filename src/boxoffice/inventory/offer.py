@@ -5,10 +5,10 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.channel_keys import WrongChannelKey
+from boxoffice.catalog.channels.keys import WrongChannelKey
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces
 from boxoffice.catalog.schemas import EventState, OrphanRule
 from boxoffice.catalog.terms import Channel
-from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.choosing import Access, Choice, choose, instead_of, side_by_side_max, stranded_by
 from boxoffice.inventory.commands import BestAvailable, Booking, BookingState
 from boxoffice.inventory.draft import Draft

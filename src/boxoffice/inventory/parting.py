@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from boxoffice.catalog.pricing import Discount, FeeLevy, Levies, TaxLevy, decode_levies, total_of
-from boxoffice.catalog.ticket_types import TypesOfPlaces, decode_types_of_places
+from boxoffice.catalog.prices.pricing import Discount, FeeLevy, Levies, TaxLevy, decode_levies, total_of
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces, decode_types_of_places
 
 
 class Sold(Protocol):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from boxoffice.catalog.pricing import Levies, Reduction, decode_levies
+from boxoffice.catalog.prices.pricing import Levies, Reduction, decode_levies
 from boxoffice.kit.money import portion
 
 

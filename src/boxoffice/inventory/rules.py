@@ -10,15 +10,15 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.pricing import (
+from boxoffice.catalog.prices.pricing import (
     Levies,
     booking_fees_of,
     encode_levies,
     levy,
     total_of,
 )
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.ticket_types import decode_types_of_places, encode_types_of_places
 from boxoffice.inventory.block_rules import decide_block, release_all
 from boxoffice.inventory.cancel_rules import decide_call_off, decide_cancel, decide_withdraw
 from boxoffice.inventory.changes import (

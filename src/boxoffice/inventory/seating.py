@@ -18,7 +18,7 @@ from typing import Self
 
 import msgspec
 
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 
 # Two seats are neighbours up to this many times the row's usual distance: an aisle of the halls we
 # know is at least twice as wide as a seat, and a hand-drawn row wobbles by far less than half of one.

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.price_changes import period_at
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.prices.changes import period_at
+from boxoffice.catalog.prices.ticket_types import TypesOfPlaces
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
-from boxoffice.catalog.ticket_types import TypesOfPlaces
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from boxoffice.catalog.ticket_types import decode_types_of_places
+from boxoffice.catalog.prices.ticket_types import decode_types_of_places
 from boxoffice.inventory.cancel_rules import give_up
 from boxoffice.inventory.changes import BookingReduced
 from boxoffice.inventory.commands import (

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from boxoffice.catalog.ticket_types import sold_by_type
+from boxoffice.catalog.prices.ticket_types import sold_by_type
 from boxoffice.inventory.draft import Draft
 from boxoffice.inventory.offer import Places
 from boxoffice.inventory.refusals import TicketTypesFull, TypeLeft

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from boxoffice.invoices.schemas import Document, TaxLine
 from boxoffice.kit.money import Money
-from boxoffice.payments.tax_shares import UNTAXED, Rate, Shares, Taxed, less, with_untaxed
+from boxoffice.payments.refunds.tax_shares import UNTAXED, Rate, Shares, Taxed, less, with_untaxed
 
 
 def shares_of(taxes: Iterable[TaxLine], total: int) -> Shares:

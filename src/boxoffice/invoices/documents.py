@@ -8,17 +8,17 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.booking.views import parts_of
-from boxoffice.catalog.pricing import Levies, encode_levies
-from boxoffice.catalog.seat_map import SeatMap
-from boxoffice.catalog.tariff import TaxMode
-from boxoffice.catalog.ticket_types import encode_types_of_places
+from boxoffice.catalog.prices.pricing import Levies, encode_levies
+from boxoffice.catalog.prices.tariff import TaxMode
+from boxoffice.catalog.prices.ticket_types import encode_types_of_places
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.inventory.changes import BookingCancelled, BookingConfirmed, BookingReduced, Change
 from boxoffice.inventory.parting import Part, whole_of
 from boxoffice.invoices.crediting import left_of, lines_of, shares_of
 from boxoffice.invoices.queries import CreditRow, EventRow, NewInvoice, SeriesRow, SoldBooking
 from boxoffice.invoices.schemas import Document, InvoiceBuyer, InvoiceEvent, InvoiceSeller, Kind, TaxLine
 from boxoffice.kit.money import Money
-from boxoffice.payments.tax_shares import Shares, decode_shares, fits, share_of, taxed_of
+from boxoffice.payments.refunds.tax_shares import Shares, decode_shares, fits, share_of, taxed_of
 
 _LABELS = {Kind.INVOICE: "INV", Kind.CREDIT_NOTE: "CN"}
 

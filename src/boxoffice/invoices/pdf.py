@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from boxoffice.booking.schemas import Place
-from boxoffice.catalog.tariff import TaxMode
+from boxoffice.catalog.prices.tariff import TaxMode
 from boxoffice.invoices.schemas import Document, Kind
 from boxoffice.kit.money import Money, in_words
 

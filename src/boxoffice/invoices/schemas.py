@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.booking.schemas import DiscountView, FeeView, Place
+from boxoffice.catalog.prices.tariff import TaxMode
 from boxoffice.catalog.schemas import ADDRESS_LINES_MAX, CountryCode
-from boxoffice.catalog.tariff import TaxMode
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line
 

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.inventory.changes import (
     BookingCancelled,
     BookingConfirmed,

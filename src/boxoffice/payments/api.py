@@ -25,7 +25,7 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.provider import CheckoutGone, Providers, UnsignedReport
 from boxoffice.payments.reports import take_report
 from boxoffice.payments.schemas import NewPayment, PaymentView
-from boxoffice.payments.stripe_amounts import AmountNotPayable
+from boxoffice.payments.stripe.amounts import AmountNotPayable
 from boxoffice.payments.views import view_of_payment, view_of_started
 
 

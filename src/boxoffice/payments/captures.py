@@ -11,8 +11,8 @@ from boxoffice.kit import metrics
 from boxoffice.kit.ids import event_of, new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.payments import queries
-from boxoffice.payments.ledger import AT_LAST, record_captured
-from boxoffice.payments.ledger_queries import update_gone
+from boxoffice.payments.ledger.movements import AT_LAST, record_captured
+from boxoffice.payments.ledger.queries import update_gone
 from boxoffice.payments.provider import FactKind, NotCapturable, Providers
 from boxoffice.payments.queries import DueCapture
 

@@ -15,12 +15,12 @@ from boxoffice.kit.postgres import Transaction
 from boxoffice.payments import queries
 from boxoffice.payments.captures import CAPTURE_JOB, CaptureDue
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.foreign import note_foreign
-from boxoffice.payments.ledger import AT_LAST, AT_ONCE, record_captured
-from boxoffice.payments.ledger_queries import insert_money_to_return, update_capture_due
+from boxoffice.payments.ledger.movements import AT_LAST, AT_ONCE, record_captured
+from boxoffice.payments.ledger.queries import insert_money_to_return, update_capture_due
 from boxoffice.payments.provider import Fact, FactKind
 from boxoffice.payments.queries import PaymentAsked
-from boxoffice.payments.refunds import REFUND_JOB, RefundDue
+from boxoffice.payments.reconciliation.foreign import note_foreign
+from boxoffice.payments.refunds.owing import REFUND_JOB, RefundDue
 
 _log = structlog.get_logger()
 

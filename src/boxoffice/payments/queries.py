@@ -1,4 +1,4 @@
-"""SQL of payments and their reports; what moves money is in `ledger_queries`, refunds in `refund_queries`."""
+"""SQL of payments and their reports; what moves money is in `ledger.queries`, refunds in `refunds`."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -2,11 +2,11 @@
 
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.payments.desk import Desk
-from boxoffice.payments.disputes import take_dispute
+from boxoffice.payments.disputes.facts import take_dispute
 from boxoffice.payments.facts import take_fact
-from boxoffice.payments.foreign import note_foreign
 from boxoffice.payments.provider import DisputeFact, ForeignMoney, Providers, RefundFact, Report
-from boxoffice.payments.refund_facts import take_refund
+from boxoffice.payments.reconciliation.foreign import note_foreign
+from boxoffice.payments.refunds.facts import take_refund
 
 
 async def take_report(

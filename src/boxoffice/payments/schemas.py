@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from boxoffice.catalog.document import AREAS_MAX, SEATS_MAX
+from boxoffice.catalog.seat_maps.document import AREAS_MAX, SEATS_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line
 

@@ -7,7 +7,7 @@ from prometheus_client import Counter
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import refuse_foreign
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.kit.postgres import Database
 from boxoffice.tickets import queries
 from boxoffice.tickets.code import TicketCode, TicketKeys

@@ -1,6 +1,6 @@
 """Say in words which place a ticket is for."""
 
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.tickets.schemas import TicketPlace
 
 

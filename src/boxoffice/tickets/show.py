@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.ids import event_of
 from boxoffice.kit.postgres import Database

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from boxoffice.payments.stripe import REPETITIONS_MAX
+from boxoffice.payments.stripe.provider import REPETITIONS_MAX
 from payments.stripe_peer import Answer, Fault, StripePeer, signed
 from simulation.chaos.front import PAUSE_SECONDS_MAX, PAUSE_SECONDS_MIN, Front
 

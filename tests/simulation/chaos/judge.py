@@ -11,7 +11,7 @@ import msgspec
 
 from boxoffice.inventory.journal.verification import Difference, verify_event
 from boxoffice.kit.postgres import Database
-from boxoffice.payments.ledger_verification import verify_ledger
+from boxoffice.payments.ledger.verification import verify_ledger
 from server import run
 from shows import Show
 from simulation.chaos.bank import Bank

@@ -14,7 +14,7 @@ from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
-from boxoffice.payments.reconciliation import reconcile
+from boxoffice.payments.reconciliation.comparing import reconcile
 from payments.stripe_http import listening
 from payments.stripe_peer import SECRET_KEY, WEBHOOK_SECRET
 from shows import Show, open_show

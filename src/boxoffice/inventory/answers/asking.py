@@ -9,8 +9,8 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.event_changes import lock_own_event
 from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.series import lock_nights
-from boxoffice.catalog.series_schemas import Nights
+from boxoffice.catalog.series.nights import lock_nights
+from boxoffice.catalog.series.schemas import Nights
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.answers import queries
 from boxoffice.inventory.answers.schemas import (

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import refuse_foreign
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.answers import queries
 from boxoffice.inventory.answers.asking import answers_in, questions_of

@@ -12,10 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from boxoffice.catalog.hiding import hidden_names, periods_without, without
-from boxoffice.catalog.price_views import coming_prices
-from boxoffice.catalog.pricing import all_in_amount
+from boxoffice.catalog.prices.pricing import all_in_amount
+from boxoffice.catalog.prices.views import coming_prices
 from boxoffice.catalog.schemas import ComingPrices, EventState
-from boxoffice.catalog.seat_map import SeatMap
+from boxoffice.catalog.seat_maps.seat_map import SeatMap
 from boxoffice.catalog.terms import SaleTerms
 from boxoffice.inventory.refusals import AreaLeft
 from boxoffice.inventory.state import BLOCKED, FREE, Inventory

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from boxoffice.catalog.document import AREA_CAPACITY_MAX, AREAS_MAX, SEATS_MAX
 from boxoffice.catalog.schemas import Moment
+from boxoffice.catalog.seat_maps.document import AREA_CAPACITY_MAX, AREAS_MAX, SEATS_MAX
 from boxoffice.inventory.changes import BlockKind
 from boxoffice.kit.text import Line
 

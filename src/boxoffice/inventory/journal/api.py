@@ -13,7 +13,7 @@ from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import refuse_foreign
 from boxoffice.catalog.schemas import Moment
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.inventory.journal import seat_history

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.event_seat_maps import get_first_seat_map
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.of_events import get_first_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.catalog.terms import SaleTerms, find_sale_terms
 from boxoffice.inventory.changes import Change, PlacesBlocked, PlacesReleased, SeatMapChanged, decode_changes
 from boxoffice.inventory.journal import queries

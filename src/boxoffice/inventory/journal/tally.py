@@ -5,8 +5,8 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.catalog.pricing import encode_levies
-from boxoffice.catalog.ticket_types import encode_types_of_places
+from boxoffice.catalog.prices.pricing import encode_levies
+from boxoffice.catalog.prices.ticket_types import encode_types_of_places
 from boxoffice.inventory.changes import Change
 from boxoffice.inventory.commands import BookingState
 from boxoffice.inventory.journal.queries import BookingRow

@@ -8,8 +8,8 @@ from boxoffice.catalog.cancellation_policy import CancellationPolicy, faults_of_
 from boxoffice.catalog.event_changes import EventIsCancelled, lock_own_event, renew_terms
 from boxoffice.catalog.events import get_any_event, keep_policy
 from boxoffice.catalog.schemas import EventState
-from boxoffice.catalog.series import list_on_sale, lock_nights
-from boxoffice.catalog.series_schemas import Nights
+from boxoffice.catalog.series.nights import list_on_sale, lock_nights
+from boxoffice.catalog.series.schemas import Nights
 from boxoffice.inventory import batch
 from boxoffice.kit.errors import InvalidInput, Unavailable
 from boxoffice.kit.postgres import Database, Transaction

@@ -6,9 +6,9 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from boxoffice.catalog.document import CATEGORIES_MAX
+from boxoffice.catalog.prices.tariff import AMOUNT_MAX, Share
 from boxoffice.catalog.schemas import Moment
-from boxoffice.catalog.tariff import AMOUNT_MAX, Share
+from boxoffice.catalog.seat_maps.document import CATEGORIES_MAX
 from boxoffice.kit.money import Money
 from boxoffice.kit.text import Line
 

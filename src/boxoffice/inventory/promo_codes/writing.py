@@ -10,9 +10,9 @@ from boxoffice.catalog.duplicates import Duplicated
 from boxoffice.catalog.event_changes import lock_own_event, renew_terms
 from boxoffice.catalog.event_rules import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.catalog.ownership import refuse_foreign
-from boxoffice.catalog.seat_map import get_seat_map
-from boxoffice.catalog.series import lock_nights, naming
-from boxoffice.catalog.series_schemas import Nights
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
+from boxoffice.catalog.series.nights import lock_nights, naming
+from boxoffice.catalog.series.schemas import Nights
 from boxoffice.catalog.terms import SaleTerms, find_sale_terms
 from boxoffice.inventory.promo_codes import queries
 from boxoffice.inventory.promo_codes.queries import CodeUsed, PromoCodeColumns, PromoCodeRow

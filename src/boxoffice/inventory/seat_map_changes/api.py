@@ -9,8 +9,8 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog import event_tags
 from boxoffice.catalog.event_changes import EventHasChanged, EventIsArchived, EventIsCancelled
-from boxoffice.catalog.event_seat_maps import SeatMapOfADraft
 from boxoffice.catalog.event_tags import IfMatch
+from boxoffice.catalog.seat_maps.of_events import SeatMapOfADraft
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.refusals import EventCancelled, PlacesInTheWay
 from boxoffice.inventory.seat_map_changes import changing

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.event_changes import EventHasChanged
-from boxoffice.catalog.event_seat_maps import Plan, forget_seat_map, plan_seat_map, store_seat_map
 from boxoffice.catalog.events import get_any_event
 from boxoffice.catalog.schemas import Event
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.of_events import Plan, forget_seat_map, plan_seat_map, store_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.inventory.changes import SeatMapChanged
 from boxoffice.inventory.commands import ChangeSeatMap
 from boxoffice.inventory.group_commit import GroupCommit

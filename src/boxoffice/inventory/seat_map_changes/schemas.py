@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from boxoffice.catalog.price_changes import Prices
+from boxoffice.catalog.prices.changes import Prices
 from boxoffice.catalog.schemas import RowId
 from boxoffice.inventory.refusals import AreaInTheWay, SeatInTheWay
 from boxoffice.kit.errors import FieldError

@@ -11,7 +11,7 @@ from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.cancellation_policy import CancellationPolicy
 from boxoffice.catalog.schemas import ROW_ID_MAX
-from boxoffice.catalog.series_schemas import Nights
+from boxoffice.catalog.series.schemas import Nights
 from boxoffice.inventory.answers.asking import put_questions_of_series
 from boxoffice.inventory.answers.schemas import Questions
 from boxoffice.inventory.policies.setting import put_policy_of_series

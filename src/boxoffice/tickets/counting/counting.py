@@ -7,7 +7,7 @@ import msgspec
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import refuse_foreign
-from boxoffice.catalog.seat_map import SeatMap, get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.kit.postgres import Database
 from boxoffice.tickets.counting import queries
 from boxoffice.tickets.counting.queries import EventRow, GroupRow

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from boxoffice.accounts.identity import Identity
 from boxoffice.catalog.ownership import refuse_foreign
-from boxoffice.catalog.seat_map import get_seat_map
+from boxoffice.catalog.seat_maps.seat_map import get_seat_map
 from boxoffice.catalog.years import YEAR_MAX, YEAR_MIN, is_storable
 from boxoffice.kit.errors import FieldError, InvalidInput, Unavailable
 from boxoffice.kit.paging import Page, UnknownCursor, decode_cursor, page_of

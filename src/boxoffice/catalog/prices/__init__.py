@@ -1,0 +1,1 @@
+"""What places cost: prices and their changes, ticket types, fees and tax."""

@@ -1,0 +1,1 @@
+"""Series: one show on many nights."""

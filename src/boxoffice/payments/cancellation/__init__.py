@@ -1,0 +1,1 @@
+"""How far the cancellation of an event has come."""

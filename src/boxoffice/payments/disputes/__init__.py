@@ -1,0 +1,1 @@
+"""Disputes: what buyers' banks take back until they have decided."""

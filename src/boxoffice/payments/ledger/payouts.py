@@ -1,0 +1,35 @@
+"""Payouts: what an event has earned becomes due to its organizer some days after it began.
+
+Money does not leave the house here: whoever pays organizers out reads what is due.
+"""
+
+from boxoffice.kit.ids import new_id
+from boxoffice.kit.postgres import Database
+from boxoffice.payments.ledger import queries
+
+# What an event has earned is due so many days after it began: long enough for the complaints of those
+# who were there.
+PAYOUT_DAYS = 7
+
+# Days are what counts here; an hour sooner or later does not.
+PAYOUT_SECONDS = 3600.0
+
+# So many events in one round: some hundred milliseconds of work.
+PAYOUTS_AT_ONCE_MAX = 100
+
+
+async def note_payouts(db: Database) -> None:
+    """Move what is due from the organizers' accounts to what is to be paid out, once for each event.
+
+    What changes an event's earnings later, such as a refund, is due with the next round, and may be below 0.
+    """
+    while True:
+        async with db.transaction() as tx:
+            if not await queries.claim_payout_turn(tx):
+                return
+            event_ids = await queries.list_events_to_pay_out(tx, PAYOUT_DAYS, PAYOUTS_AT_ONCE_MAX)
+            await queries.insert_payouts(
+                tx, event_ids, [new_id(id_) for id_ in event_ids], [new_id(id_) for id_ in event_ids]
+            )
+        if len(event_ids) < PAYOUTS_AT_ONCE_MAX:
+            return

@@ -1,0 +1,1 @@
+"""The sandbox: a provider that takes no money, and misbehaves when it is told to."""
