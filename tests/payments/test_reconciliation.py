@@ -9,13 +9,14 @@ from prometheus_client import REGISTRY
 from typer.testing import CliRunner
 
 from boxoffice.cli import app
-from boxoffice.kit.errors import SetupError
+from boxoffice.kit.errors import SetupError, Unavailable
 from boxoffice.kit.text import LINE_CHARACTERS_MAX
 from boxoffice.payments.ledger import console as ledger_console
 from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import DisputeState
 from boxoffice.payments.reconciliation.comparing import Compared, get_standing, reconcile, reconcile_window
 from boxoffice.payments.reconciliation.disputes import DISPUTES_LOOKED_AT_DAYS, compare_disputes
+from payments.stripe_peer import Fault
 from payments.stripe_shop import Shop
 from payments.test_dispute_races import write
 from payments.test_disputes import listed, paid
@@ -27,6 +28,25 @@ async def compare(shop: Shop) -> Compared:
     window = datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1)
     await reconcile_window(shop.parts.desk, shop.parts.sales, shop.parts.stripe, *window)
     return await reconcile_window(shop.parts.desk, shop.parts.sales, shop.parts.stripe, *window)
+
+
+async def test_a_page_that_is_not_answered_is_asked_for_again_and_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    """A list of a thousand pages would never come to its end where each of a hundred calls is too much."""
+    monkeypatch.setattr("boxoffice.payments.reconciliation.pages.PAUSES_SECONDS", (0.0, 0.0))
+    held = await shop.hold()
+    payment_id = await shop.start(held)
+    shop.peer.pay(payment_id, method="sepa_debit")
+
+    shop.peer.faults += [Fault.BUSY] * 3
+    with pytest.raises(Unavailable):
+        await compare(shop)
+    assert await shop.states(held, payment_id) == ("PENDING", "PENDING")
+
+    shop.peer.faults += [Fault.BUSY] * 2
+    await compare(shop)
+    assert await shop.states(held, payment_id) == ("CONFIRMED", "CAPTURED")
 
 
 async def differences(shop: Shop, payment_id: str) -> list[str]:

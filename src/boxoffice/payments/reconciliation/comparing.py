@@ -15,6 +15,7 @@ from boxoffice.payments.reconciliation import queries
 from boxoffice.payments.reconciliation.disputes import DISPUTES_LOOKED_AT_DAYS, compare_disputes
 from boxoffice.payments.reconciliation.foreign import note_foreign
 from boxoffice.payments.reconciliation.late_captures import note_late_capture
+from boxoffice.payments.reconciliation.pages import read_pages
 from boxoffice.payments.reconciliation.queries import Known
 from boxoffice.payments.refunds.facts import take_news
 
@@ -98,29 +99,23 @@ async def reconcile_window(
     desk: Desk, sales: GroupCommit, provider: Provider, since: datetime, until: datetime
 ) -> Compared:
     """Compare what was opened at the provider in this time. No transaction is open while it is asked."""
-    after: str | None = None
     found = Compared()
-    while True:
-        listed, after = await provider.list_money(since, until, after)
+    async for listed in read_pages(provider.list_money, since, until):
         references = [each.reference for each in listed]
         known = {row.reference: row for row in await queries.list_known(desk.db, provider.name, references)}
         found.listed += len(listed)
         for each in listed:
             await _compare(desk, sales, provider.name, each, known.get(each.reference), found)
-        if after is None:
-            return found
+    return found
 
 
 async def reconcile_refunds(db: Database, provider: Provider, since: datetime, until: datetime) -> int:
     """Take over what the provider's refunds of this time say and we have not heard; how many were news."""
-    after: str | None = None
     news = 0
-    while True:
-        facts, after = await provider.list_refunds_made(since, until, after)
+    async for facts in read_pages(provider.list_refunds_made, since, until):
         news += await take_news(db, provider.name, facts)
-        if after is None:
-            metrics.FACTS_ASKED_FOR.labels(provider.name, "REFUND").inc(news)
-            return news
+    metrics.FACTS_ASKED_FOR.labels(provider.name, "REFUND").inc(news)
+    return news
 
 
 async def get_standing(source: Source) -> Standing:

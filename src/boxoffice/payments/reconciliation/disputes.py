@@ -9,6 +9,7 @@ from boxoffice.payments.desk import Desk
 from boxoffice.payments.disputes import queries
 from boxoffice.payments.disputes.facts import take_dispute
 from boxoffice.payments.provider import DisputeFact, Provider, Providers
+from boxoffice.payments.reconciliation.pages import ask_patiently, read_pages
 
 # An inquiry can become a dispute for so long, under the id and the date that it had.
 DISPUTES_LOOKED_AT_DAYS = 120
@@ -22,19 +23,15 @@ async def compare_disputes(
     No transaction is open while the provider is asked. It may die anywhere: what is true here already is no
     news. Raises `Unavailable`.
     """
-    after: str | None = None
     listed: set[str] = set()
     news = 0
-    while True:
-        facts, after = await provider.list_disputes(since, until, after)
+    async for facts in read_pages(provider.list_disputes, since, until):
         listed.update(fact.reference for fact in facts)
         news += await _take_news(desk, sales, provider, facts)
-        if after is None:
-            break
     for reference in await queries.list_open(desk.db, provider.name):
         if reference in listed:
             continue
-        fact = await provider.ask_about_dispute(reference)
+        fact = await ask_patiently(provider.ask_about_dispute, reference)
         if fact is not None:
             news += await _take_news(desk, sales, provider, [fact])
     return news
