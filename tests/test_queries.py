@@ -1,8 +1,8 @@
 """Guard of the SQL: every statement of every queries.py is prepared by PostgreSQL on the real schema.
 
 So a misspelt column, a missing cast or a row type that does not fit its SELECT fails here, not in a
-path that no other test walks. A query must be a literal: only then can it be collected (and nothing
-a client sends can become part of it).
+path that no other test walks. A query must be a literal, or a constant and a literal after it: only then
+can it be collected (and nothing a client sends can become part of it).
 """
 
 import ast
@@ -52,21 +52,33 @@ def queries_of(file: SourceFile) -> Iterator[Query]:
 
 def _query(file: SourceFile, function: str, call: ast.Call, *, has_rows: bool) -> Query:
     given = call.args[1:] if has_rows else call.args
-    text = given[0].value if given and isinstance(given[0], ast.Constant) else None
+    text = _literal(file, given[0]) if given else None
     spread = any(isinstance(argument, ast.Starred) for argument in given)
     return Query(
         place=file.at(call),
         function=function,
-        text=text if isinstance(text, str) else None,
+        text=text,
         row_type=_named(file, ast.unparse(call.args[0])) if has_rows else None,
         arguments=None if spread else len(given) - 1,
     )
 
 
+def _literal(file: SourceFile, node: ast.expr) -> str | None:
+    """The text of a statement that is a literal, or one after the constant that its rows are read from."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.BinOp(left=ast.Name(name), op=ast.Add(), right=ast.Constant(value=str(text))):
+            beginning = _named(file, name)
+            return beginning + text if isinstance(beginning, str) else None
+        case _:
+            return None
+
+
 def _named(file: SourceFile, name: str) -> Any:
     """What a module means by a name."""
     module = importlib.import_module(file.module)
-    return getattr(module, name) if hasattr(module, name) else getattr(builtins, name)
+    return getattr(module, name) if hasattr(module, name) else getattr(builtins, name, None)
 
 
 def faults_of(query: Query, parameters_wanted: int, columns: list[str]) -> list[str]:

@@ -1,10 +1,22 @@
 """All SQL over users."""
 
+from typing import LiteralString
+
 import msgspec
 
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.schemas import User
 from boxoffice.kit.postgres import Source, Transaction
+
+# What a `User` is read from.
+_USERS: LiteralString = """
+    SELECT id, email, name, role, created_at,
+           email_verified_at IS NOT NULL AS email_verified,
+           EXISTS (SELECT FROM second_factors f
+                    WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
+           suspended_at IS NOT NULL AS suspended
+      FROM users
+"""
 
 
 class PasswordRow(msgspec.Struct, frozen=True):
@@ -60,48 +72,19 @@ async def find_password_hash(source: Source, user_id: int) -> str | None:
 
 
 async def find_user(source: Source, user_id: int) -> User | None:
-    return await source.find(
-        User,
-        """
-        SELECT id, email, name, role, created_at,
-               email_verified_at IS NOT NULL AS email_verified,
-               EXISTS (SELECT FROM second_factors f
-                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
-               suspended_at IS NOT NULL AS suspended
-          FROM users
-         WHERE id = $1
-        """,
-        user_id,
-    )
+    return await source.find(User, _USERS + " WHERE id = $1", user_id)
 
 
 async def get_user(source: Source, user_id: int) -> User:
-    return await source.get(
-        User,
-        """
-        SELECT id, email, name, role, created_at,
-               email_verified_at IS NOT NULL AS email_verified,
-               EXISTS (SELECT FROM second_factors f
-                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
-               suspended_at IS NOT NULL AS suspended
-          FROM users
-         WHERE id = $1
-        """,
-        user_id,
-    )
+    return await source.get(User, _USERS + " WHERE id = $1", user_id)
 
 
 async def list_users(source: Source, pattern: str, after_id: int, limit: int) -> list[User]:
     """Accounts whose address or name is like the pattern (in lower case), oldest first."""
     return await source.list(
         User,
-        """
-        SELECT id, email, name, role, created_at,
-               email_verified_at IS NOT NULL AS email_verified,
-               EXISTS (SELECT FROM second_factors f
-                        WHERE f.user_id = users.id AND confirmed_at IS NOT NULL) AS second_factor,
-               suspended_at IS NOT NULL AS suspended
-          FROM users
+        _USERS
+        + """
          WHERE id > $2
            AND (email_key LIKE $1 OR lower(name) LIKE $1)
          ORDER BY id

@@ -1,6 +1,7 @@
 """SQL of what a buyer sees. The rows belong to the inventory, which alone writes them."""
 
 from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -29,20 +30,26 @@ class BookingRow(msgspec.Struct, frozen=True):
     ticket_types: str | None
 
 
+# What a `BookingRow` is read from: what is over shows as over, whether anybody has noticed or not.
+_BOOKINGS: LiteralString = """
+    SELECT booking.event_id, booking.id, event.seat_map_id,
+           CASE WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
+                ELSE booking.state END AS state,
+           booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
+           booking.created_at,
+           CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
+           booking.channel_id, booking.levies, booking.ticket_types
+      FROM bookings AS booking
+      JOIN events AS event ON event.id = booking.event_id
+"""
+
+
 async def find_booking(source: Source, event_id: int, booking_id: UUID, buyer_id: int) -> BookingRow | None:
     """The buyer's booking."""
     return await source.find(
         BookingRow,
-        """
-        SELECT booking.event_id, booking.id, event.seat_map_id,
-               CASE WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
-                    ELSE booking.state END AS state,
-               booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
-               booking.created_at,
-               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
-               booking.channel_id, booking.levies, booking.ticket_types
-          FROM bookings AS booking
-          JOIN events AS event ON event.id = booking.event_id
+        _BOOKINGS
+        + """
          WHERE booking.event_id = $1 AND booking.id = $2 AND booking.buyer_id = $3
         """,
         event_id,
@@ -55,16 +62,8 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
     """The buyer's bookings, newest first; ids begin with the time they were made."""
     return await source.list(
         BookingRow,
-        """
-        SELECT booking.event_id, booking.id, event.seat_map_id,
-               CASE WHEN booking.state = 'PENDING' AND booking.expires_at <= now() THEN 'EXPIRED'
-                    ELSE booking.state END AS state,
-               booking.seat_ids, booking.area_ids, booking.amounts, booking.total, booking.currency,
-               booking.created_at,
-               CASE WHEN booking.expires_at > now() THEN booking.expires_at END AS expires_at,
-               booking.channel_id, booking.levies, booking.ticket_types
-          FROM bookings AS booking
-          JOIN events AS event ON event.id = booking.event_id
+        _BOOKINGS
+        + """
          WHERE booking.buyer_id = $1 AND ($2::uuid IS NULL OR booking.id < $2)
          ORDER BY booking.id DESC
          LIMIT $3

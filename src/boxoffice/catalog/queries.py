@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 
@@ -19,6 +19,46 @@ from boxoffice.catalog.rows import (
     VenueWithMap,
 )
 from boxoffice.kit.postgres import Source, Transaction
+
+# What an `EventRow` is read from; all of one revision, for it is one statement.
+WHOLE_EVENTS: LiteralString = """
+    SELECT events.id, events.organizer_id, events.state, events.title, events.description,
+           venues.id AS venue_id, venues.name AS venue_name, venues.city AS venue_city,
+           venues.country AS venue_country, events.seat_map_id, events.time_zone, events.starts_at,
+           events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
+           (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
+              FROM event_prices WHERE event_id = events.id) AS prices,
+           events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+           events.tax, now() AS now,
+           events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
+           events.accessible_released_at, events.series_id, events.revision, events.created_at,
+           events.published_at, events.cancelled_at, events.archived_at,
+           (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
+              FROM event_images WHERE event_id = events.id) AS image,
+           (SELECT policy FROM cancellation_policies
+             WHERE event_id = events.id ORDER BY version DESC LIMIT 1) AS cancellation_policy
+      FROM events
+      JOIN seat_maps ON seat_maps.id = events.seat_map_id
+      JOIN venues ON venues.id = seat_maps.venue_id
+"""
+
+# What an `EventSummaryRow` is read from.
+EVENTS: LiteralString = """
+    SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
+           venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
+           events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
+           events.sale_ends_at, events.currency,
+           (SELECT coalesce(json_object_agg(category, amount), '{}')
+              FROM event_prices WHERE event_id = events.id) AS prices,
+           events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
+           events.tax, now() AS now,
+           events.series_id,
+           (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
+              FROM event_images WHERE event_id = events.id) AS image
+      FROM events
+      JOIN seat_maps ON seat_maps.id = events.seat_map_id
+      JOIN venues ON venues.id = seat_maps.venue_id
+"""
 
 
 async def insert_seat_map(tx: Transaction, row: NewSeatMapRow) -> SeatMapRow:
@@ -189,25 +229,8 @@ async def find_event(source: Source, event_id: int) -> EventRow | None:
     """The event with its prices, all of one revision: it is one statement."""
     return await source.find(
         EventRow,
-        """
-        SELECT events.id, events.organizer_id, events.state, events.title, events.description,
-               venues.id AS venue_id, venues.name AS venue_name, venues.city AS venue_city,
-               venues.country AS venue_country, events.seat_map_id, events.time_zone, events.starts_at,
-               events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
-               (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
-               events.tax, now() AS now,
-               events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
-               events.accessible_released_at, events.series_id, events.revision, events.created_at,
-               events.published_at, events.cancelled_at, events.archived_at,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
-                  FROM event_images WHERE event_id = events.id) AS image,
-               (SELECT policy FROM cancellation_policies
-                 WHERE event_id = events.id ORDER BY version DESC LIMIT 1) AS cancellation_policy
-          FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-          JOIN venues ON venues.id = seat_maps.venue_id
+        WHOLE_EVENTS
+        + """
          WHERE events.id = $1
         """,
         event_id,
@@ -266,21 +289,8 @@ async def list_published_events(
     """What the public may see, by start. Without `since`, what is still to come."""
     return await source.list(
         EventSummaryRow,
-        """
-        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
-               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
-               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
-               events.sale_ends_at, events.currency,
-               (SELECT coalesce(json_object_agg(category, amount), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
-               events.tax, now() AS now,
-               events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
-                  FROM event_images WHERE event_id = events.id) AS image
-          FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-          JOIN venues ON venues.id = seat_maps.venue_id
+        EVENTS
+        + """
          WHERE events.state = 'PUBLISHED'
            AND ($1::text IS NULL
                 OR events.title ILIKE $1 OR venues.name ILIKE $1 OR venues.city ILIKE $1)
@@ -307,21 +317,8 @@ async def list_own_events(
     """What the organizer of the filter has, in every state, by start; what is archived, or the rest."""
     return await source.list(
         EventSummaryRow,
-        """
-        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
-               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
-               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
-               events.sale_ends_at, events.currency,
-               (SELECT coalesce(json_object_agg(category, amount), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
-               events.tax, now() AS now,
-               events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
-                  FROM event_images WHERE event_id = events.id) AS image
-          FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-          JOIN venues ON venues.id = seat_maps.venue_id
+        EVENTS
+        + """
          WHERE events.organizer_id = $6
            AND ($1::text IS NULL
                 OR events.title ILIKE $1 OR venues.name ILIKE $1 OR venues.city ILIKE $1)

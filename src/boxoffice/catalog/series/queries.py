@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from boxoffice.catalog.queries import EVENTS, WHOLE_EVENTS
 from boxoffice.catalog.rows import EventRow, EventSummaryRow
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.series.schemas import SeriesSummary
@@ -144,25 +145,8 @@ async def list_whole_events(source: Source, series_id: int) -> list[EventRow]:
     """All of its events with all there is of them, by id."""
     return await source.list(
         EventRow,
-        """
-        SELECT events.id, events.organizer_id, events.state, events.title, events.description,
-               venues.id AS venue_id, venues.name AS venue_name, venues.city AS venue_city,
-               venues.country AS venue_country, events.seat_map_id, events.time_zone, events.starts_at,
-               events.ends_at, events.sale_starts_at, events.sale_ends_at, events.currency,
-               (SELECT coalesce(json_object_agg(category, amount ORDER BY category), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
-               events.tax, now() AS now,
-               events.places_per_buyer_max, events.hold_seconds, events.orphan_rule,
-               events.accessible_released_at, events.series_id, events.revision, events.created_at,
-               events.published_at, events.cancelled_at, events.archived_at,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
-                  FROM event_images WHERE event_id = events.id) AS image,
-               (SELECT policy FROM cancellation_policies
-                 WHERE event_id = events.id ORDER BY version DESC LIMIT 1) AS cancellation_policy
-          FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-          JOIN venues ON venues.id = seat_maps.venue_id
+        WHOLE_EVENTS
+        + """
          WHERE events.series_id = $1
          ORDER BY events.id
         """,
@@ -174,21 +158,8 @@ async def list_events_of_series(source: Source, series_id: int, *, own: bool) ->
     """Its events by start: to their organizer all of them, to others those that are published and listed."""
     return await source.list(
         EventSummaryRow,
-        """
-        SELECT events.id, events.organizer_id, events.state, events.title, venues.id AS venue_id,
-               venues.name AS venue_name, venues.city AS venue_city, venues.country AS venue_country,
-               events.time_zone, events.starts_at, events.ends_at, events.sale_starts_at,
-               events.sale_ends_at, events.currency,
-               (SELECT coalesce(json_object_agg(category, amount), '{}')
-                  FROM event_prices WHERE event_id = events.id) AS prices,
-               events.ticket_types, events.hidden_categories, events.price_changes, events.fees,
-               events.tax, now() AS now,
-               events.series_id,
-               (SELECT json_build_object('hash', hash, 'sizes', sizes, 'files_of', files_of)
-                  FROM event_images WHERE event_id = events.id) AS image
-          FROM events
-          JOIN seat_maps ON seat_maps.id = events.seat_map_id
-          JOIN venues ON venues.id = seat_maps.venue_id
+        EVENTS
+        + """
          WHERE events.series_id = $1
            AND ($2::boolean OR (events.state = 'PUBLISHED' AND events.archived_at IS NULL))
          ORDER BY events.starts_at, events.id

@@ -5,6 +5,7 @@ An audit reads what it checks for itself: the tickets are counted in their table
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -59,6 +60,18 @@ class Claims(msgspec.Struct, frozen=True):
 
     seat_ids: list[int]
     booking_ids: list[UUID]
+
+
+# What a `BookingRow` is read from.
+_BOOKINGS: LiteralString = """
+    SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, ticket_types, expires_at,
+           settled_payments,
+           (SELECT count(*)
+              FROM tickets
+             WHERE tickets.event_id = bookings.event_id AND tickets.booking_id = bookings.id
+               AND tickets.state = 'VALID')::integer AS valid_tickets
+      FROM bookings
+"""
 
 
 async def list_rows(source: Source, event_id: int, after: int, until: int, limit: int) -> list[JournalRow]:
@@ -167,14 +180,8 @@ async def list_bookings_after(
     """The event's bookings in the order of their ids."""
     return await source.list(
         BookingRow,
-        """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, ticket_types, expires_at,
-               settled_payments,
-               (SELECT count(*)
-                  FROM tickets
-                 WHERE tickets.event_id = bookings.event_id AND tickets.booking_id = bookings.id
-                   AND tickets.state = 'VALID')::integer AS valid_tickets
-          FROM bookings
+        _BOOKINGS
+        + """
          WHERE event_id = $1 AND ($2::uuid IS NULL OR id > $2)
          ORDER BY id
          LIMIT $3
@@ -191,14 +198,8 @@ async def list_these_bookings(
     """These bookings, as far as they exist."""
     return await source.list(
         BookingRow,
-        """
-        SELECT id, buyer_id, state, seat_ids, area_ids, amounts, total, levies, ticket_types, expires_at,
-               settled_payments,
-               (SELECT count(*)
-                  FROM tickets
-                 WHERE tickets.event_id = bookings.event_id AND tickets.booking_id = bookings.id
-                   AND tickets.state = 'VALID')::integer AS valid_tickets
-          FROM bookings
+        _BOOKINGS
+        + """
          WHERE event_id = $1 AND id = ANY ($2::uuid[])
         """,
         event_id,
