@@ -10,13 +10,16 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from boxoffice.accounts import api as accounts
-from boxoffice.accounts import factor_api, proof_api, session_api, users_api
-from boxoffice.accounts import pages as account_pages
+from boxoffice.accounts import users_api
 from boxoffice.accounts.audit import api as audit
-from boxoffice.accounts.cookies import COOKIE_PATH
 from boxoffice.accounts.guards import IdentityOf, provide_identity
 from boxoffice.accounts.parts import accounts_parts
 from boxoffice.accounts.passwords import line_is_full
+from boxoffice.accounts.proofs import api as proof_api
+from boxoffice.accounts.proofs import pages as account_pages
+from boxoffice.accounts.second_factor import api as factor_api
+from boxoffice.accounts.sessions import api as session_api
+from boxoffice.accounts.sessions.cookies import COOKIE_PATH
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.api_guide import describe_api
 from boxoffice.booking import api as booking

@@ -6,10 +6,10 @@ from functools import partial
 
 import structlog
 
-from boxoffice.accounts.ended_sessions import forget_ended_sessions
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LETTER_JOB
-from boxoffice.accounts.proofs import Proofs
+from boxoffice.accounts.proofs.proving import Proofs
+from boxoffice.accounts.sessions.ended import forget_ended_sessions
 from boxoffice.accounts.unused import forget_addresses, forget_old_proofs, forget_old_sessions
 from boxoffice.booking.unused_accounts import erase_unused_accounts
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB

@@ -11,7 +11,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from boxoffice.accounts import letters
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LetterWanted
-from boxoffice.accounts.proofs import Proofs
+from boxoffice.accounts.proofs.proving import Proofs
 from boxoffice.catalog.team import members
 from boxoffice.kit.mail import SmtpPost
 from boxoffice.kit.postgres import Database

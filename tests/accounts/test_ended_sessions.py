@@ -11,8 +11,8 @@ from litestar import Litestar
 from accounts.browser import PASSWORD, Browser
 from accounts.conftest import NewBrowser
 from boxoffice.accounts import admin
-from boxoffice.accounts.ended_sessions import REMEMBERED, EndedSessions, forget_ended_sessions
 from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.sessions.ended import REMEMBERED, EndedSessions, forget_ended_sessions
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit import notices
 from boxoffice.kit.postgres import Database

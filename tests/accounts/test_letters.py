@@ -18,7 +18,7 @@ from boxoffice.accounts import queries
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.letter_writing import carry_out_letter
 from boxoffice.accounts.letters import LetterKind, LetterWanted
-from boxoffice.accounts.proofs import LETTER_PAUSE
+from boxoffice.accounts.proofs.proving import LETTER_PAUSE
 from boxoffice.kit.mail import NotTaken
 from boxoffice.kit.postgres import Database
 from catalog.stage import wait_until_it_waits

@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from litestar import Litestar
 
 from accounts.browser import PASSWORD, Browser, set_cookie
-from boxoffice.accounts.sessions import SESSIONS_PER_USER_MAX
+from boxoffice.accounts.sessions.logging_in import SESSIONS_PER_USER_MAX
 from boxoffice.kit.postgres import Database
 
 NewBrowser = Callable[[], Browser]

@@ -8,10 +8,10 @@ import pytest
 from litestar import Litestar
 
 from accounts.browser import Browser, set_cookie
-from boxoffice.accounts import session_queries as queries
-from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
-from boxoffice.accounts.session_queries import LockedSession
-from boxoffice.accounts.sessions import GRACE, Step, decide_refresh
+from boxoffice.accounts.sessions import queries
+from boxoffice.accounts.sessions.logging_in import GRACE, Step, decide_refresh
+from boxoffice.accounts.sessions.queries import LockedSession
+from boxoffice.accounts.sessions.refresh_tokens import RefreshToken, RefreshTokens
 from boxoffice.kit.postgres import Database
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from accounts.browser import PASSWORD, Browser
 from accounts.conftest import NewBrowser
 from accounts.mailbox import Mailbox, token_in
-from boxoffice.accounts.second_factor import FAILURE_WINDOW, FAILURES_MAX, SecondFactors
+from boxoffice.accounts.second_factor.codes import FAILURE_WINDOW, FAILURES_MAX, SecondFactors
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 

@@ -8,17 +8,24 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-from boxoffice.accounts import queries, sessions
-from boxoffice.accounts.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
+from boxoffice.accounts import queries
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.limits import REGISTER, count_login, forgive_logins
 from boxoffice.accounts.passwords import Passwords
-from boxoffice.accounts.refresh_tokens import RefreshTokens
 from boxoffice.accounts.register import register as make_account
 from boxoffice.accounts.schemas import Credentials, NewAccount, Registered, SignedIn, User
-from boxoffice.accounts.second_factor import FACTOR_REFUSALS, SecondFactors
-from boxoffice.accounts.sessions import AccountSuspended, Device, Session, SessionEnded, WrongCredentials
+from boxoffice.accounts.second_factor.codes import FACTOR_REFUSALS, SecondFactors
+from boxoffice.accounts.sessions import logging_in as sessions
+from boxoffice.accounts.sessions.cookies import WrongOrigin, find_cookie, make_cookie, refuse_other_origin
+from boxoffice.accounts.sessions.logging_in import (
+    AccountSuspended,
+    Device,
+    Session,
+    SessionEnded,
+    WrongCredentials,
+)
+from boxoffice.accounts.sessions.refresh_tokens import RefreshTokens
 from boxoffice.accounts.signing_keys import PublicKeySet
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.client_address import client_address

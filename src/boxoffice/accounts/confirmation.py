@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from boxoffice.accounts import queries
 from boxoffice.accounts.passwords import Passwords
-from boxoffice.accounts.second_factor import FACTOR_REFUSALS, SecondFactors
+from boxoffice.accounts.second_factor.codes import FACTOR_REFUSALS, SecondFactors
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.postgres import Database, Transaction
 

@@ -1,7 +1,10 @@
 """Erasing an account: the row stays for the books, with nothing in it that says whose it was."""
 
-from boxoffice.accounts import factor_queries, proof_queries, queries, session_queries
+from boxoffice.accounts import queries
 from boxoffice.accounts.letters import LetterKind, enqueue_letter
+from boxoffice.accounts.proofs import queries as proof_queries
+from boxoffice.accounts.second_factor import queries as factor_queries
+from boxoffice.accounts.sessions import queries as session_queries
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Transaction
 

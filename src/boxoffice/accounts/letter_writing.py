@@ -6,9 +6,10 @@ import msgspec
 import structlog
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from boxoffice.accounts import proof_queries, queries
+from boxoffice.accounts import queries
 from boxoffice.accounts.letters import LETTER_AGE_MAX, LetterKind, LetterWanted
-from boxoffice.accounts.proofs import Proofs, Purpose
+from boxoffice.accounts.proofs import queries as proof_queries
+from boxoffice.accounts.proofs.proving import Proofs, Purpose
 from boxoffice.kit.mail import Letter, Post, Undeliverable
 from boxoffice.kit.mailed_tokens import hash_of
 from boxoffice.kit.postgres import Database, Transaction

@@ -3,8 +3,8 @@
 from typing import Any
 
 from boxoffice.accounts.passwords import Passwords
-from boxoffice.accounts.refresh_tokens import RefreshTokens
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
+from boxoffice.accounts.sessions.refresh_tokens import RefreshTokens
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.settings import Settings
 

@@ -2,9 +2,10 @@
 
 from msgspec import UNSET
 
-from boxoffice.accounts import queries, session_queries
+from boxoffice.accounts import queries
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.accounts.schemas import User, UserChange
+from boxoffice.accounts.sessions import queries as session_queries
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.paging import Page, decode_cursor, page_of
 from boxoffice.kit.postgres import Database, Transaction

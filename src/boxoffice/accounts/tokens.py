@@ -15,8 +15,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from boxoffice.accounts.ended_sessions import EndedSessions
 from boxoffice.accounts.identity import Identity, Role
+from boxoffice.accounts.sessions.ended import EndedSessions
 from boxoffice.accounts.signing_keys import SigningKeys, base64url
 
 _ISSUER = "boxoffice"

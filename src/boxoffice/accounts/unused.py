@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
-from boxoffice.accounts import proof_queries, queries, session_queries
+from boxoffice.accounts import queries
 from boxoffice.accounts.audit import queries as audit_queries
 from boxoffice.accounts.letters import LetterKind, enqueue_letter
+from boxoffice.accounts.proofs import queries as proof_queries
+from boxoffice.accounts.sessions import queries as session_queries
 from boxoffice.kit.postgres import Database, Transaction
 
 # Entries of a round: a statement's worth, which holds nobody up.

@@ -6,13 +6,14 @@ from uuid import UUID
 
 import msgspec
 
-from boxoffice.accounts import erasing, people, sessions
+from boxoffice.accounts import erasing, people
 from boxoffice.accounts.audit.reading import list_own_entries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
+from boxoffice.accounts.sessions import logging_in as sessions
 from boxoffice.booking import queries
 from boxoffice.booking.queries import PaperRow, TicketRecord
 from boxoffice.booking.schemas import BookingRecord, PaymentRecord, PersonalData

@@ -13,7 +13,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import ID_MAX, Confirmation
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
 from boxoffice.booking import personal_data
 from boxoffice.booking.personal_data import StillResponsible
 from boxoffice.booking.schemas import PersonalData

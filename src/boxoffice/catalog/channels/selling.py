@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET
 
 from boxoffice.accounts.identity import Identity
-from boxoffice.catalog.channels import queries as channel_queries
+from boxoffice.catalog.channels import queries
 from boxoffice.catalog.channels.keys import new_key
 from boxoffice.catalog.channels.queries import ChannelRow
 from boxoffice.catalog.event_changes import lock_listed_event, lock_own_event, priceable_names, renew_terms
@@ -64,14 +64,14 @@ async def create_channel_of_series(
 
 async def _make_channel(tx: Transaction, event_id: int, new: NewChannel, key_hash: bytes) -> ChannelRow:
     _check_window(new.sale_starts_at, new.sale_ends_at)
-    there = await channel_queries.list_channels(tx, event_id)
+    there = await queries.list_channels(tx, event_id)
     if len(there) >= CHANNELS_MAX:
         raise TooManyChannels(limit=CHANNELS_MAX)
     if any(channel.name == new.name for channel in there):
         raise ChannelNameTaken
     await _check_prices(tx, event_id, new.prices)
-    await channel_queries.update_revision(tx, [event_id], channels_more=1)
-    return await channel_queries.insert_channel(
+    await queries.update_revision(tx, [event_id], channels_more=1)
+    return await queries.insert_channel(
         tx, event_id, new.name, key_hash, new.sale_starts_at, new.sale_ends_at, _encoded(new.prices)
     )
 
@@ -90,7 +90,7 @@ async def change_channel(
         _check_window(after.sale_starts_at, after.sale_ends_at)
         if change.prices is not UNSET:
             await _check_prices(tx, event_id, change.prices)
-        await channel_queries.update_channel(
+        await queries.update_channel(
             tx, event_id, channel_id, after.sale_starts_at, after.sale_ends_at, _encoded(after.prices)
         )
         await renew_terms(tx, event_id)
@@ -100,7 +100,7 @@ async def change_channel(
 async def list_channels(db: Database, user: Identity, event_id: int) -> list[Channel]:
     """The event's channels. Raises `NotFound`."""
     await refuse_foreign(db, user, event_id)
-    return [_channel(row) for row in await channel_queries.list_channels(db, event_id)]
+    return [_channel(row) for row in await queries.list_channels(db, event_id)]
 
 
 async def rotate_key(db: Database, user: Identity, event_id: int, channel_id: int) -> ChannelWithKey:
@@ -108,7 +108,7 @@ async def rotate_key(db: Database, user: Identity, event_id: int, channel_id: in
     key, key_hash = new_key()
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
-        if not await channel_queries.update_key(tx, event_id, channel_id, key_hash):
+        if not await queries.update_key(tx, event_id, channel_id, key_hash):
             raise NotFound
         await renew_terms(tx, event_id)
         row = await _find_channel(tx, event_id, channel_id)
@@ -121,13 +121,13 @@ async def withdraw_channel(db: Database, user: Identity, event_id: int, channel_
     """Sell nothing more through it; what was sold stays sold. Raises `NotFound`."""
     async with db.transaction() as tx:
         await lock_own_event(tx, user, event_id)
-        if not await channel_queries.delete_channel(tx, event_id, channel_id):
+        if not await queries.delete_channel(tx, event_id, channel_id):
             raise NotFound
         await renew_terms(tx, event_id)
 
 
 async def _find_channel(source: Source, event_id: int, channel_id: int) -> ChannelRow | None:
-    rows = await channel_queries.list_channels(source, event_id)
+    rows = await queries.list_channels(source, event_id)
     return next((row for row in rows if row.id == channel_id), None)
 
 

@@ -9,7 +9,7 @@ from litestar.types import ControllerRouterHandler
 
 from boxoffice.accounts.guards import NotAllowed, NotSignedIn
 from boxoffice.accounts.identity import Identity
-from boxoffice.accounts.proofs import ProofIsOver
+from boxoffice.accounts.proofs.proving import ProofIsOver
 from boxoffice.accounts.schemas import ID_MAX
 from boxoffice.catalog.team import members
 from boxoffice.catalog.team.members import INVITATIONS_TO_ADDRESS, Invitations, TeamIsFull

@@ -10,7 +10,7 @@ import structlog
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.letter_writing import Wording, compose
 from boxoffice.accounts.letters import LETTER_AGE_MAX
-from boxoffice.accounts.proofs import ProofIsOver
+from boxoffice.accounts.proofs.proving import ProofIsOver
 from boxoffice.catalog.team import queries
 from boxoffice.catalog.team.schemas import (
     Acceptance,

@@ -12,7 +12,7 @@ import msgspec
 
 from boxoffice.catalog.terms import find_sale_terms
 from boxoffice.inventory.blocks.queries import list_blocks
-from boxoffice.inventory.journal import queries as journal_queries
+from boxoffice.inventory.journal import queries
 from boxoffice.inventory.journal.chain import chain_hash
 from boxoffice.inventory.journal.queries import JournalRow
 from boxoffice.inventory.journal.replay import Impossible, Replay, begin_replay, read_changes, read_journal
@@ -78,7 +78,7 @@ async def verify_event(
     Raises `NotFound` for an event that is not there. The lock's holder waits for nobody but
     PostgreSQL; buyers wait for it as they wait for another batch.
     """
-    parts = 1 + await journal_queries.get_booking_count(db, event_id) // BOOKINGS_AT_ONCE_MAX
+    parts = 1 + await queries.get_booking_count(db, event_id) // BOOKINGS_AT_ONCE_MAX
     version, bookings, claims = 0, 0, 0
     try:
         for part in range(parts):
@@ -150,7 +150,7 @@ async def _altered(source: Source, replay: Replay, row: JournalRow, due: bytes) 
     """What was found instead of the hash, and what was altered as far as the next row tells."""
     event_id = replay.inventory.event_id
     found = f"hash {_short(row.hash)}"
-    following = await journal_queries.list_rows(source, event_id, row.version, row.version + 1, 1)
+    following = await queries.list_rows(source, event_id, row.version, row.version + 1, 1)
     if following:
         [after] = following
         taken_over = {
@@ -158,7 +158,7 @@ async def _altered(source: Source, replay: Replay, row: JournalRow, due: bytes) 
         }
         was_due, was_stored = taken_over[due] == after.hash, taken_over[row.hash] == after.hash
     else:
-        head = await journal_queries.find_head(source, event_id)
+        head = await queries.find_head(source, event_id)
         was_due = head is not None and head.chain_hash == due
         was_stored = head is not None and head.chain_hash == row.hash
     if was_due:
@@ -173,7 +173,7 @@ async def _find_suspects(db: Database, event_id: int, tally: Tally) -> set[UUID]
     suspects: set[UUID] = set()
     unseen = set(tally.bookings)
     after: UUID | None = None
-    while rows := await journal_queries.list_bookings_after(db, event_id, after, BOOKING_ROWS_MAX):
+    while rows := await queries.list_bookings_after(db, event_id, after, BOOKING_ROWS_MAX):
         after = rows[-1].id
         for row in rows:
             unseen.discard(row.id)
@@ -208,7 +208,7 @@ async def _compare_seat_map(tx: Transaction, replay: Replay) -> None:
 
 
 async def _compare_claims(tx: Transaction, replay: Replay) -> None:
-    claims = await journal_queries.get_claims(tx, replay.inventory.event_id)
+    claims = await queries.get_claims(tx, replay.inventory.event_id)
     found = dict(zip(claims.seat_ids, claims.booking_ids, strict=True))
     expected = replay.owner_of
     if found == expected:
@@ -229,7 +229,7 @@ async def _compare_bookings(tx: Transaction, event_id: int, tally: Tally, bookin
     in_order = sorted(booking_ids)
     for first in range(0, len(in_order), BOOKING_ROWS_MAX):
         some = in_order[first : first + BOOKING_ROWS_MAX]
-        rows = {row.id: row for row in await journal_queries.list_these_bookings(tx, event_id, some)}
+        rows = {row.id: row for row in await queries.list_these_bookings(tx, event_id, some)}
         for booking_id in some:
             if (difference := tally.difference(booking_id, rows.get(booking_id))) is not None:
                 raise _Differs(f"booking {booking_id}", *difference)

@@ -7,16 +7,16 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-from boxoffice.accounts import proofs
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.letters import LetterKind
 from boxoffice.accounts.limits import LETTER, PROOF, count_confirmation
 from boxoffice.accounts.passwords import Passwords
-from boxoffice.accounts.proofs import EmailTaken, ProofIsOver
+from boxoffice.accounts.proofs import proving as proofs
+from boxoffice.accounts.proofs.proving import EmailTaken, ProofIsOver
 from boxoffice.accounts.schemas import Address, EmailChange, PasswordReset, Proof
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 from boxoffice.kit.rate_limits import limited

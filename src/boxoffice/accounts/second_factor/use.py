@@ -4,7 +4,7 @@ from boxoffice.accounts import letters, queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation, NewFactor, RecoveryCodes
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.postgres import Database, Transaction
 

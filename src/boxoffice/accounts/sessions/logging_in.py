@@ -6,13 +6,14 @@ from enum import Enum, auto
 import msgspec
 import structlog
 
-from boxoffice.accounts import letters, queries, session_queries
+from boxoffice.accounts import letters, queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Hasher, Passwords, is_guessable, refuse_guessable
-from boxoffice.accounts.refresh_tokens import RefreshToken, RefreshTokens
 from boxoffice.accounts.schemas import Credentials, PasswordChange, Sessions, User
-from boxoffice.accounts.second_factor import SecondFactors
-from boxoffice.accounts.session_queries import LockedSession
+from boxoffice.accounts.second_factor.codes import SecondFactors
+from boxoffice.accounts.sessions import queries as session_queries
+from boxoffice.accounts.sessions.queries import LockedSession
+from boxoffice.accounts.sessions.refresh_tokens import RefreshToken, RefreshTokens
 from boxoffice.kit.errors import NotFound, Refusal
 from boxoffice.kit.postgres import Database, Transaction
 

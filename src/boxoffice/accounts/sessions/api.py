@@ -7,15 +7,15 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.types import ControllerRouterHandler
 
-from boxoffice.accounts import sessions
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS
-from boxoffice.accounts.cookies import find_cookie
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import ID_MAX, PasswordChange, Sessions
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor.codes import SecondFactors
+from boxoffice.accounts.sessions import logging_in as sessions
+from boxoffice.accounts.sessions.cookies import find_cookie
 from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents

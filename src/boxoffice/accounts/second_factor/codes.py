@@ -19,9 +19,10 @@ import structlog
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
-from boxoffice.accounts import factor_queries, letters, queries
-from boxoffice.accounts.factor_queries import FactorRow
+from boxoffice.accounts import letters, queries
 from boxoffice.accounts.schemas import NewFactor, RecoveryCodes
+from boxoffice.accounts.second_factor import queries as factor_queries
+from boxoffice.accounts.second_factor.queries import FactorRow
 from boxoffice.kit.errors import Refusal
 from boxoffice.kit.postgres import Transaction
 from boxoffice.kit.sealing import Seal

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from boxoffice.accounts import session_queries
+from boxoffice.accounts.sessions import queries
 from boxoffice.kit.notices import listening
 from boxoffice.kit.postgres import Database
 
@@ -39,7 +39,7 @@ class EndedSessions:
         """Hear of every session that ends while the block runs."""
 
         async def catch_up() -> None:
-            for number in await session_queries.list_ended(db, REMEMBERED):
+            for number in await queries.list_ended(db, REMEMBERED):
                 self.add(number)
 
         async with listening(db.dsn, CHANNEL, lambda said: self.add(int(said)), catch_up):
@@ -49,4 +49,4 @@ class EndedSessions:
 async def forget_ended_sessions(db: Database) -> None:
     """Delete what nobody has to be told of any more."""
     async with db.transaction() as tx:
-        await session_queries.delete_ended(tx, REMEMBERED)
+        await queries.delete_ended(tx, REMEMBERED)

@@ -5,12 +5,15 @@ from enum import StrEnum
 
 import asyncpg
 
-from boxoffice.accounts import factor_queries, letters, proof_queries, queries, session_queries
+from boxoffice.accounts import letters, queries
 from boxoffice.accounts.confirmation import confirmed
 from boxoffice.accounts.passwords import Passwords, refuse_guessable
-from boxoffice.accounts.proof_queries import ProofRow
+from boxoffice.accounts.proofs import queries as proof_queries
+from boxoffice.accounts.proofs.queries import ProofRow
 from boxoffice.accounts.schemas import Address, EmailChange, PasswordReset, Proof
-from boxoffice.accounts.second_factor import SecondFactors
+from boxoffice.accounts.second_factor import queries as factor_queries
+from boxoffice.accounts.second_factor.codes import SecondFactors
+from boxoffice.accounts.sessions import queries as session_queries
 from boxoffice.kit.errors import Refusal, invalid
 from boxoffice.kit.mail import is_mail_address
 from boxoffice.kit.mailed_tokens import MailedTokens, hash_of

@@ -7,14 +7,14 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody
 from litestar.types import ControllerRouterHandler
 
-from boxoffice.accounts import factor_use
 from boxoffice.accounts.confirmation import CONFIRMATION_REFUSALS, WrongPassword
 from boxoffice.accounts.guards import NotSignedIn
 from boxoffice.accounts.identity import Identity
 from boxoffice.accounts.limits import count_confirmation
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.accounts.schemas import Confirmation, FactorCode, NewFactor, RecoveryCodes
-from boxoffice.accounts.second_factor import FACTOR_REFUSALS, FactorExists, NoFactor, SecondFactors
+from boxoffice.accounts.second_factor import use as factor_use
+from boxoffice.accounts.second_factor.codes import FACTOR_REFUSALS, FactorExists, NoFactor, SecondFactors
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.problems import BODY_REFUSALS, documents
 

@@ -1,0 +1,1 @@
+"""Sessions: log in, stay logged in with a rotating refresh token, log out."""
