@@ -128,6 +128,28 @@ async def test_a_job_outlives_a_postgresql_that_cannot_write_that_it_failed(
         await done.wait()
 
 
+async def test_a_job_that_is_cut_off_is_done_again(db: Database, dsn: str, monkeypatch: pytest.MonkeyPatch):
+    """The process ends while it lets its jobs end. Seen to fail: PgQueuer took the job for cancelled."""
+    name = f"note-{secrets.token_hex(4)}"
+    tries, done = 0, asyncio.Event()
+
+    async def handle(_payload: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 2 and (task := asyncio.current_task()) is not None:
+            task.cancel()
+            await asyncio.sleep(0)
+        done.set()
+
+    monkeypatch.setattr(jobs, "LOST_SECONDS", 0.5)
+    monkeypatch.setattr(jobs, "POLL_SECONDS", 0.2)
+    async with working(dsn, {name: handle}), asyncio.timeout(20):
+        async with db.transaction() as tx:
+            await enqueue(tx, name, Note("owed"))
+        await done.wait()
+    assert tries == 2
+
+
 async def test_a_worker_that_loses_postgresql_comes_back(db: Database, dsn: str):
     name = f"note-{secrets.token_hex(4)}"
     done = asyncio.Event()

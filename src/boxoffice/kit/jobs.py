@@ -15,6 +15,7 @@ from pgqueuer import Queries, QueueManager
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.errors import RetryRequested
 from pgqueuer.models import Job, TracebackRecord
+from pgqueuer.types import JOB_STATUS
 
 from boxoffice.kit import metrics, vanished_hosts
 from boxoffice.kit.outages import Outage
@@ -125,15 +126,21 @@ async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler
 
 
 class _Repeating(Queries):
-    """Gives the connection up when a repetition cannot be written, such as when the disk is full.
+    """Deletes a job when it is done, and never else: PgQueuer would also when it was cut off, or has failed.
 
-    PgQueuer would remember that the job failed for good, and delete it as soon as there is room again. What
-    cannot be written at all is forgotten, and the job taken again once its worker is missed.
+    It is cut off when the process ends while it lets its jobs end. When a repetition cannot be written, such
+    as when the disk is full, the connection is given up. Either way the job is taken again once its worker is
+    missed.
     """
 
     def __init__(self, connection: asyncpg.Connection, driver: AsyncpgDriver) -> None:
         super().__init__(driver)
         self._connection = connection
+
+    async def log_jobs(self, job_status: list[tuple[Job, JOB_STATUS, TracebackRecord | None]]) -> None:
+        done = [each for each in job_status if each[1] == "successful"]
+        if done:
+            await super().log_jobs(done)
 
     async def retry_job(self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None) -> None:
         try:
