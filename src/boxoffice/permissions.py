@@ -144,6 +144,7 @@ PERMISSIONS: Mapping[str, Permission] = {
     "WithdrawPromoCode": Right.MANAGE,
     "ListJournal": Right.SEE,
     "GetSeatHistory": Right.SEE,
+    "CountSales": Right.SEE,
     "ListEventBookings": Right.MANAGE,
     "ExportEventBookings": Right.MANAGE,
     # Booking, payments, tickets: one's own

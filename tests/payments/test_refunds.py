@@ -53,6 +53,14 @@ async def refund(
     return await client.post(f"/bookings/{held.booking_id}/refunds", json=wanted, headers=headers)
 
 
+async def sales_of(client: httpx.AsyncClient, held: Basket) -> tuple[int, int, dict[str, int]]:
+    """What its team sees of an event's sales: places, their prices, and the money there was of each kind."""
+    headers = headers_of(held.show.organizer_id, Role.ORGANIZER)
+    counts = (await client.get(f"/events/{held.show.event_id}/sales", headers=headers)).json()
+    money = {name: each["amount"] for name, each in counts["money"].items() if each["amount"]}
+    return counts["sold"], counts["revenue"]["amount"], money
+
+
 async def carry_out(dsn: str, refunds: list[dict[str, Any]], payment: dict[str, Any]) -> None:
     """Do the jobs of these refunds, each twice."""
     parts = Parts(Settings(), dsn)
@@ -71,6 +79,7 @@ async def test_amounts_go_back_until_nothing_is_left(
 
     first = await refund(client, held, amount=1200, reason="No view.")
     assert first.status_code == 201, first.text
+    assert await sales_of(client, held) == (2, 5000, {"paid": 5000, "went_back": 1200, "earned": 3800})
     assert first.json()["amount"] == {"amount": 1200, "currency": "EUR"}
     too_much = await refund(client, held, amount=3801)
     assert (too_much.status_code, too_much.json()["left"]["amount"]) == (409, 3800)
