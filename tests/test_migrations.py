@@ -20,8 +20,9 @@ from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Database
 from boxoffice.migrations import latest_version
 from boxoffice.migrations import run as migrations
+from boxoffice.migrations.found import current_version
 from boxoffice.migrations.rights import login_of
-from boxoffice.migrations.run import current_version, migrate, offline_sql
+from boxoffice.migrations.run import migrate, offline_sql
 from server import run
 from source_tree import ROOT
 

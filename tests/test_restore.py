@@ -16,8 +16,9 @@ from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.postgres_data import APP_NAME
 from boxoffice.kit.settings import Settings
+from boxoffice.migrations.found import current_version
 from boxoffice.migrations.rights import Login, grant_rights
-from boxoffice.migrations.run import current_version, migrate
+from boxoffice.migrations.run import migrate
 from boxoffice.parts import Parts
 from boxoffice.payments.ledger.verification import verify_ledger
 from inventory.selling import hold, new_payment, paid

@@ -25,11 +25,11 @@ from granian.server import MPServer
 from boxoffice.command.web_process import make_app
 from boxoffice.command.which_postgres import Postgres, postgres_to_serve
 from boxoffice.kit.errors import SetupError
-from boxoffice.kit.http import STREAMS_MAX
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import shared_metrics
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.streams import STREAMS_MAX
 
 # A rush of a thousand clients connects at once and none is refused; Linux itself stops at 4,096.
 BACKLOG_CONNECTIONS = 4096

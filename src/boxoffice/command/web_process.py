@@ -6,20 +6,24 @@ import resource
 import signal
 import sys
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
-from litestar import Litestar
 
 from boxoffice.kit.children import end_with_parent
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import forget_dead_processes
 from boxoffice.kit.settings import load_settings
 
+# The main process imports this module too, for the name of a function, and has no use for a framework.
+if TYPE_CHECKING:
+    from litestar import Litestar
+
 # Every connection that a worker accepts, PostgreSQL's, and room for all else.
 OPEN_FILES_MAX = 10_000
 
 
-def make_app() -> Litestar:
+def make_app() -> "Litestar":
     """The application, from the settings that the main process left in the environment.
 
     From here on the process ends with the one that started it, however that one ends.
@@ -51,7 +55,7 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, possible))
 
 
-async def _end_streams_on_sigterm(app: Litestar) -> None:
+async def _end_streams_on_sigterm(app: "Litestar") -> None:
     """Granian lets every answer finish before it stops, and a stream never would."""
     loop = asyncio.get_running_loop()
     # The loop's own, which does nothing: what Granian has the loop do is done all the same.

@@ -13,6 +13,8 @@ from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres_data import APP_NAME, NAME, dsn_of, homes_of
 from boxoffice.kit.settings import Settings
 from boxoffice.migrations import latest_version
+from boxoffice.migrations.found import current_version, oldest_program
+from boxoffice.migrations.rights import Login, grant_rights
 
 # A database that has not answered by then would keep a person waiting for no known reason.
 CONNECT_SECONDS_MAX = 5
@@ -153,9 +155,6 @@ def schema_versions(dsn: str) -> tuple[str | None, str]:
 
     Raises `SetupError` when the schema is newer than that, and says that this program is too old for it.
     """
-    # Alembic and SQLAlchemy take half a second to import, which other commands should not pay.
-    from boxoffice.migrations.run import current_version, oldest_program  # noqa: PLC0415
-
     current, needed = current_version(dsn), latest_version()
     if current is not None and current > needed and oldest_program(dsn) > needed:
         raise SetupError(
@@ -174,13 +173,13 @@ def _given(dsn: str) -> Postgres:
 
 @contextmanager
 def _own(settings: Settings) -> Generator[Postgres]:
-    from boxoffice.migrations.rights import Login, grant_rights  # noqa: PLC0415  as above
-    from boxoffice.migrations.run import migrate  # noqa: PLC0415  as above
-
     with EmbeddedPostgres(settings.data_folder, binaries=settings.postgres_binaries) as server:
         assert server.binaries is not None
         current, needed = schema_versions(server.dsn)
         if is_older(current, needed):
+            # Alembic and SQLAlchemy take half a second to import, and most starts have nothing to migrate.
+            from boxoffice.migrations.run import migrate  # noqa: PLC0415
+
             migrate(server.dsn)
         if current is None or current <= needed:
             grant_rights(server.dsn, Login(APP_NAME, None))

@@ -33,6 +33,7 @@ from boxoffice.kit.problems import (
 from boxoffice.kit.rate_limits import HEADERS as LIMIT_HEADERS
 from boxoffice.kit.settings import Settings
 from boxoffice.kit.slow_bodies import SlowBodies
+from boxoffice.kit.streams import STREAM
 from boxoffice.kit.traffic import Traffic
 
 # Far above any body of ours but a seat map, far below what could hurt.
@@ -47,12 +48,6 @@ SLOW_SECONDS = 2.0
 # Refusals that an operator may have to look into: bodies that fit nothing, nobody or the wrong person asking,
 # methods that are none. Sales that came too late and limits are counted in the metrics.
 LOGGED = frozenset({400, 401, 403, 405, 413, 415, 422})
-
-# Streams one process carries: more people than look at one sale at once, at 20 KB and one file each.
-STREAMS_MAX = 5_000
-
-# An application sets this key of its scope to say that its answer goes on until somebody hangs up.
-STREAM = "boxoffice.stream"
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 

@@ -22,8 +22,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-# Set by `boxoffice serve` before its workers start.
-SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+from boxoffice.kit.metrics_folder import SHARED_FOLDER_VARIABLE
 
 # From a cache hit to the deadline of a queued command.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

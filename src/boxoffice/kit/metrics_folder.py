@@ -10,7 +10,8 @@ from pathlib import Path
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from boxoffice.kit.metrics import SHARED_FOLDER_VARIABLE
+# Set by `boxoffice serve` before its workers start.
+SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 # Carries its owner's process id, so that one left behind by `kill -9` can be told from one in use.
 _PREFIX = "boxoffice-metrics-"

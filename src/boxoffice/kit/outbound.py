@@ -1,5 +1,7 @@
 """Calls to the outside world: bounded in time, and never while a transaction is open."""
 
+from functools import cached_property
+
 import httpx
 
 from boxoffice.kit.postgres import assert_no_transaction
@@ -11,8 +13,10 @@ OUTBOUND_SECONDS_MAX = 10.0
 class Outbound:
     """An HTTP client for other people's servers; keeps connections open between calls."""
 
-    def __init__(self) -> None:
-        self._client = httpx.AsyncClient(timeout=OUTBOUND_SECONDS_MAX, follow_redirects=False)
+    @cached_property
+    def _client(self) -> httpx.AsyncClient:
+        # With the first call: to read the certificates of the world takes 25 ms of every start.
+        return httpx.AsyncClient(timeout=OUTBOUND_SECONDS_MAX, follow_redirects=False)
 
     async def post(self, url: str, content: bytes, headers: dict[str, str]) -> int:
         """Send bytes, get the status. Raises `httpx.HTTPError` when there is no answer."""
@@ -21,4 +25,5 @@ class Outbound:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        if "_client" in self.__dict__:
+            await self._client.aclose()

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+# One number for all our processes: whoever migrates first, the others wait and find nothing to do.
+ADVISORY_LOCK = 6_288_001
+
 
 def latest_version() -> str:
     """The newest version this program knows: the number its last file begins with."""

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import asyncpg
 
 from boxoffice.kit.errors import SetupError
-from boxoffice.migrations.run import ADVISORY_LOCK
+from boxoffice.migrations import ADVISORY_LOCK
 
 # Books, and what is proof of them: the application writes rows here and can neither change nor delete one.
 # What is not in the list is corrected or forgotten in the course of business.

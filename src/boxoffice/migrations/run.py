@@ -9,16 +9,13 @@ from pathlib import Path
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from boxoffice.kit.errors import SetupError
-
-# One number for all our processes: whoever migrates first, the others wait and find nothing to do.
-ADVISORY_LOCK = 6_288_001
+from boxoffice.migrations import ADVISORY_LOCK
 
 # Whoever waits to change a table has everybody wait behind it: buyers notice two seconds, and a dump, which
 # holds all tables, may take an hour.
@@ -46,27 +43,6 @@ def migrate(dsn: str, version: str = "head") -> None:
         command.upgrade(_config(connection), version)
 
     _on_connection(dsn, upgrade)
-
-
-def current_version(dsn: str) -> str | None:
-    """The version the database is at, None when it is empty. Raises `SetupError`."""
-    found: list[str | None] = []
-    _on_connection(
-        dsn, lambda connection: found.append(MigrationContext.configure(connection).get_current_revision())
-    )
-    return found[0]
-
-
-def oldest_program(dsn: str) -> str:
-    """The oldest program that can live with the schema, by the newest it knows. Raises `SetupError`."""
-    found: list[str] = []
-    _on_connection(
-        dsn,
-        lambda connection: found.append(
-            connection.execute(text("SELECT version FROM oldest_program")).scalar_one()
-        ),
-    )
-    return found[0]
 
 
 def offline_sql() -> str:

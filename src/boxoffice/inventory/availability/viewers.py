@@ -19,7 +19,7 @@ from boxoffice.inventory.availability.deltas import (
 from boxoffice.inventory.availability.document import Picture
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
-from boxoffice.kit.http import STREAM, STREAMS_MAX
+from boxoffice.kit.streams import STREAM, STREAMS_MAX
 
 # What is kept for a viewer whose connection does not take it: several documents' worth. Who is that far
 # behind is better off coming back with its last id.
