@@ -22,6 +22,7 @@ from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.captures import CaptureDue, carry_out_capture
+from boxoffice.payments.ledger.payouts import note_payouts
 from boxoffice.payments.ledger.verification import verify_ledger
 from boxoffice.payments.provider import Asked, DueRefund, NotCapturable, NotRefundable
 from boxoffice.payments.reconciliation.comparing import Standing, reconcile_window
@@ -245,6 +246,32 @@ async def test_a_dispute_that_is_lost_cancels_the_booking_though_its_report_was_
 
     assert await shop.states(held, payment_id) == ("CANCELLED", "REFUNDED")
     assert await shop.provider_account(held) == 0
+
+
+async def test_what_a_bank_takes_in_another_currency_keeps_no_organizer_from_being_paid_out(
+    shop: Shop, basket: Holder
+):
+    """Seen to fail: a payout was of one currency, and a second one stopped all payouts of the house."""
+    held = await basket()
+    foreign, token = await shop.start(held)
+    await shop.sandbox.choose(token, Choice.PAY_WRONG_CURRENCY)
+    await shop.give_back(foreign)
+    await shop.sandbox.choose_as_bank(token, BankChoice.DISPUTE_HALF)
+    await shop.sandbox.choose_as_bank(token, BankChoice.LOSE)
+    _, token = await shop.start(held)
+    await shop.sandbox.choose(token, Choice.PAY)
+    async with shop.parts.db.transaction() as tx:
+        over = "UPDATE events SET starts_at = now() - interval '8 days' WHERE id = $1"
+        await tx.execute(over, held.show.event_id)
+
+    await note_payouts(shop.parts.db)
+
+    due = """
+        SELECT currency || ' ' || -payout FROM ledger_movements
+         WHERE event_id = $1 AND kind = 'PAYOUT_DUE' ORDER BY currency
+        """
+    assert await shop.parts.db.list(str, due, held.show.event_id) == ["EUR 5000", "USD -2500"]
+    assert await shop.provider_account(held) == 2500
 
 
 async def test_the_sandbox_gives_back_what_is_there_once_and_captures_what_was_not_let_go(

@@ -14,22 +14,26 @@ PAYOUT_DAYS = 7
 # Days are what counts here; an hour sooner or later does not.
 PAYOUT_SECONDS = 3600.0
 
-# So many events in one round: some hundred milliseconds of work.
+# So many events, or currencies of one, in one round: some hundred milliseconds of work.
 PAYOUTS_AT_ONCE_MAX = 100
 
 
 async def note_payouts(db: Database) -> None:
     """Move what is due from the organizers' accounts to what is to be paid out, once for each event.
 
-    What changes an event's earnings later, such as a refund, is due with the next round, and may be below 0.
+    Each currency by itself: a bank may take money back that came in another one than the event's. What changes
+    an event's earnings later, such as a refund, is due with the next round, and may be below 0.
     """
     while True:
         async with db.transaction() as tx:
             if not await queries.claim_payout_turn(tx):
                 return
-            event_ids = await queries.list_events_to_pay_out(tx, PAYOUT_DAYS, PAYOUTS_AT_ONCE_MAX)
+            earned = await queries.list_earned(tx, PAYOUT_DAYS, PAYOUTS_AT_ONCE_MAX)
             await queries.insert_payouts(
-                tx, event_ids, [new_id(id_) for id_ in event_ids], [new_id(id_) for id_ in event_ids]
+                tx,
+                earned,
+                [new_id(each.event_id) for each in earned],
+                [new_id(each.event_id) for each in earned],
             )
-        if len(event_ids) < PAYOUTS_AT_ONCE_MAX:
+        if len(earned) < PAYOUTS_AT_ONCE_MAX:
             return

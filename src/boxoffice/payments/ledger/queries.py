@@ -9,8 +9,18 @@ PROMISED by a buyer, and beside all other accounts.
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
+
 from boxoffice.inventory.commands import Payment
 from boxoffice.kit.postgres import Source, Transaction
+
+
+class Earned(msgspec.Struct, frozen=True):
+    """What an event's organizer has in one currency, in minor units; below 0 is owed to the house."""
+
+    event_id: int
+    currency: str
+    amount: int
 
 
 async def update_captured(
@@ -230,28 +240,24 @@ async def insert_money_to_return(
 
 
 async def insert_payouts(
-    tx: Transaction, event_ids: Sequence[int], movement_ids: Sequence[UUID], cause_ids: Sequence[UUID]
-) -> int:
-    """What these events have earned and nobody has been promised is due to their organizers; the movements.
+    tx: Transaction, earned: Sequence[Earned], movement_ids: Sequence[UUID], cause_ids: Sequence[UUID]
+) -> None:
+    """These are due to their organizers.
 
     The caller has the turn (`claim_payout_turn`), so no two do this at once.
     """
-    return await tx.execute(
+    await tx.execute(
         """
         INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, currency, organizer, payout)
-        SELECT earned.event_id, movement.id, 'PAYOUT_DUE', movement.cause_id, earned.currency,
-               -earned.amount, earned.amount
-          FROM (SELECT event_id, currency, sum(organizer)::bigint AS amount
-                  FROM ledger_movements
-                 WHERE event_id = ANY ($1::bigint[])
-                 GROUP BY event_id, currency) AS earned
-          JOIN unnest($1::bigint[], $2::uuid[], $3::uuid[]) AS movement (event_id, id, cause_id)
-            ON movement.event_id = earned.event_id
-         WHERE earned.amount <> 0
+        SELECT event_id, movement_id, 'PAYOUT_DUE', cause_id, currency, amount, -amount
+          FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[])
+            AS earned (event_id, movement_id, cause_id, currency, amount)
         """,
-        event_ids,
+        [each.event_id for each in earned],
         movement_ids,
         cause_ids,
+        [each.currency for each in earned],
+        [each.amount for each in earned],
     )
 
 
@@ -260,25 +266,29 @@ async def claim_payout_turn(tx: Transaction) -> bool:
     return await tx.get(bool, "SELECT pg_try_advisory_xact_lock(hashtextextended('boxoffice payouts', 0))")
 
 
-async def list_events_to_pay_out(source: Source, days: int, events_max: int) -> list[int]:
-    """Events that began so many days ago and whose organizers have something that is not due yet.
+async def list_earned(source: Source, days: int, events_max: int) -> list[Earned]:
+    """What organizers of events that began so many days ago have and is not due yet, by event and currency.
 
     The newest movement is looked at first: a day after a payout nothing is added up until something else
     happens. Until then it is: ids are made before they are committed, and one may turn up behind a payout's.
     """
     return await source.list(
-        int,
+        Earned,
         """
-        SELECT event.id
+        SELECT event.id AS event_id, earned.currency, earned.amount
           FROM events AS event,
                LATERAL (SELECT kind, at
                           FROM ledger_movements
                          WHERE event_id = event.id
                          ORDER BY event_id DESC, movement_id DESC
-                         LIMIT 1) AS newest
+                         LIMIT 1) AS newest,
+               LATERAL (SELECT currency, -sum(organizer)::bigint AS amount
+                          FROM ledger_movements
+                         WHERE event_id = event.id
+                           AND NOT (newest.kind = 'PAYOUT_DUE' AND newest.at < now() - interval '1 day')
+                         GROUP BY currency
+                        HAVING sum(organizer) <> 0) AS earned
          WHERE event.starts_at < now() - $1 * interval '1 day'
-           AND CASE WHEN newest.kind = 'PAYOUT_DUE' AND newest.at < now() - interval '1 day' THEN false
-                    ELSE (SELECT sum(organizer) FROM ledger_movements WHERE event_id = event.id) <> 0 END
          ORDER BY event.starts_at
          LIMIT $2
         """,
