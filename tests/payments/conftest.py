@@ -23,8 +23,8 @@ from web import running
 def basket(db: Database, client: httpx.AsyncClient) -> Holder:
     """Hold seats 3 and 4 of a new show for a new buyer."""
 
-    async def hold(*, price: int = 2500, hold_seconds: int = 600) -> Basket:
-        show = await open_show(db, price=price, hold_seconds=hold_seconds)
+    async def hold(*, price: int = 2500, hold_seconds: int = 600, currency: str = "EUR") -> Basket:
+        show = await open_show(db, price=price, hold_seconds=hold_seconds, currency=currency)
         buyer_id = await insert_user(db)
         headers = headers_of(buyer_id)
         answer = await client.post(

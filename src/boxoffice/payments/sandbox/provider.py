@@ -16,6 +16,7 @@ import msgspec
 from boxoffice.kit.errors import Unavailable
 from boxoffice.kit.ids import earliest_id, event_of, new_id
 from boxoffice.kit.jobs import enqueue
+from boxoffice.kit.money import movable, step_of
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction, assert_no_transaction
 from boxoffice.kit.settings import Settings
@@ -306,7 +307,7 @@ class Sandbox:
         if gone.open_dispute_id is not None:
             return None
         left = row.amount - gone.disputed
-        amount = left if choice is BankChoice.DISPUTE else left // 2
+        amount = left if choice is BankChoice.DISPUTE else movable(left // 2, left, step_of(row.currency))
         if amount == 0:
             return None
         dispute_id = new_id(event_of(row.payment_id))
