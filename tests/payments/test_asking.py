@@ -10,6 +10,7 @@ from boxoffice.kit.ids import new_id
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
 from boxoffice.payments import queries
+from boxoffice.payments.checkout import ASKED_BEFORE_EXPIRY
 from boxoffice.payments.queries import DueToAsk, NewPaymentRow
 from payments.conftest import Basket, Holder
 
@@ -40,7 +41,7 @@ async def _open_payment(db: Database, held: Basket) -> UUID:
 
 async def _claim(db: Database) -> dict[UUID, DueToAsk]:
     async with db.transaction() as tx:
-        found = await queries.claim_payments_to_ask_about(tx, [_PROVIDER], _ALL, 60)
+        found = await queries.claim_payments_to_ask_about(tx, [_PROVIDER], _ALL, 60, ASKED_BEFORE_EXPIRY)
     return {payment.payment_id: payment for payment in found}
 
 
@@ -56,6 +57,25 @@ async def test_whoever_asks_does_not_wait_for_a_payment_that_a_batch_is_writing(
 
     assert first.keys() & {written, other} == {other}
     assert (await _claim(db)).keys() & {written, other} == {written}
+
+
+async def test_a_hold_that_was_renewed_is_asked_about_before_its_end_too(db: Database, basket: Holder):
+    """By its payment's age it would be asked about an hour later."""
+    held = await basket()
+    payment_id = await _open_payment(db, held)
+    old = "UPDATE payments SET created_at = now() - interval '2 hours' WHERE event_id = $1"
+    async with db.transaction() as tx:
+        await tx.execute(old, held.show.event_id)
+
+    await _claim(db)
+
+    before_its_end = """
+        SELECT extract(epoch FROM expires_at - ask_at)::integer
+          FROM bookings JOIN payments ON payments.booking_id = bookings.id
+         WHERE payments.event_id = $1 AND payments.id = $2
+        """
+    seconds = await db.get(int, before_its_end, held.show.event_id, payment_id)
+    assert seconds == ASKED_BEFORE_EXPIRY.total_seconds()
 
 
 async def test_a_second_checkout_of_what_was_paid_for_an_hour_ago_is_abandoned(

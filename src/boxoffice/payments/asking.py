@@ -6,6 +6,7 @@ from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.kit import metrics
 from boxoffice.kit.errors import Unavailable
 from boxoffice.payments import queries
+from boxoffice.payments.checkout import ASKED_BEFORE_EXPIRY
 from boxoffice.payments.desk import Desk
 from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Provider, Providers
@@ -30,7 +31,9 @@ async def ask_providers(desk: Desk, sales: GroupCommit, providers: Providers) ->
     tomorrow.
     """
     async with desk.db.transaction() as tx:
-        due = await queries.claim_payments_to_ask_about(tx, providers.names, QUESTIONS_MAX, AGAIN_SECONDS_MIN)
+        due = await queries.claim_payments_to_ask_about(
+            tx, providers.names, QUESTIONS_MAX, AGAIN_SECONDS_MIN, ASKED_BEFORE_EXPIRY
+        )
     away: set[str] = set()
     for payment in due:
         if payment.provider in away:

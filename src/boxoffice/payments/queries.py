@@ -1,7 +1,7 @@
 """SQL of payments and their reports; what moves money is in `ledger.queries`, refunds in `refunds`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -287,9 +287,14 @@ async def update_cancelled(tx: Transaction, event_id: int, payment_ids: list[UUI
 
 
 async def claim_payments_to_ask_about(
-    tx: Transaction, providers: Sequence[str], payments_max: int, again_seconds_min: int
+    tx: Transaction,
+    providers: Sequence[str],
+    payments_max: int,
+    again_seconds_min: int,
+    before_expiry: timedelta,
 ) -> list[DueToAsk]:
-    """Open payments that one of these is to be asked about now; they come again, ever more seldom.
+    """Open payments that one of these is to be asked about now; they come again, ever more seldom, and once
+    more before the end of a hold that was renewed.
 
     Nobody waits here for a payment that is being written: a batch settles many in one transaction, in an
     order of its own, and would wait for those we have. What another process asks about is left to it as well.
@@ -298,7 +303,10 @@ async def claim_payments_to_ask_about(
         DueToAsk,
         """
         UPDATE payments AS payment
-           SET ask_at = now() + greatest($3 * interval '1 second', (now() - payment.created_at) / 2)
+           SET ask_at = least(now() + greatest($3 * interval '1 second', (now() - payment.created_at) / 2),
+                              CASE WHEN booking.state = 'PENDING'
+                                    AND booking.expires_at - $4::interval > now()
+                                   THEN booking.expires_at - $4::interval END)
           FROM (SELECT event_id, id
                   FROM payments
                  WHERE ask_at <= now() AND provider = ANY ($1::text[])
@@ -314,6 +322,7 @@ async def claim_payments_to_ask_about(
         providers,
         payments_max,
         again_seconds_min,
+        before_expiry,
     )
 
 
