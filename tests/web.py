@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 import pytest
@@ -12,9 +13,11 @@ from argon2.low_level import Type
 from litestar import Litestar
 
 from accounts.mailbox import Mailbox
+from boxoffice import parts as every_part
 from boxoffice.accounts import parts
 from boxoffice.accounts.passwords import Passwords
 from boxoffice.app import create_app
+from boxoffice.kit.drawing import Drawing
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
 
@@ -34,6 +37,8 @@ async def running(settings: Settings, dsn: str) -> AsyncGenerator[Litestar]:
     """The application with its lifespan running, and passwords that cost next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "Passwords", _cheap_passwords)
+        # On cores that other tests want a process that gives way may come too late.
+        patch.setattr(every_part, "Drawing", partial(Drawing, apart=False))
         application = create_app(settings, dsn)
     started, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
 

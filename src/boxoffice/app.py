@@ -27,6 +27,7 @@ from boxoffice.booking import cancellation_api as booking_cancellation
 from boxoffice.booking import personal_data_api as personal_data
 from boxoffice.booking.guests import api as guests
 from boxoffice.booking.lean import lean_hold
+from boxoffice.booking.paper import api as paper
 from boxoffice.booking.sales import api as sales
 from boxoffice.catalog import api as catalog
 from boxoffice.catalog import event_life_api as event_life
@@ -93,6 +94,7 @@ _ROUTES = [
     *booking_cancellation.routes,
     *guests.routes,
     *sales.routes,
+    *paper.routes,
     *personal_data.routes,
     *payments.routes,
     *cancellation_api.routes,

@@ -12,6 +12,7 @@ from boxoffice.inventory.calling_off import count_called_off
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.premises import Premises
 from boxoffice.kit import metrics
+from boxoffice.kit.drawing import Drawing
 from boxoffice.kit.files import Files
 from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
@@ -44,6 +45,7 @@ class Parts:
         )
         self.files = Files(settings.files_address)
         self.encoder = Encoder()
+        self.drawing = Drawing()
         self.availability = LiveAvailability(self.db, self.sales)
         self.desk = Desk(self.db)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
@@ -61,6 +63,7 @@ class Parts:
             async with self.sales.running(), self.availability.running():
                 yield
         finally:
+            self.drawing.close()
             await self.outbound.close()
             if self.stripe is not None:
                 await self.stripe.close()
@@ -78,6 +81,7 @@ class Parts:
             "sandbox": self.sandbox,
             "files": self.files,
             "encoder": self.encoder,
+            "drawing": self.drawing,
         }
 
 

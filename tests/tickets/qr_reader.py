@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from xml.etree import ElementTree as ET
 
+from pdf_reader import Rectangle
+
 SIDE = 41
 QUIET = 4
 
@@ -142,3 +144,16 @@ def _without_quiet_zone(modules: Modules) -> Modules:
     inner = [row[QUIET:-QUIET] for row in modules[QUIET:-QUIET]]
     assert sum(map(sum, inner)) == sum(map(sum, modules)), "something in the quiet zone"
     return inner
+
+
+def modules_of_pdf(rectangles: list[Rectangle]) -> Modules:
+    """Runs of dark modules as rectangles, one module high; the first is the top of a finder, seven wide."""
+    first = rectangles[0]
+    unit = first.width / 7
+    modules = [[False] * SIDE for _ in range(SIDE)]
+    for each in rectangles:
+        assert round(-each.height / unit) == 1
+        x, y = round((each.x - first.x) / unit), round((first.y - each.y) / unit)
+        for j in range(x, x + round(each.width / unit)):
+            modules[y][j] = True
+    return modules

@@ -7,18 +7,16 @@ import secrets
 import string
 import unicodedata
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from argon2 import Parameters, PasswordHasher
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from boxoffice.accounts.common_passwords import COMMON_PASSWORDS
-from boxoffice.accounts.hashing import hashing_processes, kill_processes, verify
+from boxoffice.accounts.hashing import verify
 from boxoffice.kit import metrics
+from boxoffice.kit.apart import Apart
 from boxoffice.kit.errors import Unavailable, invalid
 
 # RFC 9106's second recommended option (64 MiB, three passes), but in one lane: the threads of its four lanes
@@ -83,8 +81,7 @@ class Hasher:
     def __init__(self, count: int, cost: Parameters, *, apart: bool) -> None:
         self._hasher = PasswordHasher.from_parameters(cost)
         self._dummy = _nobodys_hash(cost)
-        self._new_pool = partial(hashing_processes if apart else ThreadPoolExecutor, count)
-        self._pool: Executor = self._new_pool()
+        self._apart = Apart(count, apart=apart)
 
     async def hash(self, password: str) -> str:
         """The password's hash with its salt and cost."""
@@ -100,19 +97,15 @@ class Hasher:
 
     def close(self) -> None:
         """Drop those who wait and finish the hash at work."""
-        self._pool.shutdown(cancel_futures=True)
+        self._apart.close()
 
     async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
-        pool = self._pool
-        try:
-            async with asyncio.timeout(HASH_SECONDS_MAX):
-                return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
-        except (BrokenProcessPool, TimeoutError):
-            # Killed or stopped, perhaps by the kernel for its memory; the next to ask starts another.
-            if self._pool is pool:
-                self._pool = self._new_pool()
-            kill_processes(pool)
-            raise Unavailable("Passwords cannot be checked right now. Try again shortly.") from None
+        return await self._apart.run(
+            work,
+            *arguments,
+            seconds_max=HASH_SECONDS_MAX,
+            lost="Passwords cannot be checked right now. Try again shortly.",
+        )
 
 
 def line_is_full() -> Unavailable:

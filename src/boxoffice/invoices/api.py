@@ -5,7 +5,6 @@ from uuid import UUID
 
 from litestar import Request, Response, get, put
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.types import ControllerRouterHandler
 
@@ -14,6 +13,7 @@ from boxoffice.accounts.identity import Identity
 from boxoffice.invoices import show
 from boxoffice.invoices.schemas import Document, Documents, Kind, Seller
 from boxoffice.invoices.show import NoSuchDocument
+from boxoffice.kit.drawing import PDF, PDF_ANSWER
 from boxoffice.kit.errors import InvalidInput, NotFound
 from boxoffice.kit.paging import PAGE_ITEMS, Cursor, Limit, Page, UnknownCursor, link_headers
 from boxoffice.kit.postgres import Database
@@ -96,22 +96,19 @@ async def list_issued(
     return Response(page, headers=link_headers(request, page))
 
 
-_PDF = ResponseSpec(bytes, description="The document.", media_type="application/pdf", generate_examples=False)
-
-
 @get(
     "/bookings/{booking_id:uuid}/invoice.pdf",
     operation_id="GetInvoicePdf",
     summary="The invoice of a booking as a PDF",
     tags=["Invoices"],
     security=[{"access_token": []}],
-    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument)},
+    responses={200: PDF_ANSWER, **documents(NotSignedIn, NotFound, NoSuchDocument)},
 )
 async def get_invoice_pdf(
     booking_id: FromPath[UUID], user: NamedDependency[Identity], db: NamedDependency[Database]
 ) -> Response[bytes]:
     """Draw the invoice: what `GET /bookings/{id}/invoice` says, on A4."""
-    return Response(await show.draw(db, user, booking_id, Kind.INVOICE), media_type="application/pdf")
+    return Response(await show.draw(db, user, booking_id, Kind.INVOICE), media_type=PDF)
 
 
 @get(
@@ -120,7 +117,7 @@ async def get_invoice_pdf(
     summary="A credit note of a booking as a PDF",
     tags=["Invoices"],
     security=[{"access_token": []}],
-    responses={200: _PDF, **documents(NotSignedIn, NotFound, NoSuchDocument, InvalidInput)},
+    responses={200: PDF_ANSWER, **documents(NotSignedIn, NotFound, NoSuchDocument, InvalidInput)},
 )
 async def get_credit_note_pdf(
     booking_id: FromPath[UUID],
@@ -130,7 +127,7 @@ async def get_credit_note_pdf(
 ) -> Response[bytes]:
     """Draw the credit note: what `GET /bookings/{id}/credit-note` says, on A4."""
     drawn = await show.draw(db, user, booking_id, Kind.CREDIT_NOTE, number)
-    return Response(drawn, media_type="application/pdf")
+    return Response(drawn, media_type=PDF)
 
 
 @get(

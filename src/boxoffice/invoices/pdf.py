@@ -1,6 +1,5 @@
 """An invoice as a PDF: one column of text, in a font that has the letters of most of Europe and more."""
 
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -8,31 +7,21 @@ from boxoffice.booking.schemas import Place
 from boxoffice.catalog.prices.tariff import TaxMode
 from boxoffice.invoices.schemas import Document, Kind
 from boxoffice.kit.money import Money, in_words
+from boxoffice.kit.pdf import FONT, MARGIN_MM, known, open_pdf
 
 if TYPE_CHECKING:
     from fpdf import FPDF
 
-_FONT = "DejaVuSans"
-
-_MARGIN_MM, _LINE_MM, _AMOUNT_MM = 20, 6, 45
+_LINE_MM, _AMOUNT_MM = 6, 45
 
 _TITLES = {Kind.INVOICE: "Invoice", Kind.CREDIT_NOTE: "Credit note"}
 
 
 def draw_document(document: Document) -> bytes:
     """Draw an invoice or a credit note; slow (the font is cut down to its letters), so do it in a thread."""
-    # A second to import: only for processes that draw.
-    from fpdf import FPDF  # noqa: PLC0415
-
-    pdf = FPDF(format="A4")
-    # The same document is the same bytes, whenever it is drawn.
-    pdf.set_creation_date(document.issued_at)
-    pdf.set_title(f"{_TITLES[document.kind]} {document.label}")
-    pdf.set_margin(_MARGIN_MM)
-    with as_file(files("boxoffice.invoices") / "fonts" / f"{_FONT}.ttf") as font:
-        pdf.add_font(_FONT, fname=font)
+    pdf = open_pdf(f"{_TITLES[document.kind]} {document.label}", document.issued_at)
     pdf.add_page()
-    pdf.set_font(_FONT, size=10)
+    pdf.set_font(FONT, size=10)
     seller, event = document.seller, document.event
     for line in (
         seller.name,
@@ -45,9 +34,9 @@ def draw_document(document: Document) -> bytes:
     _gap(pdf)
     _say(pdf, document.buyer.name)
     _gap(pdf)
-    pdf.set_font(_FONT, size=16)
+    pdf.set_font(FONT, size=16)
     _say(pdf, f"{_TITLES[document.kind]} {document.label}", height=10)
-    pdf.set_font(_FONT, size=10)
+    pdf.set_font(FONT, size=10)
     _say(pdf, f"Issued {document.issued_at:%Y-%m-%d}, sold {document.sold_at:%Y-%m-%d}")
     if document.corrects is not None:
         _say(pdf, f"Takes back invoice {document.corrects}{'' if document.reason is None else ', in part'}")
@@ -90,12 +79,12 @@ def _words(money: Money) -> str:
 
 
 def _say(pdf: "FPDF", text: str, height: float = _LINE_MM) -> None:
-    pdf.multi_cell(0, height, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, height, known(pdf, text), new_x="LMARGIN", new_y="NEXT")
 
 
 def _amount(pdf: "FPDF", text: str, money: Money) -> None:
     """A line with an amount at its end; a long text takes several lines, on one page with its amount."""
-    width = pdf.epw - _AMOUNT_MM
+    width, text = pdf.epw - _AMOUNT_MM, known(pdf, text)
     lines = pdf.multi_cell(width, _LINE_MM, text, dry_run=True, output="LINES")
     assert isinstance(lines, list)
     if pdf.will_page_break(len(lines) * _LINE_MM):
@@ -103,9 +92,9 @@ def _amount(pdf: "FPDF", text: str, money: Money) -> None:
     top = pdf.get_y()
     pdf.multi_cell(width, _LINE_MM, text, new_x="RIGHT", new_y="NEXT")
     bottom = pdf.get_y()
-    pdf.set_xy(pdf.w - _MARGIN_MM - _AMOUNT_MM, top)
+    pdf.set_xy(pdf.w - MARGIN_MM - _AMOUNT_MM, top)
     pdf.cell(_AMOUNT_MM, _LINE_MM, _words(money), align="R")
-    pdf.set_xy(_MARGIN_MM, bottom)
+    pdf.set_xy(MARGIN_MM, bottom)
 
 
 def _gap(pdf: "FPDF") -> None:

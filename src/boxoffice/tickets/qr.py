@@ -10,7 +10,7 @@ import segno
 _ERROR_LEVEL = "m"
 
 # The quiet zone that the standard asks for, in modules.
-_QUIET_MODULES = 4
+QUIET_MODULES = 4
 
 # 49 modules with the quiet zone: 392 pixels a side, sharp on a phone.
 _PNG_PIXELS_PER_MODULE = 8
@@ -38,7 +38,7 @@ def draw_qr(code: str, image_format: QrFormat) -> bytes:
     drawn = BytesIO()
     qr = make_qr(code)
     if image_format is QrFormat.SVG:
-        qr.save(drawn, kind="svg", border=_QUIET_MODULES, light="white", omitsize=True, title="Ticket")
+        qr.save(drawn, kind="svg", border=QUIET_MODULES, light="white", omitsize=True, title="Ticket")
     else:
-        qr.save(drawn, kind="png", border=_QUIET_MODULES, scale=_PNG_PIXELS_PER_MODULE)
+        qr.save(drawn, kind="png", border=QUIET_MODULES, scale=_PNG_PIXELS_PER_MODULE)
     return drawn.getvalue()
