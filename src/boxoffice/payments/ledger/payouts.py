@@ -21,8 +21,8 @@ PAYOUTS_AT_ONCE_MAX = 100
 async def note_payouts(db: Database) -> None:
     """Move what is due from the organizers' accounts to what is to be paid out, once for each event.
 
-    Each currency by itself: a bank may take money back that came in another one than the event's. What changes
-    an event's earnings later, such as a refund, is due with the next round, and may be below 0.
+    Each currency by itself: a bank may take money back that came in another one than the event's. What
+    changes an event's earnings later, such as a refund, is due with the next round, and may be below 0.
     """
     while True:
         async with db.transaction() as tx:
