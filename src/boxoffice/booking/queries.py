@@ -64,7 +64,8 @@ async def list_bookings(source: Source, buyer_id: int, before: UUID | None, limi
         BookingRow,
         _BOOKINGS
         + """
-         WHERE booking.buyer_id = $1 AND ($2::uuid IS NULL OR booking.id < $2)
+         WHERE booking.buyer_id = $1
+           AND booking.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
          ORDER BY booking.id DESC
          LIMIT $3
         """,

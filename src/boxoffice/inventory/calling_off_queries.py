@@ -15,7 +15,8 @@ async def list_live_bookings(
         """
         SELECT id
           FROM bookings
-         WHERE event_id = $1 AND ($2::uuid IS NULL OR id > $2) AND state IN ('PENDING', 'CONFIRMED')
+         WHERE event_id = $1 AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+           AND state IN ('PENDING', 'CONFIRMED')
          ORDER BY id
          LIMIT $3
         """,

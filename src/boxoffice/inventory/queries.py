@@ -245,8 +245,9 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
 
     1 when the version was as expected and all bookings that move were there, else 0. One statement: its parts
     touch different rows and depend on no order between them. Arrays of arrays travel as text, because
-    unnest would flatten them. Ids are named twice: without ANY the planner, as long as it knows little of
-    the table, reads all bookings of the event (1,200 rows for 20, 0.7 ms a batch).
+    unnest would flatten them. What a booking that moves becomes it finds by its id in a JSON object: joined
+    with rows it was compared with each of them (2,000 with 2,000, 0.2 s a batch), or, by a plan that knows
+    little of the table, all bookings of the event were read.
     """
     return await tx.execute(
         """
@@ -263,18 +264,18 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
                 AS new (id, buyer_id, state, seat_ids, area_ids, amounts, total, expires_at, channel_id,
                         levies, ticket_types)
         ), changed AS (
-            UPDATE bookings AS booking
-               SET state = moved.state, changed_at = $3, expires_at = NULL,
-                   ticket_count = CASE moved.state
-                                  WHEN 'CONFIRMED' THEN cardinality(booking.amounts) ELSE 0 END,
-                   settled_payments = booking.settled_payments || array_remove(ARRAY[moved.payment_id], NULL)
-              FROM unnest($19::uuid[], $20::text[], $21::uuid[]) AS moved (id, state, payment_id)
-             WHERE booking.event_id = $1 AND booking.id = moved.id AND booking.id = ANY ($19::uuid[])
-            RETURNING booking.id
+            UPDATE bookings
+               SET state = $20::jsonb -> id::text ->> 0, changed_at = $3, expires_at = NULL,
+                   ticket_count = CASE $20::jsonb -> id::text ->> 0
+                                  WHEN 'CONFIRMED' THEN cardinality(amounts) ELSE 0 END,
+                   settled_payments = settled_payments
+                                      || array_remove(ARRAY[($20::jsonb -> id::text ->> 1)::uuid], NULL)
+             WHERE event_id = $1 AND id = ANY ($19::uuid[])
+            RETURNING id
         ), claimed AS (
             INSERT INTO claims (event_id, seat_id, booking_id)
             SELECT $1, seat_id, booking_id
-              FROM unnest($22::integer[], $23::uuid[]) AS claim (seat_id, booking_id)
+              FROM unnest($21::integer[], $22::uuid[]) AS claim (seat_id, booking_id)
         ), written AS (
             INSERT INTO journal (event_id, version, at, changes, hash)
             VALUES ($1, $2, $3, $4, $5)
@@ -289,8 +290,7 @@ async def insert_batch(tx: Transaction, event_id: int, draft: Draft, row: Journa
         draft.inventory.terms.currency,
         *_columns_of_held(draft),
         list(draft.moved),
-        [state for state, _ in draft.moved.values()],
-        [payment_id for _, payment_id in draft.moved.values()],
+        msgspec.json.encode(draft.moved).decode(),
         list(draft.claimed),
         list(draft.claimed.values()),
     )

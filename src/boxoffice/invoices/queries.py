@@ -323,7 +323,7 @@ async def list_documents_by(
         """
         SELECT document
           FROM invoices
-         WHERE organizer_id = $1 AND kind = $2 AND ($3::bigint IS NULL OR number < $3)
+         WHERE organizer_id = $1 AND kind = $2 AND number < coalesce($3::bigint, 9223372036854775807)
          ORDER BY number DESC
          LIMIT $4
         """,

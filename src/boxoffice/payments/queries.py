@@ -115,7 +115,7 @@ async def list_payables(
 ) -> list[Payable]:
     """The bookings as those who want to pay for them with these providers see them, as far as they exist.
 
-    The ids are named twice, see `inventory.queries.insert_batch`.
+    OFFSET has each looked up by its id, whatever the plan knows of the tables.
     """
     return await source.list(
         Payable,
@@ -138,8 +138,11 @@ async def list_payables(
                       ) AS has_open_questions,
                payment.id AS payment_id, payment.state AS payment_state, payment.checkout_url,
                payment.reference, payment.created_at, payment.is_open
-          FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS asked (event_id, booking_id, provider)
-          JOIN bookings AS booking ON booking.event_id = asked.event_id AND booking.id = asked.booking_id
+          FROM unnest($1::bigint[], $2::uuid[], $3::text[]) AS asked (event_id, booking_id, provider),
+               LATERAL (SELECT *
+                          FROM bookings
+                         WHERE event_id = asked.event_id AND id = asked.booking_id
+                        OFFSET 0) AS booking
           JOIN events AS event ON event.id = booking.event_id
           LEFT JOIN LATERAL (
                    SELECT id, state, checkout_url, reference, created_at,
@@ -150,7 +153,6 @@ async def list_payables(
                       AND provider = asked.provider
                     ORDER BY is_open DESC, created_at DESC, id
                     LIMIT 1) AS payment ON true
-         WHERE booking.event_id = ANY ($1::bigint[]) AND booking.id = ANY ($2::uuid[])
         """,
         event_ids,
         booking_ids,

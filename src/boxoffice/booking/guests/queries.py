@@ -41,7 +41,7 @@ async def list_guests(
                 WHERE ticket.event_id = booking.event_id AND ticket.booking_id = booking.id
                ) AS scanned
          WHERE booking.event_id = $1
-           AND ($2::uuid IS NULL OR booking.id < $2)
+           AND booking.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
            AND ($3::bigint IS NULL OR booking.buyer_id = $3)
          ORDER BY booking.id DESC
          LIMIT $4

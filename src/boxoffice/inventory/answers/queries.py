@@ -179,7 +179,9 @@ async def list_answers(source: Source, event_id: int, after: UUID | None, limit:
                  AS of_other_places
           FROM answers
           JOIN bookings ON bookings.event_id = answers.event_id AND bookings.id = answers.booking_id
-         WHERE answers.event_id = $1 AND ($2::uuid IS NULL OR answers.booking_id > $2 AND bookings.id > $2)
+         WHERE answers.event_id = $1
+           AND answers.booking_id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
+           AND bookings.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
            AND bookings.state IN ('PENDING', 'CONFIRMED')
          ORDER BY answers.booking_id
          LIMIT $3

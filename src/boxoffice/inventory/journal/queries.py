@@ -182,7 +182,7 @@ async def list_bookings_after(
         BookingRow,
         _BOOKINGS
         + """
-         WHERE event_id = $1 AND ($2::uuid IS NULL OR id > $2)
+         WHERE event_id = $1 AND id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
          ORDER BY id
          LIMIT $3
         """,

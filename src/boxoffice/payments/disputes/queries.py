@@ -306,7 +306,8 @@ async def list_disputes(source: Source, event_id: int, before: UUID | None, limi
           FROM disputes AS dispute
           JOIN payments AS payment
             ON payment.event_id = dispute.event_id AND payment.id = dispute.payment_id
-         WHERE dispute.event_id = $1 AND ($2::uuid IS NULL OR dispute.id < $2)
+         WHERE dispute.event_id = $1
+           AND dispute.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
          ORDER BY dispute.id DESC
          LIMIT $3
         """,

@@ -94,9 +94,9 @@ async def record_captured(
 
     One statement for all.
     """
-    movement_ids = [new_id(event_id) for _ in payment_ids]
-    over_ids = [new_id(event_id) for _ in payment_ids] if states is AT_LAST else []
-    await update_captured(tx, event_id, payment_ids, movement_ids, states, over_ids, reports)
+    ids = 2 if states is AT_LAST else 1
+    movements = {payment_id: [new_id(event_id) for _ in range(ids)] for payment_id in payment_ids}
+    await update_captured(tx, event_id, movements, states, reports)
 
 
 async def get_balance(source: Source, organizer_id: int) -> Balance:

@@ -6,7 +6,7 @@ what we owe for it, and are therefore below 0. What is only authorised is nobody
 PROMISED by a buyer, and beside all other accounts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -26,33 +26,30 @@ class Earned(msgspec.Struct, frozen=True):
 async def update_captured(
     tx: Transaction,
     event_id: int,
-    payment_ids: Sequence[UUID],
-    movement_ids: Sequence[UUID],
+    movements: Mapping[UUID, Sequence[UUID]],
     states: Sequence[str],
-    over_ids: Sequence[UUID],
     reports: Sequence[Payment],
 ) -> None:
     """The money of these payments has come and has become tickets, unless they are in another state.
 
-    The parts of it are those that the booking's places bear. With `over_ids`, movements too, it had been
-    authorised. What was reported is kept, see `insert_payment_events`. The ids are named twice, see
-    `inventory.queries.insert_batch`. OFFSET has each booking looked up by its id, and its parts added up
-    once, also by a plan from when the tables were empty: a join would read all bookings of the event.
+    The parts of it are those that the booking's places bear. A payment's second movement, if it has one, says
+    that it had been authorised. What was reported is kept, see `insert_payment_events`; each payment finds
+    its movements by its id, see `inventory.queries.insert_batch`. OFFSET has each booking looked up by its
+    id, and its parts added up once, also by a plan from when the tables were empty: a join would read all
+    bookings of the event.
     """
-    arguments = (event_id, payment_ids, movement_ids, states, over_ids)
     await tx.execute(
         """
         WITH noted AS (
             INSERT INTO payment_events (event_id, provider, provider_event_id, payment_id, kind)
-            SELECT $1, report.*, 'CAPTURED' FROM unnest($6::text[], $7::text[], $8::uuid[]) AS report
+            SELECT $1, report.*, 'CAPTURED' FROM unnest($5::text[], $6::text[], $7::uuid[]) AS report
             ON CONFLICT (event_id, provider, provider_event_id) DO NOTHING
         ), captured AS (
             UPDATE payments
                SET state = 'CAPTURED', ask_at = NULL, changed_at = now(), captured = amount
-              FROM unnest($2::uuid[], $3::uuid[], $5::uuid[]) AS movement (payment_id, id, over_id)
-             WHERE event_id = $1 AND payments.id = payment_id AND payments.id = ANY ($2::uuid[])
-               AND captured = 0 AND state = ANY ($4::text[])
-            RETURNING payments.id, booking_id, amount, currency, movement.id AS movement_id, over_id
+             WHERE event_id = $1 AND id = ANY ($2::uuid[]) AND captured = 0 AND state = ANY ($4::text[])
+            RETURNING id, booking_id, amount, currency, ($3::jsonb -> id::text ->> 0)::uuid AS movement_id,
+                      ($3::jsonb -> id::text ->> 1)::uuid AS over_id
         )
         INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, booking_id, currency, provider,
                                       organizer, fees, taxes, reserved, promised)
@@ -76,7 +73,10 @@ async def update_captured(
           FROM captured
          WHERE over_id IS NOT NULL
         """,
-        *arguments,
+        event_id,
+        list(movements),
+        msgspec.json.encode(movements).decode(),
+        states,
         *_columns_of(reports),
     )
 

@@ -82,7 +82,9 @@ async def list_movements(
                                LATERAL (
                                    SELECT movement_id
                                      FROM ledger_movements
-                                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                                    WHERE event_id = event.id
+                                      AND movement_id
+                                          < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                                       AND ((organizer, fees, taxes) <> (0, 0, 0)
                                            OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                                     ORDER BY movement_id DESC
@@ -94,7 +96,8 @@ async def list_movements(
                    SELECT movement_id, kind, cause_id, booking_id, at, currency,
                           -(organizer + fees + taxes) AS gross, fees, taxes, -organizer AS net
                      FROM ledger_movements
-                    WHERE event_id = event.id AND ($2::uuid IS NULL OR movement_id < $2)
+                    WHERE event_id = event.id
+                      AND movement_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                       AND movement_id >= coalesce(event.since_id, '00000000-0000-0000-0000-000000000000')
                       AND ((organizer, fees, taxes) <> (0, 0, 0) OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                     ORDER BY movement_id DESC

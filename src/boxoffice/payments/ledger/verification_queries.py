@@ -170,29 +170,29 @@ async def list_false_bookings(source: Source, event_id: int) -> list[Finding]:
     return await source.list(
         Finding,
         """
-        WITH bought AS (
-            SELECT payment.id, payment.booking_id, payment.amount, payment.captured
-              FROM payments AS payment
-             WHERE payment.event_id = $1
-               AND payment.state IN ('CAPTURE_DUE', 'CAPTURED', 'REFUND_DUE', 'REFUNDED')
-               AND NOT EXISTS (SELECT FROM refunds AS refund
-                                WHERE refund.event_id = $1 AND refund.id = payment.id AND refund.worth = 0)
-        ), confirmed AS (
+        WITH confirmed AS (
             SELECT booking.id, booking.currency, booking.total, booking.levies, money.paid,
-                   money.captured AS is_captured, back.given_up, back.taxes AS taxes_back
+                   money.captured AS is_captured, money.given_up, money.taxes AS taxes_back
               FROM bookings AS booking,
-                   LATERAL (SELECT coalesce(sum(amount), 0)::bigint AS paid, bool_or(captured > 0) AS captured
-                              FROM bought WHERE booking_id = booking.id) AS money,
                    LATERAL (
-                       SELECT coalesce(sum(refund.worth), 0)::bigint AS given_up,
-                              coalesce(sum(refund.taxes - (
-                                  SELECT coalesce(sum(amount.value::bigint), 0)::bigint
-                                    FROM json_array_elements(refund.part -> 'levies' -> 'taxes') AS tax,
-                                         json_array_elements_text(tax -> 'amounts') AS amount)), 0)::bigint
-                                  AS taxes
-                         FROM bought
-                         JOIN refunds AS refund ON refund.event_id = $1 AND refund.payment_id = bought.id
-                        WHERE bought.booking_id = booking.id) AS back
+                       SELECT coalesce(sum(payment.amount), 0)::bigint AS paid,
+                              bool_or(payment.captured > 0) AS captured,
+                              coalesce(sum(back.given_up), 0)::bigint AS given_up,
+                              coalesce(sum(back.taxes), 0)::bigint AS taxes
+                         FROM payments AS payment,
+                              LATERAL (
+                                  SELECT sum(refund.worth)::bigint AS given_up,
+                                         sum(refund.taxes - (
+                                             SELECT coalesce(sum(share.value::bigint), 0)::bigint
+                                               FROM json_array_elements(part -> 'levies' -> 'taxes') AS tax,
+                                                    json_array_elements_text(tax -> 'amounts') AS share
+                                             ))::bigint AS taxes
+                                    FROM refunds AS refund
+                                   WHERE refund.event_id = $1 AND refund.payment_id = payment.id) AS back
+                        WHERE payment.event_id = $1 AND payment.booking_id = booking.id
+                          AND payment.state IN ('CAPTURE_DUE', 'CAPTURED', 'REFUND_DUE', 'REFUNDED')
+                          AND NOT EXISTS (SELECT FROM refunds
+                                           WHERE event_id = $1 AND id = payment.id AND worth = 0)) AS money
              WHERE booking.event_id = $1 AND booking.state = 'CONFIRMED' AND booking.total > 0
         ), borne AS (
             SELECT booking_id, currency, -sum(fees)::bigint AS fees, -sum(taxes)::bigint AS taxes
