@@ -116,7 +116,10 @@ async def _run_on(connection: asyncpg.Connection, handlers: Mapping[str, Handler
     watching = asyncio.create_task(_give_up_in_time(connection, driver))
     try:
         await queue.run(
-            dequeue_timeout=timedelta(seconds=POLL_SECONDS), heartbeat_timeout=timedelta(seconds=LOST_SECONDS)
+            dequeue_timeout=timedelta(seconds=POLL_SECONDS),
+            heartbeat_timeout=timedelta(seconds=LOST_SECONDS),
+            # Nobody reads its statistics, nor deletes them.
+            log_aggregation_interval=timedelta(0),
         )
     finally:
         watching.cancel()
