@@ -248,9 +248,15 @@ async def test_a_dispute_that_is_lost_cancels_the_booking_though_its_report_was_
     assert await shop.provider_account(held) == 0
 
 
-async def test_half_of_an_amount_is_what_can_be_moved_in_its_currency(shop: Shop, basket: Holder):
-    """Seen to fail with 615 fils, of which the sandbox had five for ever."""
+async def test_a_wrong_amount_and_half_of_one_are_what_can_be_moved_in_the_currency(
+    shop: Shop, basket: Holder
+):
+    """Seen to fail with 2,461 and 615 fils, of which the sandbox had some for ever."""
     held = await basket(price=1230, currency="KWD")
+    wrong, token = await shop.start(held)
+    await shop.sandbox.choose(token, Choice.PAY_WRONG_AMOUNT)
+    assert await shop.provider_account(held) == 2470
+    await shop.give_back(wrong)
     _, token = await shop.start(held)
     await shop.sandbox.choose(token, Choice.PAY)
     for choice in (BankChoice.DISPUTE_HALF, BankChoice.LOSE) * 2:

@@ -366,7 +366,8 @@ def _paid_with(asked: Charge, choice: Choice) -> tuple[int, str]:
     """What the buyer pays."""
     if choice is Choice.PAY_WRONG_CURRENCY:
         return asked.amount, "USD" if asked.currency == "EUR" else "EUR"
-    return asked.amount + (1 if choice is Choice.PAY_WRONG_AMOUNT else 0), asked.currency
+    more = step_of(asked.currency) if choice is Choice.PAY_WRONG_AMOUNT else 0
+    return asked.amount + more, asked.currency
 
 
 def _next_of(rows: Sequence[_Row], id_of: Callable[[_Row], UUID]) -> str | None:
