@@ -5,10 +5,11 @@ ARG PYTHON=3.11-slim-trixie
 FROM python:${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
-# The dependencies first, each checked against its hash: they change more rarely than the code.
-COPY requirements/build.txt requirements/runtime.txt requirements/
+# The dependencies first, each checked against its hash: they change more rarely than the code. Those for traces
+# are 5 MB, and are not even imported where nobody asks for them.
+COPY requirements/build.txt requirements/traces.txt requirements/
 RUN python -m venv /opt/boxoffice \
-    && /opt/boxoffice/bin/pip install --require-hashes -r requirements/runtime.txt \
+    && /opt/boxoffice/bin/pip install --require-hashes -r requirements/traces.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./

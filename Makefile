@@ -45,7 +45,7 @@ bench: $(VENV)/ready-dev  ## Measure holds and full sales beside pgbench
 	$(BIN)/python -m bench $(ARGS)
 
 audit: $(VENV)/ready-audit  ## Ask PyPI for known vulnerabilities of everything that is pinned
-	@for each in runtime build dev audit; do \
+	@for each in runtime traces build dev audit; do \
 	    echo "requirements/$$each.txt"; \
 	    $(VENV)-audit/bin/pip-audit --strict --disable-pip --require-hashes \
 	        --progress-spinner off -r requirements/$$each.txt || exit 1; \
@@ -53,7 +53,7 @@ audit: $(VENV)/ready-audit  ## Ask PyPI for known vulnerabilities of everything 
 
 sbom: $(VENV)/ready-audit  ## Write what an installation consists of to sbom.cdx.json (CycloneDX, with hashes)
 	@$(VENV)-audit/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible --validate \
-	    -o sbom.cdx.json requirements/runtime.txt
+	    -o sbom.cdx.json requirements/traces.txt
 	@echo "sbom.cdx.json"
 
 requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
@@ -62,8 +62,11 @@ requirements: $(VENV)/uv  ## Pin the newest allowed versions, with hashes
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --custom-compile-command "make requirements" --upgrade pyproject.toml -o requirements/runtime.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	    --custom-compile-command "make requirements" --upgrade --group dev \
-	    -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	    --custom-compile-command "make requirements" --upgrade --extra traces \
+	    -c requirements/runtime.txt pyproject.toml -o requirements/traces.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --custom-compile-command "make requirements" --upgrade --group dev --extra traces \
+	    -c requirements/traces.txt pyproject.toml -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --custom-compile-command "make requirements" --upgrade requirements/audit.in -o requirements/audit.txt
 

@@ -41,7 +41,9 @@ _SQL = re.compile(
 )
 
 # Besides the queries: what runs them, what sets up a server without a schema, and one health check.
-_SQL_ALSO = re.compile(rf"{PACKAGE}/(migrations/.*|kit/(health|postgres|postgres_data)\.py)")
+_SQL_ALSO = re.compile(
+    rf"{PACKAGE}/(migrations/.*|kit/(health|postgres|postgres_data|traces/statements)\.py)"
+)
 
 # What a transaction's owner does, and nobody else.
 _OWNERS_WORK = {"transaction", "commit", "rollback"}
@@ -56,7 +58,8 @@ _NETWORK = re.compile(
 
 # What has a client of its own, and refuses transactions like `kit/outbound.py`.
 _NETWORK_ALSO = tuple(
-    f"{PACKAGE}/{name}.py" for name in ("payments/stripe/provider", "kit/mail", "kit/files")
+    f"{PACKAGE}/{name}.py"
+    for name in ("payments/stripe/provider", "payments/stripe/traced", "kit/mail", "kit/files")
 )
 
 Rule = Callable[[SourceFile], Iterator[str]]

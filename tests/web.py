@@ -20,6 +20,7 @@ from boxoffice.app import create_app
 from boxoffice.kit.drawing import Drawing
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.traces.traces import Traces
 
 CHEAP = Parameters(
     type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=1, memory_cost=8, parallelism=1
@@ -33,13 +34,13 @@ def _cheap_passwords(count: int, *, apart: bool) -> Passwords:
 
 
 @asynccontextmanager
-async def running(settings: Settings, dsn: str) -> AsyncGenerator[Litestar]:
+async def running(settings: Settings, dsn: str, traces: Traces | None = None) -> AsyncGenerator[Litestar]:
     """The application with its lifespan running, and passwords that cost next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "Passwords", _cheap_passwords)
         # On cores that other tests want a process that gives way may come too late.
         patch.setattr(every_part, "Drawing", partial(Drawing, apart=False))
-        application = create_app(settings, dsn)
+        application = create_app(settings, dsn, traces)
     started, stop = asyncio.get_running_loop().create_future(), asyncio.Event()
 
     async def live() -> None:

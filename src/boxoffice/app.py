@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Router
 from litestar.datastructures import State
@@ -50,7 +50,7 @@ from boxoffice.kit.http import (
     allow_all_methods_of_a_path,
     resolve_in_turn,
 )
-from boxoffice.kit.lean_door import LeanDoor
+from boxoffice.kit.lean_door import LeanDoor, LeanRoute
 from boxoffice.kit.problems import EXCEPTION_HANDLERS, explain_problem
 from boxoffice.kit.rate_limits import RateLimits
 from boxoffice.kit.settings import Settings
@@ -71,6 +71,9 @@ from boxoffice.tickets.counting import api as counting
 from boxoffice.tickets.gates import api as gates
 from boxoffice.tickets.parts import ticket_parts
 from boxoffice.worker import run_background
+
+if TYPE_CHECKING:
+    from boxoffice.kit.traces.traces import Traces
 
 API_PATH = "/api/v1"
 
@@ -128,9 +131,9 @@ _SIGNED = (f"{API_PATH}/payment-events/",)
 _UNHURRIED = frozenset({f"{API_PATH}/auth/{name}" for name in ("login", "register", "reset-password")})
 
 
-def create_app(settings: Settings, dsn: str) -> Litestar:
+def create_app(settings: Settings, dsn: str, traces: "Traces | None" = None) -> Litestar:
     """Make the application around one database. Nothing is opened before its lifespan starts."""
-    parts = Parts(settings, dsn)
+    parts = Parts(settings, dsn, traces)
     of_accounts = accounts_parts(settings)
     identity_of = IdentityOf(of_accounts["tokens"])
     traffic = Traffic(parts.db, settings, identity_of.account, _UNCOUNTED, _SIGNED)
@@ -180,14 +183,16 @@ def create_app(settings: Settings, dsn: str) -> Litestar:
     resolve_in_turn(app)
     allow_all_methods_of_a_path(app)
     # Around the router, not within it: an answer to an unknown path has its id and headers too.
-    door = LeanDoor(
-        app.asgi_handler,
-        [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)],
-        identity_of,
-    )
+    door = LeanDoor(app.asgi_handler, _lean_routes(parts), identity_of)
     lane = SlowLane(door, _UNHURRIED, of_accounts["passwords"], line_is_full())
     app.asgi_handler = EveryRequest(lane, settings, traffic, same_origin=(COOKIE_PATH,))
+    if traces is not None:
+        app.asgi_handler = traces.requests(app.asgi_handler, _UNCOUNTED)
     return app
+
+
+def _lean_routes(parts: Parts) -> list[LeanRoute]:
+    return [lean_hold(parts.db, parts.sales), *lean_payments(parts.desk, parts.sales, parts.providers)]
 
 
 def _looked_up(parts: Parts, tokens: Tokens) -> dict[str, Any]:

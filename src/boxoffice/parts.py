@@ -1,7 +1,8 @@
 """What a process of Boxoffice is made of: the same for the web application and for the worker."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from boxoffice.catalog.images.encoder import Encoder
@@ -14,6 +15,7 @@ from boxoffice.inventory.premises import Premises
 from boxoffice.kit import metrics
 from boxoffice.kit.drawing import Drawing
 from boxoffice.kit.files import Files
+from boxoffice.kit.gathering import Gathering
 from boxoffice.kit.mail import open_post
 from boxoffice.kit.outbound import Outbound
 from boxoffice.kit.postgres import Database, Transaction
@@ -26,19 +28,26 @@ from boxoffice.payments.sandbox.provider import Sandbox
 from boxoffice.tickets.issue import issue_tickets, know_tickets
 
 if TYPE_CHECKING:
+    from boxoffice.kit.traces.traces import Traces
     from boxoffice.payments.stripe.provider import Stripe
 
 
 class Parts:
-    """The database, the group commit with everything that is written along with a decision, providers."""
+    """The database, the group commit with everything that is written along with a decision, providers.
 
-    def __init__(self, settings: Settings, dsn: str) -> None:
+    With `traces`, theirs to close, they are of other kinds: the plain ones never ask whether to trace.
+    """
+
+    def __init__(self, settings: Settings, dsn: str, traces: "Traces | None" = None) -> None:
         self.settings = settings
         self.dsn = dsn
-        self.db = Database(dsn, connections_max=settings.database_connections)
-        self.outbound = Outbound()
+        self.traces = traces
+        database = Database if traces is None else traces.database
+        self.db = database(dsn, connections_max=settings.database_connections)
+        self.outbound = Outbound() if traces is None else traces.outbound()
         self.post = open_post(settings)
-        self.sales = GroupCommit(
+        group_commit = GroupCommit if traces is None else _traced_sales(traces)
+        self.sales = group_commit(
             self.db,
             [_issue_or_void_tickets, record_decided, owe_refunds, count_called_off, keep_answers],
             Premises(know_tickets, know_payments),
@@ -47,9 +56,9 @@ class Parts:
         self.encoder = Encoder()
         self.drawing = Drawing()
         self.availability = LiveAvailability(self.db, self.sales)
-        self.desk = Desk(self.db)
+        self.desk = Desk(self.db, Gathering if traces is None else traces.gathering)
         self.sandbox = Sandbox(self.db, self.outbound, settings) if settings.sandbox_enabled else None
-        self.stripe = _stripe(settings) if settings.stripe_secret_key else None
+        self.stripe = _stripe(settings, traces) if settings.stripe_secret_key else None
         # The first is the one that is used when a buyer names none: real money comes before the sandbox.
         self.providers = Providers(*[each for each in (self.stripe, self.sandbox) if each is not None])
         for provider in self.providers:
@@ -68,6 +77,8 @@ class Parts:
             if self.stripe is not None:
                 await self.stripe.close()
             await self.db.close()
+            if self.traces is not None:
+                await self.traces.close()
 
     def dependencies(self) -> dict[str, Any]:
         """The parts that handlers ask for, by name."""
@@ -85,11 +96,22 @@ class Parts:
         }
 
 
-def _stripe(settings: Settings) -> "Stripe":
+def _stripe(settings: Settings, traces: "Traces | None") -> "Stripe":
     # The SDK takes a quarter of a second and 15 MB to import: only for those who have it.
     from boxoffice.payments.stripe.provider import Stripe  # noqa: PLC0415
 
-    return Stripe(settings)
+    if traces is None:
+        return Stripe(settings)
+    from boxoffice.payments.stripe.traced import TracedClient  # noqa: PLC0415
+
+    return Stripe(settings, partial(TracedClient, traces.calls))
+
+
+def _traced_sales(traces: "Traces") -> Callable[..., GroupCommit]:
+    # It imports OpenTelemetry, which may not be installed.
+    from boxoffice.inventory.traced_sales import TracedGroupCommit  # noqa: PLC0415
+
+    return partial(TracedGroupCommit, traces.shared_work())
 
 
 async def _issue_or_void_tickets(tx: Transaction, decided: Decided) -> None:

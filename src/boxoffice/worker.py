@@ -69,7 +69,9 @@ async def run_background(parts: Parts) -> None:
     if parts.sandbox is not None:
         handlers[WEBHOOK_JOB] = parts.sandbox.deliver
     async with asyncio.TaskGroup() as group:
-        group.create_task(run_jobs(parts.dsn, handlers))
+        group.create_task(
+            run_jobs(parts.dsn, handlers if parts.traces is None else parts.traces.jobs(handlers))
+        )
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
         group.create_task(_every(INVOICE_SECONDS, partial(write_due_invoices, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))

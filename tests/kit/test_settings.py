@@ -8,6 +8,7 @@ import pytest
 
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings, load_settings
+from boxoffice.kit.traces.switch import ENDPOINTS
 
 EXAMPLE = Path(__file__).parents[2] / ".env.example"
 
@@ -27,8 +28,9 @@ def test_nothing_set_gives_the_defaults():
     assert load_settings({}) == Settings()
 
 
-def test_the_example_file_has_every_setting_in_order_and_no_other_but_composes_passwords():
-    assert [*example_values()] == [*VARIABLES, "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"]
+def test_the_example_file_has_every_setting_in_order_and_whoever_takes_traces_and_composes_passwords():
+    others = [ENDPOINTS[0], "POSTGRES_PASSWORD", "POSTGRES_APP_PASSWORD"]
+    assert [*example_values()] == [*VARIABLES, *others]
 
 
 def test_the_example_file_shows_the_defaults():

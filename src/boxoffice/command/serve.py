@@ -30,6 +30,7 @@ from boxoffice.kit.metrics_folder import shared_metrics
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import Settings
 from boxoffice.kit.streams import STREAMS_MAX
+from boxoffice.kit.traces.switch import wants_traces
 
 # A rush of a thousand clients connects at once and none is refused; Linux itself stops at 4,096.
 BACKLOG_CONNECTIONS = 4096
@@ -91,6 +92,8 @@ def serve(
     # Not Granian's default (fork): we have threads, and a fork copies their locks in any state.
     multiprocessing.set_start_method("spawn", force=True)
     address = free_address(settings)
+    # Each worker has its own; here it is only said when they could not have them.
+    wants_traces()
     with postgres_to_serve(settings) as postgres, shared_metrics():
         if prepare is not None:
             prepare(postgres)

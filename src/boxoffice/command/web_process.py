@@ -14,6 +14,7 @@ from boxoffice.kit.children import end_with_parent
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.metrics_folder import forget_dead_processes
 from boxoffice.kit.settings import load_settings
+from boxoffice.kit.traces.switch import open_traces
 
 # The main process imports this module too, for the name of a function, and has no use for a framework.
 if TYPE_CHECKING:
@@ -30,14 +31,15 @@ def make_app() -> "Litestar":
     """
     end_with_parent()
     settings = load_settings()
-    configure_logs(settings)
+    traces = open_traces()
+    configure_logs(settings, traces)
     forget_dead_processes()
     assert settings.database_url is not None
     try:
         # Here and not above: it takes a second, in which nobody would watch our parent.
         from boxoffice.app import create_app  # noqa: PLC0415
 
-        app = create_app(settings, settings.database_url)
+        app = create_app(settings, settings.database_url, traces)
     except Exception:  # noqa: BLE001  whatever it is, the log says it in its own format
         structlog.get_logger().exception("worker cannot start")
         sys.exit(1)

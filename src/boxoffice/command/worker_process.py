@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
@@ -11,8 +12,12 @@ from boxoffice.command.which_postgres import find_running, postgres_to_serve
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.logs import configure_logs
 from boxoffice.kit.settings import Settings
+from boxoffice.kit.traces.switch import open_traces
 from boxoffice.parts import Parts
 from boxoffice.worker import run_background
+
+if TYPE_CHECKING:
+    from boxoffice.kit.traces.traces import Traces
 
 _log = structlog.get_logger()
 
@@ -24,11 +29,12 @@ def work(settings: Settings) -> None:
     a server, which would only stand in the way of that. Raises `SetupError` when there is neither, or when
     its figures cannot be shown where they should be.
     """
-    configure_logs(settings)
+    traces = open_traces()
+    configure_logs(settings, traces)
     _show_figures(settings)
     if settings.database_url is not None:
         with postgres_to_serve(settings) as postgres:
-            uvloop.run(_work(settings, postgres.dsn))
+            uvloop.run(_work(settings, postgres.dsn, traces))
         return
     running = find_running(settings.data_folder)
     if running is None:
@@ -36,7 +42,7 @@ def work(settings: Settings) -> None:
             f"There is nothing to work for: set DATABASE_URL, or start `boxoffice serve --no-jobs` first "
             f"(no server answers in {settings.data_folder.resolve()})."
         )
-    uvloop.run(_work(settings, running.dsn))
+    uvloop.run(_work(settings, running.dsn, traces))
 
 
 def _show_figures(settings: Settings) -> None:
@@ -53,8 +59,8 @@ def _show_figures(settings: Settings) -> None:
         ) from None
 
 
-async def _work(settings: Settings, dsn: str) -> None:
-    parts = Parts(settings, dsn)
+async def _work(settings: Settings, dsn: str, traces: "Traces | None") -> None:
+    parts = Parts(settings, dsn, traces)
     async with parts.running():
         background = asyncio.create_task(run_background(parts))
         for wanted in (signal.SIGINT, signal.SIGTERM):

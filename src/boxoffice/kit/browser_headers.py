@@ -29,7 +29,7 @@ _EXPOSED = (
 # What they may send. `Authorization` carries the token: no cookie is ever asked for or sent.
 _ALLOWED = (
     b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, "
-    b"X-Channel-Key, X-Request-ID"
+    b"Traceparent, Tracestate, X-Channel-Key, X-Request-ID"
 )
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"

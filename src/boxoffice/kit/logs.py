@@ -4,11 +4,14 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from boxoffice.kit.settings import LogFormat, Settings
+
+if TYPE_CHECKING:
+    from boxoffice.kit.traces.traces import Traces
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -19,10 +22,11 @@ def _add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any])
     return event
 
 
-def configure_logs(settings: Settings) -> None:
+def configure_logs(settings: Settings, traces: "Traces | None" = None) -> None:
     """Send structlog and the standard library's loggers to standard error in one format."""
     shared: list[structlog.typing.Processor] = [
         _add_request_id,
+        *([] if traces is None else [traces.add_ids]),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,

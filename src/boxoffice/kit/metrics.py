@@ -97,6 +97,7 @@ REFUND_FACTS = Counter(
     "What providers said of refunds: FAILED and tried again, GIVEN_UP for people to see, BY_HAND there.",
     ["provider", "what"],
 )
+SPANS = Counter("boxoffice_spans", "Spans of traces that ended, by what became of them.", ["outcome"])
 JOBS = Counter("boxoffice_jobs", "Background jobs finished, by name and outcome.", ["name", "outcome"])
 
 # What an alarm belongs on, with all it can say of a provider.

@@ -1,6 +1,7 @@
 """What many ask of the payments' tables at once, asked together (see `kit.gathering`)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from boxoffice.kit.gathering import Gathering
@@ -13,11 +14,11 @@ from boxoffice.payments.queries import NewPaymentRow, Payable, PaymentAsked, Pay
 class Desk:
     """Looks payments up and writes new ones, for all who ask in this process at the same time."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, gather: Callable[..., Gathering[Any, Any]] = Gathering) -> None:
         self.db = db
-        self._payables = Gathering(self._list_payables)
-        self._payments = Gathering(self._list_payments)
-        self._new = Gathering(self._insert)
+        self._payables: Gathering[tuple[UUID, str], Payable | None] = gather(self._list_payables)
+        self._payments: Gathering[UUID, PaymentAsked | None] = gather(self._list_payments)
+        self._new: Gathering[NewPaymentRow, PaymentRow] = gather(self._insert)
 
     async def find_payable(self, booking_id: UUID, provider: str) -> Payable | None:
         """The booking as somebody who wants to pay for it sees it, with the payment that is open already."""

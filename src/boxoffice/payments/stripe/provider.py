@@ -79,9 +79,11 @@ class Stripe:
 
     name = "stripe"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, make_http: Callable[..., stripe.HTTPXClient] = stripe.HTTPXClient
+    ) -> None:
         self._webhook_secret = settings.stripe_webhook_secret or ""
-        self._http = stripe.HTTPXClient(timeout=OUTBOUND_SECONDS_MAX)
+        self._http = make_http(timeout=OUTBOUND_SECONDS_MAX)
         self._intents, self._refunds, self._disputes = _services(settings, self._http)
 
     async def open_checkout(self, charge: Charge) -> OpenCheckout:
