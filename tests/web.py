@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -20,7 +21,9 @@ from boxoffice.app import create_app
 from boxoffice.kit.drawing import Drawing
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Settings
-from boxoffice.kit.traces.traces import Traces
+
+if TYPE_CHECKING:
+    from boxoffice.kit.traces.traces import Traces
 
 CHEAP = Parameters(
     type=Type.ID, version=19, salt_len=16, hash_len=32, time_cost=1, memory_cost=8, parallelism=1
@@ -34,7 +37,7 @@ def _cheap_passwords(count: int, *, apart: bool) -> Passwords:
 
 
 @asynccontextmanager
-async def running(settings: Settings, dsn: str, traces: Traces | None = None) -> AsyncGenerator[Litestar]:
+async def running(settings: Settings, dsn: str, traces: "Traces | None" = None) -> AsyncGenerator[Litestar]:
     """The application with its lifespan running, and passwords that cost next to nothing."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "Passwords", _cheap_passwords)
