@@ -256,6 +256,7 @@ NOT_AUDITED = {
         ("invoice_series", "invoice_cursors", "invoices"), "papers, which never change, and their numbers"
     ),
     "ledger_movements": "the ledger, which is only added to itself",
+    **dict.fromkeys(("ledger_sums", "ledger_cursors"), "follow from the ledger, and may be deleted"),
     **dict.fromkeys(
         ("idempotency_keys", "rate_limits", "request_counts"), "of the machine; forgotten after a while"
     ),

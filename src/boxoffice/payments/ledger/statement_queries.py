@@ -38,7 +38,7 @@ class BalanceRow(msgspec.Struct, frozen=True):
 
 
 async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
-    """What this organizer's events have brought, by currency."""
+    """What this organizer's events have brought, by currency: what is in sums, and what has moved since."""
     return await source.list(
         BalanceRow,
         """
@@ -50,7 +50,17 @@ async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
                -sum(movement.fees)::bigint AS fees, -sum(taxes)::bigint AS taxes,
                sum(disputed)::bigint AS disputed, -sum(organizer)::bigint AS open, -sum(payout)::bigint AS due
           FROM events AS event
-          JOIN ledger_movements AS movement ON movement.event_id = event.id
+          LEFT JOIN ledger_cursors AS cursor ON cursor.event_id = event.id,
+               LATERAL (
+                   SELECT currency, kind, organizer, fees, taxes, disputed, payout
+                     FROM ledger_sums
+                    WHERE event_id = event.id
+                    UNION ALL
+                   SELECT currency, kind, organizer, fees, taxes, disputed, payout
+                     FROM ledger_movements
+                    WHERE event_id = event.id
+                      AND movement_id >= coalesce(cursor.until_id, '00000000-0000-0000-0000-000000000000')
+               ) AS movement
          WHERE event.organizer_id = $1 AND kind NOT IN ('AUTHORISED', 'AUTHORISATION_OVER')
          GROUP BY movement.currency
          ORDER BY movement.currency

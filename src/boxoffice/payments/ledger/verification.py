@@ -4,6 +4,7 @@ import msgspec
 
 from boxoffice.kit.errors import SetupError
 from boxoffice.kit.postgres import Source
+from boxoffice.payments.ledger import sum_queries
 from boxoffice.payments.ledger import verification_queries as queries
 from boxoffice.payments.ledger.verification_queries import Finding
 
@@ -15,6 +16,7 @@ _LOOKS = (
     queries.list_false_bookings,
     queries.list_false_taxes,
     queries.list_false_authorisations,
+    sum_queries.list_false_sums,
 )
 
 
@@ -27,7 +29,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 async def verify_ledger(source: Source, event_id: int | None = None) -> Verified:
-    """Compare one event or all, in six looks; sales go on meanwhile.
+    """Compare one event or all, in seven looks; sales go on meanwhile.
 
     Raises `SetupError` for an event that is not there.
     """
