@@ -41,6 +41,7 @@ def describe_api() -> OpenAPIConfig:
             Tag(name="Questions", description="Ask those who book; answer before paying."),
             Tag(name="Bookings", description="Hold places, look, cancel."),
             Tag(name="Payments", description="Pay for a booking; hear from the provider."),
+            Tag(name="Payouts", description="What the house owes and pays to organizers."),
             Tag(name="Invoices", description="What was paid, with its taxes, numbered without gaps."),
             Tag(name="Tickets", description="See, show and scan tickets."),
             Tag(name="Operations", description="For those who keep it running."),

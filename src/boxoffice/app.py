@@ -40,6 +40,7 @@ from boxoffice.catalog.team import keys_api as team_keys
 from boxoffice.catalog.team.members import Invitations
 from boxoffice.inventory import api as inventory
 from boxoffice.invoices import api as invoices
+from boxoffice.invoices.dues import api as dues
 from boxoffice.kit import metrics
 from boxoffice.kit.docs_page import DOCS_ROUTES
 from boxoffice.kit.health import get_live, get_ready
@@ -63,6 +64,7 @@ from boxoffice.payments.cancellation import api as cancellation_api
 from boxoffice.payments.disputes import api as dispute_api
 from boxoffice.payments.lean import lean_payments
 from boxoffice.payments.ledger import api as ledger_api
+from boxoffice.payments.payouts import api as payout_api
 from boxoffice.payments.refunds import api as refund_api
 from boxoffice.payments.sandbox import api as sandbox_api
 from boxoffice.permissions import check_permissions, permitted
@@ -104,10 +106,12 @@ _ROUTES = [
     *ledger_api.routes,
     *refund_api.routes,
     *dispute_api.routes,
+    *payout_api.routes,
     *tickets.routes,
     *counting.routes,
     *gates.routes,
     *invoices.routes,
+    *dues.routes,
 ]
 
 # Beside the API: for operators, for browsers, for programs that look around.

@@ -188,6 +188,13 @@ PERMISSIONS: Mapping[str, Permission] = {
     "ListDisputes": Right.SEE,
     "GetBalance": Who.ORGANIZER,
     "ListMovements": Who.ORGANIZER,
+    "ListMyPayouts": Who.ORGANIZER,
+    # What the house pays to organizers
+    "ListDues": Who.ADMIN,
+    "ExportDues": Who.ADMIN,
+    "RecordPayout": Who.ADMIN,
+    "ReturnPayout": Who.ADMIN,
+    "ListPayouts": Who.ADMIN,
 }
 
 # What goes on at events of an organizer who is suspended, or is none any more: guests are let in, those who
@@ -207,6 +214,8 @@ _OF_PEOPLE = frozenset(
         "ListEventBookings",
         "ExportEventBookings",
         "ListInvoices",
+        "ListDues",
+        "ExportDues",
         "ExportPersonalData",
     }
 )

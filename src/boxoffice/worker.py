@@ -33,8 +33,8 @@ from boxoffice.kit.rate_limits import forget_drained
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ASK_SECONDS, ask_providers
 from boxoffice.payments.captures import CAPTURE_JOB, carry_out_capture
-from boxoffice.payments.ledger.payouts import PAYOUT_SECONDS, note_payouts
 from boxoffice.payments.ledger.summing import SUM_SECONDS, sum_up
+from boxoffice.payments.payouts.becoming_due import PAYOUT_SECONDS, note_dues
 from boxoffice.payments.reconciliation.comparing import TURN_POLL_SECONDS, reconcile_in_turn
 from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, carry_out_take_back
 from boxoffice.payments.refunds.owing import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
@@ -76,7 +76,7 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(SWEEP_SECONDS, partial(sweep, parts.db, parts.sales)))
         group.create_task(_every(INVOICE_SECONDS, partial(write_due_invoices, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_old_keys, parts.db)))
-        group.create_task(_every(PAYOUT_SECONDS, partial(note_payouts, parts.db)))
+        group.create_task(_every(PAYOUT_SECONDS, partial(note_dues, parts.db)))
         group.create_task(_every(SUM_SECONDS, partial(sum_up, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_drained, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_ended_sessions, parts.db)))

@@ -60,6 +60,7 @@ EXCEPTIONS = {
     "TakePaymentEvent": "a provider's report counts once by its own id",
     "TryRefundAgain": "twice is the same as once",
     "SettleRefund": "twice is the same as once",
+    "ReturnPayout": "a payout comes back once; the second time is refused",
     "TakeOfflineCheckIns": "each has an id of the gate's, under which it is taken once",
     "CheckIn": "a ticket is admitted once by its own code; the second is told when",
 }

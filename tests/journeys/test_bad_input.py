@@ -73,7 +73,10 @@ class House:
             "event_id": self.draft["id"],
             "booking_id": booking_id,
             "payment_id": payment.json()["id"],
-            **{name: str(new_id(self.event["id"])) for name in ("ticket_id", "refund_id", "block_id")},
+            **{
+                name: str(new_id(self.event["id"]))
+                for name in ("ticket_id", "refund_id", "block_id", "payout_id")
+            },
             "seat_map_id": seat_map_id,
             "series_id": series.json()["id"],
         }

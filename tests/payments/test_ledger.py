@@ -14,8 +14,8 @@ from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
 from boxoffice.payments.disputes.facts import take_dispute
 from boxoffice.payments.ledger import console as ledger_console
-from boxoffice.payments.ledger.payouts import PAYOUT_DAYS, note_payouts
 from boxoffice.payments.ledger.verification import verify_ledger
+from boxoffice.payments.payouts.becoming_due import PAYOUT_DAYS, note_dues
 from boxoffice.payments.provider import DisputeFact, DisputeState
 from catalog.stage import Person, person
 from payments.conftest import Holder
@@ -159,7 +159,7 @@ async def test_what_an_event_has_earned_is_due_some_days_after_it_began_and_once
     client: httpx.AsyncClient, organizer: Person, buyer: Person, db: Database
 ):
     event = await sell(client, organizer, buyer, bookings=2)
-    await note_payouts(db)
+    await note_dues(db)
     (balance,) = (await organizer.get("/organizers/me/balance")).json()["items"]
     assert (balance["open"]["amount"], balance["due"]["amount"]) == (3600, 0)
 
@@ -174,8 +174,8 @@ async def test_what_an_event_has_earned_is_due_some_days_after_it_began_and_once
             event["id"],
             PAYOUT_DAYS,
         )
-    await asyncio.gather(*[note_payouts(db) for _ in range(4)])
-    await note_payouts(db)
+    await asyncio.gather(*[note_dues(db) for _ in range(4)])
+    await note_dues(db)
 
     (balance,) = (await organizer.get("/organizers/me/balance")).json()["items"]
     assert (balance["open"]["amount"], balance["due"]["amount"]) == (0, 3600)
@@ -193,7 +193,7 @@ async def test_what_an_event_has_earned_is_due_some_days_after_it_began_and_once
             event["id"],
             UUID(int=UUID(statement[0]["id"]).int - 1),
         )
-    await note_payouts(db)
+    await note_dues(db)
     (balance,) = (await organizer.get("/organizers/me/balance")).json()["items"]
     assert (balance["open"]["amount"], balance["due"]["amount"]) == (0, 3601)
 

@@ -22,8 +22,8 @@ from boxoffice.kit.settings import Settings
 from boxoffice.parts import Parts
 from boxoffice.payments.asking import ask_providers
 from boxoffice.payments.captures import CaptureDue, carry_out_capture
-from boxoffice.payments.ledger.payouts import note_payouts
 from boxoffice.payments.ledger.verification import verify_ledger
+from boxoffice.payments.payouts.becoming_due import note_dues
 from boxoffice.payments.provider import Asked, DueRefund, NotCapturable, NotRefundable
 from boxoffice.payments.reconciliation.comparing import Standing, reconcile_window
 from boxoffice.payments.refunds.owing import RefundDue, carry_out_refund
@@ -281,7 +281,7 @@ async def test_what_a_bank_takes_in_another_currency_keeps_no_organizer_from_bei
         over = "UPDATE events SET starts_at = now() - interval '8 days' WHERE id = $1"
         await tx.execute(over, held.show.event_id)
 
-    await note_payouts(shop.parts.db)
+    await note_dues(shop.parts.db)
 
     due = """
         SELECT currency || ' ' || -payout FROM ledger_movements

@@ -28,6 +28,8 @@ ONLY_ADDED_TO = (
     "journal",
     "ledger_movements",
     "payment_events",
+    "payout_returns",
+    "payouts",
     "ticket_keys",
 )
 

@@ -1,1 +1,1 @@
-"""The ledger: balanced entries; balances, statements and payouts, and the proof that it is right."""
+"""The ledger: balanced entries; balances and statements, and the proof that it is right."""

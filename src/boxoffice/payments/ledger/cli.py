@@ -46,7 +46,7 @@ def ledger_commands(
     app = typer.Typer(help="The ledger of all money.", no_args_is_help=True)
 
     def verify(event: Event = None) -> None:
-        """Compare the ledger with payments, refunds, disputes and bookings; status 1, with what differs.
+        """Compare the ledger with payments, refunds, disputes, bookings, payouts; status 1 if they differ.
 
         Each event is read at one moment; sales go on meanwhile and wait for nothing.
         """

@@ -44,7 +44,7 @@ def verify(dsn: str, event_id: int | None) -> bool:
         return False
     sys.stdout.write(
         f"{found.events:,} events, {found.movements:,} movements: every one adds up to zero, and payments, "
-        "refunds, disputes and bookings say the same.\n"
+        "refunds, disputes, bookings and payouts say the same.\n"
     )
     return True
 

@@ -30,7 +30,8 @@ class MovementKind(StrEnum):
     REFUND_SETTLED: the organizer has given one back without the provider, which still has its money for them.
     REFUND_FAILED: one has come back that a lost dispute had made them bear, too.
 
-    DISPUTED and DISPUTE_WON are notes, of 0: an organizer pays only for a DISPUTE_LOST.
+    DISPUTED and DISPUTE_WON are notes, of 0: an organizer pays only for a DISPUTE_LOST. A payout is PAID_OUT
+    event by event, each with what is for it, or, where it owed something, with what is held back for that.
     """
 
     CAPTURED = "CAPTURED"
@@ -41,12 +42,15 @@ class MovementKind(StrEnum):
     DISPUTE_WON = "DISPUTE_WON"
     DISPUTE_LOST = "DISPUTE_LOST"
     PAYOUT_DUE = "PAYOUT_DUE"
+    PAID_OUT = "PAID_OUT"
+    PAYOUT_RETURNED = "PAYOUT_RETURNED"
 
 
 class Movement(msgspec.Struct, frozen=True):
     """A line of a statement: `net` is `gross` less `fees` and `taxes`, all below 0 when money goes.
 
-    `cause_id` is the payment, refund, dispute or payout.
+    `net` changes what is `open` of a balance, `due` what is due. `cause_id` is the payment, refund, dispute
+    or payout.
     """
 
     id: UUID
@@ -59,12 +63,14 @@ class Movement(msgspec.Struct, frozen=True):
     fees: Money
     taxes: Money
     net: Money
+    due: Money
 
 
 class CurrencyBalance(msgspec.Struct, frozen=True):
     """What events have brought in one currency, after refunds and lost disputes.
 
-    `open` is not due yet, `due` is; `disputed` is in the hands of banks and part of neither.
+    `open` is not due yet, `due` is, and `paid_out` was paid; `disputed` is in the hands of banks and part of
+    none. What is below 0 is owed to the house, and comes off what is due next.
     """
 
     currency: str
@@ -75,6 +81,7 @@ class CurrencyBalance(msgspec.Struct, frozen=True):
     disputed: Money
     open: Money
     due: Money
+    paid_out: Money
 
 
 class Balance(msgspec.Struct, frozen=True):
@@ -127,6 +134,7 @@ def _movement(row: MovementRow) -> Movement:
         fees=Money(row.fees, row.currency),
         taxes=Money(row.taxes, row.currency),
         net=Money(row.net, row.currency),
+        due=Money(row.due, row.currency),
     )
 
 
@@ -141,4 +149,5 @@ def _balance(row: BalanceRow) -> CurrencyBalance:
         disputed=Money(row.disputed, currency),
         open=Money(row.open, currency),
         due=Money(row.due, currency),
+        paid_out=Money(row.paid_out, currency),
     )

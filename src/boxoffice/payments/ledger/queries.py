@@ -3,7 +3,7 @@
 A movement is a row, with a column for each account: its entry there. One above 0 raises the account, one
 below lowers it. PROVIDER is money that a provider has for us; ORGANIZER, FEES, TAXES, BUYER and PAYOUT are
 what we owe for it, and are therefore below 0. What is only authorised is nobody's yet: RESERVED at a bank,
-PROMISED by a buyer, and beside all other accounts.
+PROMISED by a buyer, and beside all other accounts. Of what is due `payments/payouts/queries.py` has the rest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,7 @@ from uuid import UUID
 import msgspec
 
 from boxoffice.inventory.commands import Payment
-from boxoffice.kit.postgres import Source, Transaction
-
-
-class Earned(msgspec.Struct, frozen=True):
-    """What an event's organizer has in one currency, in minor units; below 0 is owed to the house."""
-
-    event_id: int
-    currency: str
-    amount: int
+from boxoffice.kit.postgres import Transaction
 
 
 async def update_captured(
@@ -236,62 +228,4 @@ async def insert_money_to_return(
         currencies,
         reasons,
         captured,
-    )
-
-
-async def insert_payouts(
-    tx: Transaction, earned: Sequence[Earned], movement_ids: Sequence[UUID], cause_ids: Sequence[UUID]
-) -> None:
-    """These are due to their organizers.
-
-    The caller has the turn (`claim_payout_turn`), so no two do this at once.
-    """
-    await tx.execute(
-        """
-        INSERT INTO ledger_movements (event_id, movement_id, kind, cause_id, currency, organizer, payout)
-        SELECT event_id, movement_id, 'PAYOUT_DUE', cause_id, currency, amount, -amount
-          FROM unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::bigint[])
-            AS earned (event_id, movement_id, cause_id, currency, amount)
-        """,
-        [each.event_id for each in earned],
-        movement_ids,
-        cause_ids,
-        [each.currency for each in earned],
-        [each.amount for each in earned],
-    )
-
-
-async def claim_payout_turn(tx: Transaction) -> bool:
-    """Whether we are the one who pays out until we commit; nobody waits for somebody else who is."""
-    return await tx.get(bool, "SELECT pg_try_advisory_xact_lock(hashtextextended('boxoffice payouts', 0))")
-
-
-async def list_earned(source: Source, days: int, events_max: int) -> list[Earned]:
-    """What organizers of events that began so many days ago have and is not due yet, by event and currency.
-
-    The newest movement is looked at first: a day after a payout nothing is added up until something else
-    happens. Until then it is: ids are made before they are committed, and one may turn up behind a payout's.
-    """
-    return await source.list(
-        Earned,
-        """
-        SELECT event.id AS event_id, earned.currency, earned.amount
-          FROM events AS event,
-               LATERAL (SELECT kind, at
-                          FROM ledger_movements
-                         WHERE event_id = event.id
-                         ORDER BY event_id DESC, movement_id DESC
-                         LIMIT 1) AS newest,
-               LATERAL (SELECT currency, -sum(organizer)::bigint AS amount
-                          FROM ledger_movements
-                         WHERE event_id = event.id
-                           AND NOT (newest.kind = 'PAYOUT_DUE' AND newest.at < now() - interval '1 day')
-                         GROUP BY currency
-                        HAVING sum(organizer) <> 0) AS earned
-         WHERE event.starts_at < now() - $1 * interval '1 day'
-         ORDER BY event.starts_at
-         LIMIT $2
-        """,
-        days,
-        events_max,
     )

@@ -22,10 +22,11 @@ class MovementRow(msgspec.Struct, frozen=True):
     fees: int
     taxes: int
     net: int
+    due: int
 
 
 class BalanceRow(msgspec.Struct, frozen=True):
-    """What an organizer has earned in one currency, in minor units: `open` is not due yet, `due` is."""
+    """What an organizer has earned in one currency, in minor units: not due yet, due, and paid."""
 
     currency: str
     gross: int
@@ -35,6 +36,7 @@ class BalanceRow(msgspec.Struct, frozen=True):
     disputed: int
     open: int
     due: int
+    paid_out: int
 
 
 async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
@@ -48,7 +50,10 @@ async def list_balances(source: Source, organizer_id: int) -> list[BalanceRow]:
                coalesce(sum(organizer + movement.fees + taxes) FILTER (WHERE kind = 'REFUND_DUE'), 0)::bigint
                    AS refunded,
                -sum(movement.fees)::bigint AS fees, -sum(taxes)::bigint AS taxes,
-               sum(disputed)::bigint AS disputed, -sum(organizer)::bigint AS open, -sum(payout)::bigint AS due
+               sum(disputed)::bigint AS disputed, -sum(organizer)::bigint AS open,
+               -sum(payout)::bigint AS due,
+               coalesce(sum(payout) FILTER (WHERE kind IN ('PAID_OUT', 'PAYOUT_RETURNED')), 0)::bigint
+                   AS paid_out
           FROM events AS event
           LEFT JOIN ledger_cursors AS cursor ON cursor.event_id = event.id,
                LATERAL (
@@ -83,7 +88,7 @@ async def list_movements(
         """
         SELECT movement.movement_id, event.id AS event_id, movement.kind, movement.cause_id,
                movement.booking_id, movement.at, movement.currency, movement.gross, movement.fees,
-               movement.taxes, movement.net
+               movement.taxes, movement.net, movement.due
           FROM (SELECT id, nth_value(newest_id, $3::integer) OVER (
                                ORDER BY newest_id DESC
                                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS since_id
@@ -95,7 +100,7 @@ async def list_movements(
                                     WHERE event_id = event.id
                                       AND movement_id
                                           < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-                                      AND ((organizer, fees, taxes) <> (0, 0, 0)
+                                      AND ((organizer, fees, taxes, house_bank) <> (0, 0, 0, 0)
                                            OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                                     ORDER BY movement_id DESC
                                     LIMIT 1) AS newest
@@ -104,12 +109,13 @@ async def list_movements(
                          LIMIT $3) AS latest) AS event,
                LATERAL (
                    SELECT movement_id, kind, cause_id, booking_id, at, currency,
-                          -(organizer + fees + taxes) AS gross, fees, taxes, -organizer AS net
+                          -(organizer + fees + taxes) AS gross, fees, taxes, -organizer AS net, -payout AS due
                      FROM ledger_movements
                     WHERE event_id = event.id
                       AND movement_id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                       AND movement_id >= coalesce(event.since_id, '00000000-0000-0000-0000-000000000000')
-                      AND ((organizer, fees, taxes) <> (0, 0, 0) OR kind IN ('DISPUTED', 'DISPUTE_WON'))
+                      AND ((organizer, fees, taxes, house_bank) <> (0, 0, 0, 0)
+                           OR kind IN ('DISPUTED', 'DISPUTE_WON'))
                     ORDER BY movement_id DESC
                     LIMIT $3) AS movement
          ORDER BY movement.movement_id DESC

@@ -7,6 +7,7 @@ from boxoffice.kit.postgres import Source
 from boxoffice.payments.ledger import sum_queries
 from boxoffice.payments.ledger import verification_queries as queries
 from boxoffice.payments.ledger.verification_queries import Finding
+from boxoffice.payments.payouts.verification_queries import list_false_payouts, list_organizers_with_payouts
 
 # Each is one statement, so what it compares is of one moment.
 _LOOKS = (
@@ -29,7 +30,7 @@ class Verified(msgspec.Struct, frozen=True):
 
 
 async def verify_ledger(source: Source, event_id: int | None = None) -> Verified:
-    """Compare one event or all, in seven looks; sales go on meanwhile.
+    """Compare one event or all, in seven looks, and the payouts to organizers; sales go on meanwhile.
 
     Raises `SetupError` for an event that is not there.
     """
@@ -40,12 +41,13 @@ async def verify_ledger(source: Source, event_id: int | None = None) -> Verified
     for each in event_ids:
         movements += await queries.get_movement_count(source, each)
         for look in _LOOKS:
-            faults += [_in_words(each, found) for found in await look(source, each)]
+            faults += [_in_words(f"Event {each}", found) for found in await look(source, each)]
+    for each in await list_organizers_with_payouts(source, event_id):
+        faults += [_in_words(f"Organizer {each}", found) for found in await list_false_payouts(source, each)]
     return Verified(len(event_ids), movements, faults)
 
 
-def _in_words(event_id: int, found: Finding) -> str:
+def _in_words(whose: str, found: Finding) -> str:
     return (
-        f"Event {event_id}, {found.what} {found.id}: expected {found.expected} {found.currency}, "
-        f"found {found.found}."
+        f"{whose}, {found.what} {found.id}: expected {found.expected} {found.currency}, found {found.found}."
     )

@@ -52,7 +52,8 @@ async def list_out_of_balance(source: Source, event_id: int) -> list[Finding]:
         """
         SELECT 'movement' AS what, movement_id AS id, currency, 0::bigint AS expected, side.amount AS found
           FROM ledger_movements,
-               LATERAL (VALUES (provider + organizer + fees + taxes + buyer + disputed + payout),
+               LATERAL (VALUES (provider + organizer + fees + taxes + buyer + disputed + payout
+                                + house_bank),
                                (reserved + promised)) AS side (amount)
          WHERE event_id = $1 AND side.amount <> 0
         UNION ALL

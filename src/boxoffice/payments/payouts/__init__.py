@@ -1,0 +1,1 @@
+"""What is due to organizers, and what the house has paid them of it."""
