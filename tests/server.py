@@ -147,7 +147,7 @@ def started(
     port = free_port() if port is None else port
     folder.mkdir(exist_ok=True)
     environment = {
-        **_environment(),
+        **without_settings(),
         **({"DATABASE_URL": dsn} if dsn else {}),
         "BOXOFFICE_DATA_FOLDER": str(folder),
         "BOXOFFICE_PORT": str(port),
@@ -196,7 +196,7 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None) -> subpro
     """Run a short `boxoffice` command with these settings and no others."""
     return subprocess.run(
         [str(program()), *arguments],
-        env={**_environment(), **(environment or {})},
+        env={**without_settings(), **(environment or {})},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -237,7 +237,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _environment() -> dict[str, str]:
+def without_settings() -> dict[str, str]:
     """Ours without anybody's settings of Boxoffice."""
     return {
         name: value for name, value in os.environ.items() if not name.startswith(("BOXOFFICE_", "DATABASE"))

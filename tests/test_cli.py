@@ -4,7 +4,6 @@ import errno
 import re
 import sys
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,11 +18,13 @@ from boxoffice.command import which_postgres
 from boxoffice.command.doctor import connections_for_us, masked, missed_in_production
 from boxoffice.command.findings import Verdict, judge_clock, judge_jobs
 from boxoffice.command.queries import Background, get_background
-from boxoffice.command.which_postgres import find_running
+from boxoffice.command.serve import free_address
+from boxoffice.command.which_postgres import find_running, postgres_to_serve
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.errors import FieldError, InvalidInput, NotFound, SetupError, Unavailable
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import Mode, Settings
+from command_line import run_here
 from server import data_folder, free_port, run
 
 PRODUCTION = {
@@ -97,11 +98,7 @@ def test_every_command_has_help(command: str):
     ("arguments", "variables", "words"),
     [
         ("serve", {"BOXOFFICE_HOST": "192.0.2.1"}, "Nobody can listen on 192.0.2.1"),
-        ("serve", {"BOXOFFICE_HOST": "nowhere.invalid"}, "BOXOFFICE_HOST is 'nowhere.invalid'"),
-        ("serve", {"DATABASE_URL": "postgresql://u:p@127.0.0.1:1/x"}, "The database cannot be reached"),
-        ("migrate", {"DATABASE_URL": "postgresql://u:p@/x?host=/nowhere"}, "schema cannot be read"),
         ("worker", {}, "There is nothing to work for"),
-        ("demo", PRODUCTION, "BOXOFFICE_MODE is production"),
         ("demo", {"BOXOFFICE_POSTGRES_BINARIES": "/nowhere"}, "No usable binaries"),
     ],
 )
@@ -125,31 +122,30 @@ def test_an_error_is_a_sentence_and_never_a_traceback(
         ("serve", {"BOXOFFICE_PORT": "http"}, "BOXOFFICE_PORT is 'http': expected a whole number."),
         ("serve", {"BOXOFFICE_SMTP_URL": "http://mail"}, "BOXOFFICE_SMTP_URL must look like smtp://"),
         ("migrate", {"DATABASE_URL": "postgresql://host:port/x"}, "schema cannot be read"),
+        ("migrate", {"DATABASE_URL": "postgresql://u:p@/x?host=/nowhere"}, "schema cannot be read"),
+        ("demo", PRODUCTION, "BOXOFFICE_MODE is production"),
         ("user promote ada@example.org KING", {}, "'KING'"),
         ("user promote", {}, "Missing argument"),
         ("seat-map import /nowhere.json --venue 1", {}, "/nowhere.json"),
     ],
 )
 def test_so_is_one_that_is_found_before_anything_is_started(
-    arguments: str,
-    variables: dict[str, str],
-    words: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: str, variables: dict[str, str], words: str
 ):
-    """In this process: another one takes most of a second to come to it."""
-    monkeypatch.setattr(sys, "argv", ["boxoffice", *arguments.split()])
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    with ThreadPoolExecutor() as pool, pytest.raises(SystemExit) as ended:
-        # A loop of its own, beside that of the tests.
-        pool.submit(main).result()
+    refused = run_here(*arguments.split(), environment=variables)
 
-    told = capsys.readouterr()
-    assert ended.value.code == 1
-    assert told.err.startswith("boxoffice: ")
-    assert words in told.err
-    assert "Traceback" not in told.out + told.err
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("boxoffice: ")
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stdout + refused.stderr
+
+
+def test_a_server_that_has_no_address_or_no_database_says_so():
+    with pytest.raises(SetupError, match=r"BOXOFFICE_HOST is 'nowhere\.invalid'"):
+        free_address(Settings(host="nowhere.invalid"))
+    unreachable = Settings(database_url="postgresql://u:p@127.0.0.1:1/x")
+    with pytest.raises(SetupError, match="The database cannot be reached"), postgres_to_serve(unreachable):
+        pass
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -186,7 +182,7 @@ def test_every_error_has_words(error: Exception, words: str):
 
 
 def test_migrations_can_be_printed_as_sql():
-    script = run("migrate", "--sql").stdout
+    script = run_here("migrate", "--sql").stdout
 
     assert "CREATE TABLE claims" in script
     assert script.count("BEGIN;") == script.count("COMMIT;") > 0
@@ -221,7 +217,7 @@ def test_a_seat_map_is_imported_with_its_counts(running: dict[str, str], tmp_pat
         '{"format": "BOXOFFICE", "name": "Yard", "categories": [{"name": "Any"}],'
         ' "areas": [{"name": "Yard", "capacity": 50, "category": "Any"}]}'
     )
-    imported = run("seat-map", "import", str(plan), "--venue", "1", environment=running)
+    imported = run_here("seat-map", "import", str(plan), "--venue", "1", environment=running)
 
     assert (imported.returncode, imported.stderr) == (0, "")
     assert "version 2 of venue 1: 0 seats, 50 places in 1 categories." in imported.stdout
@@ -230,7 +226,7 @@ def test_a_seat_map_is_imported_with_its_counts(running: dict[str, str], tmp_pat
 def test_a_seat_map_that_is_none_is_refused_where_it_is_wrong(running: dict[str, str], tmp_path: Path):
     plan = tmp_path / "plan.json"
     plan.write_text('{"format": "BOXOFFICE", "name": "Yard", "categories": [{"name": "Any"}], "areas": [{}]}')
-    refused = run("seat-map", "import", str(plan), "--venue", "1", environment=running)
+    refused = run_here("seat-map", "import", str(plan), "--venue", "1", environment=running)
 
     assert refused.returncode == 1
     assert "/areas/0" in refused.stderr
@@ -239,13 +235,13 @@ def test_a_seat_map_that_is_none_is_refused_where_it_is_wrong(running: dict[str,
 def test_a_seat_map_for_no_venue_is_refused(running: dict[str, str], tmp_path: Path):
     plan = tmp_path / "plan.json"
     plan.write_text("{}")
-    refused = run("seat-map", "import", str(plan), "--venue", "999", environment=running)
+    refused = run_here("seat-map", "import", str(plan), "--venue", "999", environment=running)
 
     assert refused.stderr == "boxoffice: There is no venue 999: make it first, or check its id.\n"
 
 
 def test_an_account_is_promoted(running: dict[str, str]):
-    promoted = run(
+    promoted = run_here(
         "user",
         "promote",
         "Buyer@example.org",
@@ -258,7 +254,7 @@ def test_an_account_is_promoted(running: dict[str, str]):
 
 
 def test_the_doctor_says_what_would_be_used(empty: Path):
-    found = run("doctor", environment={"BOXOFFICE_DATA_FOLDER": str(empty), "COLUMNS": "250"})
+    found = run_here("doctor", environment={"BOXOFFICE_DATA_FOLDER": str(empty), "COLUMNS": "250"})
 
     assert "BOXOFFICE_DATA_FOLDER" in found.stdout
     assert "will start" in found.stdout
@@ -272,7 +268,7 @@ def test_the_doctor_says_what_is_wrong_without_telling_secrets(empty: Path):
         "DATABASE_URL": "postgresql://owner:opensesame@127.0.0.1:1/tickets",
         "COLUMNS": "250",
     }
-    found = run("doctor", environment=settings)
+    found = run_here("doctor", environment=settings)
 
     assert found.returncode == 1
     assert "The database cannot be reached" in found.stdout

@@ -23,7 +23,7 @@ from boxoffice.migrations import run as migrations
 from boxoffice.migrations.found import current_version
 from boxoffice.migrations.rights import login_of
 from boxoffice.migrations.run import migrate, offline_sql
-from server import run
+from command_line import run_here
 from source_tree import ROOT
 
 VERSIONS = ROOT / "src" / "boxoffice" / "migrations" / "versions"
@@ -161,7 +161,7 @@ async def test_an_old_program_starts_on_the_schema_of_a_newer_one_and_leaves_it_
     """Who goes back to the release before, or loses a process in the middle of an upgrade, needs no dump."""
     settings = {"DATABASE_URL": tomorrow.dsn}
 
-    migrated = await asyncio.to_thread(run, "migrate", environment=settings)
+    migrated = await asyncio.to_thread(run_here, "migrate", environment=settings)
     assert (migrated.returncode, migrated.stderr) == (0, "")
     assert migrated.stdout.startswith("The schema is at version 9999: newer than this program")
     await asyncio.to_thread(refuse_schema, tomorrow.dsn)

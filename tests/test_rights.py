@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from boxoffice.command.findings import Verdict
 from boxoffice.command.queries import Rights, get_rights
 from boxoffice.command.which_postgres import version_of
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
@@ -23,7 +24,8 @@ from boxoffice.migrations.rights import (
     scram_verifier,
 )
 from boxoffice.migrations.run import migrate
-from server import free_port, run
+from command_line import run_here
+from server import free_port
 
 
 @pytest_asyncio.fixture
@@ -104,9 +106,9 @@ async def test_an_owner_who_is_no_superuser_migrates_and_another_role_serves(
     with pytest.raises(SetupError, match="`boxoffice migrate` makes the role"):
         await asyncio.to_thread(version_of, tenant)
     for _ in range(2):
-        made = await asyncio.to_thread(run, "migrate", environment=settings)
+        made = await asyncio.to_thread(run_here, "migrate", environment=settings)
         assert (made.returncode, made.stderr) == (0, "")
-    examined = await asyncio.to_thread(run, "doctor", environment=settings)
+    examined = await asyncio.to_thread(run_here, "doctor", environment=settings)
 
     assert "The role tenant owns nothing" in examined.stdout
     assert "letters" not in examined.stdout
@@ -116,10 +118,10 @@ async def test_one_role_for_all_is_served_and_told_of(postgres: EmbeddedPostgres
     settings = {"DATABASE_URL": postgres.dsn, "BOXOFFICE_PORT": str(free_port()), "COLUMNS": "250"}
     await asyncio.to_thread(migrate, postgres.dsn)
 
-    examined = await asyncio.to_thread(run, "doctor", environment=settings)
+    examined = await asyncio.to_thread(run_here, "doctor", environment=settings)
 
-    assert "serves and owns the tables" in examined.stdout
-    assert examined.returncode == 0
+    [found] = [line for line in examined.stdout.splitlines() if "serves and owns the tables" in line]
+    assert Verdict.NOTE in found
 
 
 async def test_what_is_kept_of_a_password_is_what_postgresql_would_keep_itself(owner_db: Database):

@@ -19,6 +19,7 @@ from boxoffice.command.serve import YOUNG_SECONDS
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.metrics import ADDED_EVERY_SECONDS
 from boxoffice.kit.metrics_folder import is_running
+from command_line import run_here
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
 
 
@@ -182,8 +183,8 @@ def test_a_worker_command_beside_it_finds_its_postgresql(server: Server, folder:
 
 def test_short_commands_use_the_postgresql_of_the_running_server(server: Server, folder: Path):
     beside = {"BOXOFFICE_DATA_FOLDER": str(folder)}
-    migrated = run("migrate", environment=beside)
-    promoted = run("user", "promote", "nobody@example.org", "ADMIN", environment=beside)
+    migrated = run_here("migrate", environment=beside)
+    promoted = run_here("user", "promote", "nobody@example.org", "ADMIN", environment=beside)
 
     assert "as before" in migrated.stdout
     assert promoted.stderr == (
@@ -193,7 +194,7 @@ def test_short_commands_use_the_postgresql_of_the_running_server(server: Server,
 
 def test_the_doctor_finds_a_running_server_in_good_health(server: Server, folder: Path):
     beside = {"BOXOFFICE_DATA_FOLDER": str(folder), "BOXOFFICE_PORT": str(server.port), "COLUMNS": "250"}
-    found = run("doctor", environment=beside)
+    found = run_here("doctor", environment=beside)
 
     assert found.returncode == 0, found.stdout + found.stderr
     assert "A Boxoffice is serving there." in found.stdout
@@ -233,8 +234,8 @@ def test_a_closed_terminal_ends_a_server_of_a_given_database(dsn: str):
         assert not (folder / "postgres").exists()
 
 
-def test_ctrl_c_while_the_workers_are_starting_gives_no_traceback():
-    with data_folder() as folder, started(folder, workers=4, wait=False) as server:
+def test_ctrl_c_while_the_workers_are_starting_gives_no_traceback(dsn: str):
+    with data_folder() as folder, started(folder, dsn=dsn, workers=3, wait=False) as server:
         wait_until(lambda: bool(server.workers()), START_SECONDS_MAX, server.log)
         processes = server.everything()
         server.interrupt()
@@ -266,9 +267,9 @@ async def test_a_database_without_the_schema_is_refused_with_the_command_that_ma
     assert refused.returncode == 1
     assert refused.stderr == "boxoffice: The database is empty: run `boxoffice migrate`, then start again.\n"
 
-    made = await asyncio.to_thread(run, "migrate", environment=settings)
+    made = await asyncio.to_thread(run_here, "migrate", environment=settings)
     assert (made.returncode, made.stderr) == (0, "")
-    examined = await asyncio.to_thread(run, "doctor", environment={**settings, "COLUMNS": "250"})
+    examined = await asyncio.to_thread(run_here, "doctor", environment={**settings, "COLUMNS": "250"})
     assert "It is the one this program needs." in examined.stdout
 
 

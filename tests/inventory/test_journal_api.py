@@ -17,10 +17,10 @@ from boxoffice.inventory.journal.queries import list_rows
 from boxoffice.inventory.journal.replay import VERSION_MAX
 from boxoffice.kit.postgres import Database
 from boxoffice.parts import Parts
+from command_line import run_here
 from inventory.selling import hold
 from inventory.stories import Story, tamper, tell_story
 from payments.conftest import headers_of
-from server import run
 from shows import insert_user, open_show
 
 
@@ -191,10 +191,10 @@ async def test_the_command_line_verifies_and_exits_with_1_at_a_difference(
 ):
     event_id = story.show.event_id
     environment = {"DATABASE_URL": dsn}
-    fine = run("journal", "verify", "--event", str(event_id), environment=environment)
+    fine = run_here("journal", "verify", "--event", str(event_id), environment=environment)
     await tamper(owner_db, "DELETE FROM claims WHERE event_id = $1 AND seat_id = 3", event_id)
-    wrong = run("journal", "verify", environment=environment)
-    unknown = run("journal", "verify", "--event", str(2**32), environment=environment)
+    wrong = run_here("journal", "verify", environment=environment)
+    unknown = run_here("journal", "verify", "--event", str(2**32), environment=environment)
 
     assert (fine.returncode, fine.stderr) == (0, "")
     together = "every journal holds together, and the tables say the same."
@@ -212,7 +212,9 @@ async def test_the_command_line_shows_an_inventory_as_it_was(dsn: str, story: St
     event = ("--event", str(story.show.event_id))
 
     def replay(*options: str) -> tuple[int, str, str]:
-        done = run("journal", "replay", *event, *options, environment={"DATABASE_URL": dsn, "COLUMNS": "80"})
+        done = run_here(
+            "journal", "replay", *event, *options, environment={"DATABASE_URL": dsn, "COLUMNS": "80"}
+        )
         return done.returncode, done.stdout, done.stderr
 
     status, printed, _ = replay("--at", story.cancelled.created_at.isoformat(), "--seats", "--json")
@@ -236,7 +238,7 @@ async def test_a_journal_that_cannot_be_replayed_says_so(
     await hold(parts.sales, show.event_id, 1, seat_ids=[1])
     await tamper(owner_db, "UPDATE journal SET changes = '[1]' WHERE event_id = $1", show.event_id)
 
-    done = run("journal", "replay", "--event", str(show.event_id), environment={"DATABASE_URL": dsn})
+    done = run_here("journal", "replay", "--event", str(show.event_id), environment={"DATABASE_URL": dsn})
 
     assert done.returncode == 1
     assert done.stderr.startswith(f"boxoffice: Event {show.event_id} cannot be replayed (expected changes of")
