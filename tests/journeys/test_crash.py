@@ -16,14 +16,13 @@ from uuid import UUID
 
 import httpx
 import msgspec
-import psutil
 import pytest
 
 from boxoffice.accounts.identity import Role
 from boxoffice.accounts.tokens import Tokens
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.settings import DEVELOPMENT_SECRET
-from server import Server, command_of, data_folder, started, wait_until
+from server import Server, data_folder, started
 from shows import Show, open_show
 
 BUYERS = 500
@@ -213,16 +212,3 @@ async def test_a_killed_application_takes_all_its_processes_along_and_its_succes
         crowd.server = successor
         await check_everything_answered_is_kept(crowd)
         assert successor.stop() == 0
-
-
-def test_ctrl_c_ends_a_demo_and_leaves_nothing():
-    with data_folder() as folder, started(folder, command=("demo",)) as demo:
-        wait_until(lambda: "Ctrl-C stops everything" in demo.log(), 10, demo.log)
-        processes = demo.everything()
-        demo.interrupt()
-
-        assert demo.wait_for_end(processes) == 0
-        assert "Traceback" not in demo.log()
-        assert not [each for each in psutil.process_iter() if str(folder) in " ".join(command_of(each))]
-        assert not (folder / "postgres" / "postmaster.pid").exists()
-        assert (folder / "lock").read_text() == ""

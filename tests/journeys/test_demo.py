@@ -1,4 +1,7 @@
-"""The README's sale, as a stranger pastes it: a fresh demo, a shell, and what comes of it."""
+"""A first demo, as a stranger has it: the README's sale, pasted into a shell; an image; and Ctrl-C.
+
+One demo for all of it: to start costs more than all that is done there.
+"""
 
 import re
 import subprocess
@@ -6,9 +9,12 @@ from collections.abc import Generator
 
 import httpx
 import msgspec
+import psutil
 import pytest
 
-from server import Server, data_folder, started, wait_until
+from boxoffice.command.demo import ORGANIZER
+from catalog.images.pictures import everything_in, halves, saved
+from server import Server, command_of, data_folder, started, wait_until
 from source_tree import ROOT
 
 # The demo prints its lines once the server answers; a machine busy with other tests is slow at that.
@@ -84,3 +90,50 @@ def test_operators_find_what_the_readme_names(demo: Server):
     assert {answer.headers["X-Request-Id"] for answer in answers.values()} == {"from-the-proxy"}
     for name in ("request_seconds", "batch_commands", "batch_seconds"):
         assert f"# TYPE boxoffice_{name}" in answers["/metrics"].text
+
+
+@pytest.fixture
+def organizer(demo: Server) -> Generator[httpx.Client]:
+    """Who the demo's events belong to."""
+    with httpx.Client(base_url=f"{demo.url}/api/v1", timeout=30) as client:
+        who = {"email": ORGANIZER.email, "password": ORGANIZER.password}
+        token = client.post("/auth/login", json=who).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+def _put(client: httpx.Client, content: bytes) -> httpx.Response:
+    return client.put("/events/1/image", files={"image": ("poster.jpg", content, "image/jpeg")})
+
+
+def test_an_image_comes_through_the_server_and_its_files_go_with_it(demo: Server, organizer: httpx.Client):
+    put = _put(organizer, saved(halves((3000, 2000)), "JPEG", quality=95))
+    assert put.status_code == 200, put.text
+    url = put.json()["image"]["sizes"][1]["webp_url"]
+
+    shown = httpx.get(f"{demo.url}{url}")
+
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "image/webp")
+    assert shown.headers["content-length"] == str(len(shown.content))
+    files = demo.folder / "files"
+    assert len(everything_in(files)) == 8
+    assert organizer.delete("/events/1/image").status_code == 204
+    wait_until(lambda: not everything_in(files), 20, demo.log)
+    assert httpx.get(f"{demo.url}{url}").status_code == 404
+
+
+def test_fifty_megabytes_are_refused_and_the_next_upload_is_not(organizer: httpx.Client):
+    """The refusal comes while the client still sends."""
+    assert _put(organizer, bytes(50_000_000)).status_code == 413
+    assert _put(organizer, saved(halves(), "PNG")).status_code == 200
+
+
+def test_ctrl_c_ends_a_demo_and_leaves_nothing(demo: Server):
+    processes = demo.everything()
+    demo.interrupt()
+
+    assert demo.wait_for_end(processes) == 0
+    assert "Traceback" not in demo.log()
+    assert not [each for each in psutil.process_iter() if str(demo.folder) in " ".join(command_of(each))]
+    assert not (demo.folder / "postgres" / "postmaster.pid").exists()
+    assert (demo.folder / "lock").read_text() == ""
