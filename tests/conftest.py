@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.postgres import Database
@@ -23,6 +24,10 @@ pytest_plugins = ["web"]
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# How long an example takes says nothing where other tests are busy beside it.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
+
 # Files that take longest, by the clock. They come first, so that none of them is what all others wait for.
 LONGEST = (
     "fuzzing/test_fuzzing.py",
@@ -30,6 +35,7 @@ LONGEST = (
     "simulation/test_simulation.py",
     "test_serve.py",
     "journeys/test_crash.py",
+    "journeys/test_demo.py",
     "journeys/test_bad_input.py",
     "payments/test_cases.py",
     "kit/test_embedded_postgres.py",
