@@ -154,6 +154,8 @@ def started(
         "BOXOFFICE_WORKERS": str(workers),
         # Tests ask more than people do, some of them with one account.
         "BOXOFFICE_REQUESTS_PER_ACCOUNT": "0",
+        # Those about letters send them themselves, from the same PostgreSQL.
+        "BOXOFFICE_TICKETS_BY_EMAIL": "false",
         **{f"BOXOFFICE_{field.upper()}": str(value) for field, value in settings.items()},
     }
     with _log_file(folder, port).open("ab") as log:

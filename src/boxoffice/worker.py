@@ -11,6 +11,8 @@ from boxoffice.accounts.letters import LETTER_JOB
 from boxoffice.accounts.proofs.proving import Proofs
 from boxoffice.accounts.sessions.ended import forget_ended_sessions
 from boxoffice.accounts.unused import forget_addresses, forget_old_proofs, forget_old_sessions
+from boxoffice.booking.letters.sending import LETTERS_PER_SECOND, Mailing, send_due_letters
+from boxoffice.booking.letters.wanting import want_due_letters
 from boxoffice.booking.unused_accounts import erase_unused_accounts
 from boxoffice.catalog.cancelling import CANCEL_EVENT_JOB
 from boxoffice.catalog.images.removal import REMOVE_IMAGE_JOB, carry_out_removal
@@ -39,6 +41,7 @@ from boxoffice.payments.reconciliation.comparing import TURN_POLL_SECONDS, recon
 from boxoffice.payments.refunds.facts import TAKE_BACK_JOB, carry_out_take_back
 from boxoffice.payments.refunds.owing import REFUND_JOB, REFUNDS_PER_SECOND, carry_out_refund
 from boxoffice.payments.sandbox.provider import WEBHOOK_JOB
+from boxoffice.tickets.code import TicketKeys
 
 # Nobody waits for the sweeper: an expired hold is free for the next buyer without it.
 SWEEP_SECONDS = 5.0
@@ -51,6 +54,9 @@ RETENTION_SECONDS = 3600.0
 
 # Whoever asks for an invoice has it written then; this is for those who only look at the list of their books.
 INVOICE_SECONDS = 60.0
+
+# Whoever has paid looks into their mail at once; each process asks two questions so often.
+BOOKING_LETTER_SECONDS = 10.0
 
 _log = structlog.get_logger()
 
@@ -82,6 +88,12 @@ async def run_background(parts: Parts) -> None:
         group.create_task(_every(FORGET_SECONDS, partial(forget_ended_sessions, parts.db)))
         group.create_task(_every(FORGET_SECONDS, partial(forget_job_log, parts.db)))
         group.create_task(_every(RETENTION_SECONDS, partial(_forget_people, parts)))
+        if parts.settings.tickets_by_email:
+            mailing = Mailing(
+                parts.db, parts.post, parts.drawing, TicketKeys(secret), Pace(LETTERS_PER_SECOND)
+            )
+            group.create_task(_every(BOOKING_LETTER_SECONDS, partial(want_due_letters, parts.db)))
+            group.create_task(_every(BOOKING_LETTER_SECONDS, partial(send_due_letters, mailing)))
         asking = partial(ask_providers, parts.desk, parts.sales, parts.providers)
         group.create_task(_every(ASK_SECONDS, asking))
         for provider in parts.providers:

@@ -255,6 +255,9 @@ NOT_AUDITED = {
     **dict.fromkeys(
         ("invoice_series", "invoice_cursors", "invoices"), "papers, which never change, and their numbers"
     ),
+    **dict.fromkeys(
+        ("letter_cursors", "booking_letters"), "follow from the journal; gone when they are sent"
+    ),
     "ledger_movements": "the ledger, which is only added to itself",
     **dict.fromkeys(("ledger_sums", "ledger_cursors"), "follow from the ledger, and may be deleted"),
     **dict.fromkeys(

@@ -13,6 +13,7 @@ import pytest
 from boxoffice.accounts.identity import Identity, Role
 from boxoffice.inventory.commands import Booking, Withdraw
 from boxoffice.inventory.group_commit import GroupCommit
+from boxoffice.inventory.journal import reading_on
 from boxoffice.inventory.promo_codes.schemas import NewPromoCode
 from boxoffice.inventory.promo_codes.writing import create_promo_code
 from boxoffice.inventory.queries import list_bookings_by_id
@@ -235,7 +236,7 @@ async def test_numbers_have_no_gap_whoever_writes_and_whatever_fails(
         )
     other = Till(db, till.sales, second, till.client)
     chance = random.Random(20261125)
-    monkeypatch.setattr(writing, "ROWS_AT_ONCE_MAX", 2)
+    monkeypatch.setattr(reading_on, "ROWS_AT_ONCE_MAX", 2)
 
     async def fail_sometimes(tx: Transaction, *made: Any) -> None:
         await update_series(tx, *made)
@@ -278,7 +279,7 @@ async def test_the_worker_writes_what_nobody_has_asked_for(
 ):
     for seat_id in range(3):
         await till.sell(seat_id)
-    monkeypatch.setattr(writing, limit, most)
+    monkeypatch.setattr(reading_on, limit, most)
     written: list[int] = []
 
     async def insert(*taken: Any) -> None:
@@ -300,7 +301,7 @@ async def test_the_worker_writes_what_nobody_has_asked_for(
 async def test_an_event_has_its_turn_however_many_before_it_have_something_new_each_time(
     till: Till, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(writing, "EVENTS_AT_ONCE_MAX", 1)
+    monkeypatch.setattr(reading_on, "EVENTS_AT_ONCE_MAX", 1)
     later = Till(db, till.sales, await open_show(db), till.client)
     await till.sell(9)
     await later.sell(9)

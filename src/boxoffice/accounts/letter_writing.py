@@ -1,6 +1,7 @@
 """The job that writes letters and sends them."""
 
 import time
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -10,7 +11,7 @@ from boxoffice.accounts import queries
 from boxoffice.accounts.letters import LETTER_AGE_MAX, LetterKind, LetterWanted
 from boxoffice.accounts.proofs import queries as proof_queries
 from boxoffice.accounts.proofs.proving import Proofs, Purpose
-from boxoffice.kit.mail import Letter, Post, Undeliverable
+from boxoffice.kit.mail import Attachment, Letter, Post, Undeliverable
 from boxoffice.kit.mailed_tokens import hash_of
 from boxoffice.kit.postgres import Database, Transaction
 
@@ -150,7 +151,9 @@ async def carry_out_letter(db: Database, post: Post, proofs: Proofs, shop_url: s
             await proof_queries.update_sent(tx, hash_of(token))
 
 
-def compose(letter_id: str, to: str, wording: Wording, link: str | None) -> Letter:
+def compose(
+    letter_id: str, to: str, wording: Wording, link: str | None, attachments: Sequence[Attachment] = ()
+) -> Letter:
     """The letter in text and in HTML."""
     words = {**msgspec.structs.asdict(wording), "link": link}
     return Letter(
@@ -159,6 +162,7 @@ def compose(letter_id: str, to: str, wording: Wording, link: str | None) -> Lett
         subject=wording.subject,
         text=_templates.get_template("letter.txt").render(words),
         html=_templates.get_template("letter.html").render(words),
+        attachments=attachments,
     )
 
 

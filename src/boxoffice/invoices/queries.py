@@ -18,14 +18,6 @@ class SeriesRow(msgspec.Struct, frozen=True):
     now: datetime
 
 
-class JournalRow(msgspec.Struct, frozen=True):
-    """A journal row that sells something or takes it back."""
-
-    version: int
-    at: datetime
-    changes: str
-
-
 class SoldBooking(msgspec.Struct, frozen=True):
     """What an invoice says of a booking. Once paid it changes only by losing places: `gone` has them."""
 
@@ -160,43 +152,6 @@ async def update_cursor(tx: Transaction, event_id: int, version: int) -> None:
         """,
         event_id,
         version,
-    )
-
-
-async def get_version(source: Source, event_id: int) -> int:
-    """How long the event's journal is."""
-    return await source.get(
-        int, "SELECT coalesce(max(version), 0) FROM inventories WHERE event_id = $1", event_id
-    )
-
-
-async def list_sales(
-    tx: Transaction, event_id: int, after: int, until: int, rows_max: int, length_max: int
-) -> list[JournalRow]:
-    """The first journal rows between these versions in which something is sold or cancelled, in order.
-
-    So many rows, or fewer: none comes after `length_max` characters of changes.
-    """
-    return await tx.list(
-        JournalRow,
-        """
-        SELECT version, at, changes
-          FROM (SELECT version, at, changes,
-                       sum(length(changes::text)) OVER (ORDER BY version) - length(changes::text) AS before
-                  FROM (SELECT version, at, changes
-                          FROM journal
-                         WHERE event_id = $1 AND version > $2 AND version <= $3
-                           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED|REDUCED)"'
-                         ORDER BY version
-                         LIMIT $4) AS sale) AS counted
-         WHERE before < $5
-         ORDER BY version
-        """,
-        event_id,
-        after,
-        until,
-        rows_max,
-        length_max,
     )
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-import structlog
 
 from boxoffice.catalog.seat_maps.seat_map import SeatMap, get_seat_map
 from boxoffice.inventory.changes import (
@@ -19,37 +18,18 @@ from boxoffice.inventory.changes import (
     Change,
     decode_changes,
 )
+from boxoffice.inventory.journal.reading_on import read_on, read_some
 from boxoffice.invoices import queries, seller_queries
 from boxoffice.invoices.documents import Writer
 from boxoffice.invoices.queries import CreditRow, EventRow, SeriesRow
 from boxoffice.invoices.schemas import Document, InvoiceSeller
-from boxoffice.kit.errors import NotFound, Unavailable
+from boxoffice.kit.errors import NotFound
 from boxoffice.kit.postgres import Database, Transaction
-
-# So many journal rows share a transaction, or as many as have so many characters (a change has about 150, a
-# row up to 2,000 changes): seconds of work at most, for which only other invoices of the same organizer wait.
-ROWS_AT_ONCE_MAX = 200
-LENGTH_AT_ONCE_MAX = 1_000_000
-
-# So many events are asked for at once: those after them have their turn in the same round, for the first of
-# a busy day have something new each time.
-EVENTS_AT_ONCE_MAX = 100
-
-_log = structlog.get_logger()
 
 
 async def write_due_invoices(db: Database) -> None:
     """Write what is due of all events; any number of processes may. A fault of one keeps no other."""
-    after = 0
-    while event_ids := await queries.list_events_behind(db, after, EVENTS_AT_ONCE_MAX):
-        for event_id in event_ids:
-            try:
-                await write_invoices(db, event_id)
-            except Unavailable:
-                raise
-            except Exception:  # noqa: BLE001  logged with its traceback, and the next event has its turn
-                _log.exception("invoices of an event could not be written", event_id=event_id)
-        after = event_ids[-1]
+    await read_on(db, queries.list_events_behind, write_invoices, "invoices")
 
 
 async def write_invoices(db: Database, event_id: int) -> None:
@@ -67,15 +47,9 @@ async def _write_some(tx: Transaction, event: EventRow) -> bool:
     """Go on for some rows of the journal; whether there may be more."""
     await queries.insert_series(tx, event.organizer_id)
     series = await queries.lock_series(tx, event.organizer_id)
-    until = await queries.get_version(tx, event.id)
     after = await queries.get_cursor(tx, event.id)
-    rows = (
-        await queries.list_sales(tx, event.id, after, until, ROWS_AT_ONCE_MAX, LENGTH_AT_ONCE_MAX)
-        if after < until
-        else []
-    )
+    rows, read_until, is_full = await read_some(tx, event.id, after)
     amounts = await queries.list_uncredited_amounts(tx, event.id)
-    is_full = len(rows) == ROWS_AT_ONCE_MAX or sum(len(row.changes) for row in rows) >= LENGTH_AT_ONCE_MAX
     if rows or amounts:
         # After the rows, so that it has every seat that they name: seats are added while an event is on sale.
         seat_map = await get_seat_map(tx, await queries.get_seat_map_id(tx, event.id))
@@ -88,8 +62,8 @@ async def _write_some(tx: Transaction, event: EventRow) -> bool:
         if writer.written:
             await queries.insert_invoices(tx, event.id, event.organizer_id, writer.written)
             await queries.update_series(tx, event.organizer_id, *writer.made.values())
-    if after < until:
-        await queries.update_cursor(tx, event.id, rows[-1].version if is_full else until)
+    if after < read_until:
+        await queries.update_cursor(tx, event.id, read_until)
     return is_full
 
 

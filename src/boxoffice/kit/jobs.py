@@ -164,13 +164,18 @@ async def _give_up_in_time(connection: asyncpg.Connection, driver: AsyncpgDriver
         connection.terminate()
 
 
+def again_in(attempts: int) -> int:
+    """After so many seconds something is tried again that has failed so often."""
+    return min(RETRY_SECONDS_MIN * 2 ** min(attempts, 16), RETRY_SECONDS_MAX)
+
+
 def _repeated(name: str, handler: Handler) -> Callable[[Job], Awaitable[None]]:
     async def run(job: Job) -> None:
         try:
             await handler(job.payload or b"")
         except Exception as error:
             metrics.JOBS.labels(name, "failed").inc()
-            seconds = min(RETRY_SECONDS_MIN * 2 ** min(job.attempts, 16), RETRY_SECONDS_MAX)
+            seconds = again_in(job.attempts)
             _log.warning("job failed", job=name, attempts=job.attempts, again_in=seconds, error=repr(error))
             raise RetryRequested(delay=timedelta(seconds=seconds), reason=repr(error)) from error
         metrics.JOBS.labels(name, "done").inc()

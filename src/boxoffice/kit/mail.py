@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections.abc import Sequence
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -41,6 +42,14 @@ def is_mail_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None and len(text.partition("@")[0]) <= _LOCAL_PART_CHARACTERS_MAX
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """A file that comes with a letter."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """A letter to one address. `id` stays the same when it is sent again, so that readers can tell."""
 
@@ -49,6 +58,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     html: str
+    attachments: Sequence[Attachment] = ()
 
 
 class Undeliverable(Exception):  # noqa: N818  the postal word
@@ -151,4 +161,7 @@ def _message(letter: Letter, sender: str) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(letter.text)
     message.add_alternative(letter.html, subtype="html")
+    for each in letter.attachments:
+        maintype, _, subtype = each.media_type.partition("/")
+        message.add_attachment(each.content, maintype=maintype, subtype=subtype, filename=each.name)
     return message

@@ -81,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shop_url: str | None = None
     smtp_url: str | None = None
     mail_from: str = "Boxoffice <boxoffice@localhost>"
+    tickets_by_email: bool = True
     second_factor_required: bool = False
     access_token_minutes: Annotated[int, Meta(ge=1, le=15)] = 15
     refresh_token_days: Annotated[int, Meta(ge=1, le=90)] = 30

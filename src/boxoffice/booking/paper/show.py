@@ -76,12 +76,10 @@ def pages_of(booking: KeptBooking, seat_map: SeatMap, keys: TicketKeys) -> list[
     tickets = msgspec.json.decode(booking.tickets, type=list[KeptTicket])
     if not tickets:
         return []
-    starts_at = booking.starts_at.astimezone(ZoneInfo(booking.time_zone))
-    when = f"{starts_at:%A}, {starts_at.day} {starts_at:%B %Y}, {starts_at:%H:%M} ({booking.time_zone})"
     return [
         TicketPage(
             title=booking.title,
-            when=when,
+            when=_when(booking),
             venue=booking.venue,
             address=_address(booking),
             place=place_of(seat_map, place.seat_id, place.area_id).label,
@@ -96,6 +94,11 @@ def pages_of(booking: KeptBooking, seat_map: SeatMap, keys: TicketKeys) -> list[
         )
         for ticket, place in zip(tickets, parts_of(booking, seat_map).places, strict=True)
     ]
+
+
+def place_and_time_of(booking: KeptBooking) -> str:
+    """Where and when its event is."""
+    return f"{_when(booking)}, {booking.venue}, {_address(booking)}"
 
 
 def calendar_of(booking: KeptBooking, seat_map: SeatMap) -> str:
@@ -132,6 +135,11 @@ def _places(booking: KeptBooking, seat_map: SeatMap) -> Sequence[Place]:
 def _price(place: Place) -> str:
     paid = place.all_in_price or place.price
     return in_words(paid.amount, paid.currency)
+
+
+def _when(booking: KeptBooking) -> str:
+    starts_at = booking.starts_at.astimezone(ZoneInfo(booking.time_zone))
+    return f"{starts_at:%A}, {starts_at.day} {starts_at:%B %Y}, {starts_at:%H:%M} ({booking.time_zone})"
 
 
 def _address(booking: KeptBooking) -> str:

@@ -22,6 +22,14 @@ class JournalRow(msgspec.Struct, frozen=True):
     hash: bytes
 
 
+class SaleRow(msgspec.Struct, frozen=True):
+    """A row that sells something or takes it back."""
+
+    version: int
+    at: datetime
+    changes: str
+
+
 class FeedRow(msgspec.Struct, frozen=True):
     """A row of a page; `changes` is None once the page has as many bytes as it may."""
 
@@ -89,6 +97,43 @@ async def list_rows(source: Source, event_id: int, after: int, until: int, limit
         after,
         until,
         limit,
+    )
+
+
+async def get_version(source: Source, event_id: int) -> int:
+    """How long the event's journal is."""
+    return await source.get(
+        int, "SELECT coalesce(max(version), 0) FROM inventories WHERE event_id = $1", event_id
+    )
+
+
+async def list_sales(
+    source: Source, event_id: int, after: int, until: int, rows_max: int, length_max: int
+) -> list[SaleRow]:
+    """The first journal rows between these versions in which something is sold or cancelled, in order.
+
+    So many rows, or fewer: none comes after `length_max` characters of changes.
+    """
+    return await source.list(
+        SaleRow,
+        """
+        SELECT version, at, changes
+          FROM (SELECT version, at, changes,
+                       sum(length(changes::text)) OVER (ORDER BY version) - length(changes::text) AS before
+                  FROM (SELECT version, at, changes
+                          FROM journal
+                         WHERE event_id = $1 AND version > $2 AND version <= $3
+                           AND changes::text ~ '"type":"(CONFIRMED|CANCELLED|REDUCED)"'
+                         ORDER BY version
+                         LIMIT $4) AS sale) AS counted
+         WHERE before < $5
+         ORDER BY version
+        """,
+        event_id,
+        after,
+        until,
+        rows_max,
+        length_max,
     )
 
 

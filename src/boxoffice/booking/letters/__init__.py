@@ -1,0 +1,1 @@
+"""Letters about bookings: wanted by what the journal says, written and sent by the worker."""
