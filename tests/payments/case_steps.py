@@ -382,7 +382,7 @@ async def refund_is_not_noted(story: Story) -> None:
 
 
 async def nobody_keeps_tickets(story: Story) -> None:
-    """The job takes the booking back, where all of its money went back by hand."""
+    """The job takes the booking back, where all of its money went back by hand or by a bank."""
     if await story.shop.queued(TAKE_BACK_JOB, str(story.held.booking_id)):
         job = msgspec.json.encode(TakeBackDue(story.held.booking_id))
         await carry_out_take_back(story.shop.parts.sales, job)

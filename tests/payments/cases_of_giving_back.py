@@ -176,6 +176,18 @@ GIVING_BACK = (
         End("CANCELLED", 0, received=PRICE, taken=3000, back=2000),
     ),
     Case(
+        "what was left is disputed, lost",
+        (
+            *paid,
+            organizer_gives(seat=4),
+            is_disputed(amount=PLACE),
+            is_disputed(LOST),
+            reports,
+            nobody_keeps_tickets,
+        ),
+        End("CANCELLED", 0, received=PRICE, back=PLACE, taken=PLACE),
+    ),
+    Case(
         "disputed, and to be refunded",
         (*paid, is_disputed(), reports, organizer_gives(), is_disputed(WON), reports),
         ALL_BACK,

@@ -283,9 +283,11 @@ def _check_withdrawn(bank: Bank, record: Record, books: _Books, sale: Sale, past
     for booking_id in past.withdrawn - wanted:
         paid_by = past.bookings[booking_id].paid_by
         fact = None if paid_by is None else bank.captured.get(paid_by)
-        is_lost = fact is not None and any(
-            each.payment_id == paid_by and each.state is DisputeState.LOST and each.amount == fact.amount
-            for each in bank.disputes
+        is_lost = (
+            paid_by is not None
+            and fact is not None
+            and any(each.payment_id == paid_by and each.state is DisputeState.LOST for each in bank.disputes)
+            and sum(each.amount for each in books.refunds[paid_by]) == fact.amount
         )
         is_by_hand = any(each.payment_id == paid_by and each.refund_id is None for each in bank.refunds.made)
         if paid_by not in bank.gone and not is_lost and not is_by_hand:

@@ -22,7 +22,12 @@ from boxoffice.payments.facts import take_fact
 from boxoffice.payments.provider import Asked, DisputeFact, DisputeState, FactKind, Providers
 from boxoffice.payments.reconciliation.foreign import note_foreign
 from boxoffice.payments.reconciliation.late_captures import note_late_capture
-from boxoffice.payments.refunds.facts import paid_by_banks, take_refunds_there
+from boxoffice.payments.refunds.facts import (
+    TAKE_BACK_JOB,
+    TakeBackDue,
+    paid_by_banks,
+    take_refunds_there,
+)
 from boxoffice.payments.refunds.owing import REFUND_JOB, RefundDue
 from boxoffice.payments.refunds.paid import know_paid
 from boxoffice.payments.refunds.tax_shares import encode_shares, tax_of
@@ -146,6 +151,9 @@ async def _write(
             shares = paid[payment.booking_id].take(loss.left)
             loss = Loss(loss.left, loss.owed, tax_of(shares), encode_shares(shares))
         await queries.update_lost(tx, closed, loss, _LOST)
+        if loss.left and disputed.refunded + loss.left == disputed.captured:
+            # All of it has gone back, though in parts.
+            await enqueue(tx, TAKE_BACK_JOB, TakeBackDue(payment.booking_id))
     for refund_id in await queries.list_refunds_that_wait(tx, payment.event_id, payment.id):
         await enqueue(tx, REFUND_JOB, RefundDue(payment.id, refund_id))
     return [*changes, fact.state.value], disputed.has_bought

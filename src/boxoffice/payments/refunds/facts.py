@@ -31,7 +31,7 @@ from boxoffice.payments.refunds.tax_shares import encode_shares, tax_of
 # a card that was blocked is not. Then it is for people, who know another way.
 AGAIN_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=9))
 
-# Takes a booking back all of whose money went back by hand.
+# Takes a booking back all of whose money went back, by hand or by its bank.
 TAKE_BACK_JOB = "take_back"
 
 _BY_HAND = "It was given back at the payment provider."
