@@ -25,12 +25,14 @@ class OtlpPeer(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.spans: list[Span] = []
         self.service: dict[str, Any] = {}
+        self.processes: set[str] = set()
 
     def take(self, body: bytes) -> None:
         """Keep what was sent."""
         self.bodies.append(body)
         for of_resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             self.service = read(of_resource.resource.attributes)
+            self.processes.add(self.service["service.instance.id"])
             for of_scope in of_resource.scope_spans:
                 self.spans.extend(of_scope.spans)
 

@@ -20,6 +20,7 @@ from boxoffice.kit.embedded_postgres import EmbeddedPostgres
 from boxoffice.kit.metrics import ADDED_EVERY_SECONDS
 from boxoffice.kit.metrics_folder import is_running
 from command_line import run_here
+from otlp_peer import OtlpPeer, otlp_peer
 from server import START_SECONDS_MAX, Server, data_folder, free_port, run, started, wait_until
 
 
@@ -30,7 +31,19 @@ def folder() -> Generator[Path]:
 
 
 @pytest.fixture(scope="module")
-def server(folder: Path) -> Generator[Server]:
+def peer() -> Generator[OtlpPeer]:
+    """Who takes traces, of nothing but what has a trace already."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        otlp_peer(
+            patch, OTEL_TRACES_SAMPLER="parentbased_always_off", OTEL_BSP_SCHEDULE_DELAY="50"
+        ) as opened,
+    ):
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path, peer: OtlpPeer) -> Generator[Server]:
     """Two workers on their own PostgreSQL."""
     with started(folder, workers=2) as running:
         yield running
@@ -58,6 +71,19 @@ def test_it_says_what_it_uses(server: Server, folder: Path):
     assert serving["data_folder"] == str(folder)
     assert serving["workers"] == 2
     assert serving["jobs"] == "inside"
+
+
+def test_each_worker_tells_of_what_it_has_done(server: Server, peer: OtlpPeer):
+    """A thread that sends does not survive a fork, so each process has to have its own."""
+    told = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+
+    def both() -> bool:
+        assert httpx.get(f"{server.url}/api/v1/ticket-keys", headers=told).status_code == 200
+        httpx.get(f"{server.url}/api/v1/events")
+        return len(peer.processes) == 2
+
+    wait_until(both, 20, server.log)
+    assert {span.trace_id.hex() for span in peer.spans} == {"0af7651916cd43dd8448eb211c80319c"}
 
 
 def test_a_letter_is_written_to_a_file_and_its_link_works(server: Server, folder: Path):
@@ -201,6 +227,7 @@ def test_the_doctor_finds_a_running_server_in_good_health(server: Server, folder
     assert "fsync, full_page_writes, synchronous_commit are on" in found.stdout
     assert "It is the one this program needs." in found.stdout
     assert "Books of sandbox" in found.stdout
+    assert "Somebody listens on 127.0.0.1, port" in found.stdout
 
 
 def test_what_kill_9_left_is_cleaned_up_by_the_next_start_and_sigterm_leaves_nothing(

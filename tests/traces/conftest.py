@@ -1,6 +1,7 @@
 """A sale, a refund and a letter of which all is told to a peer; what was said is looked at afterwards."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from litestar import Litestar
 
 from boxoffice.accounts.identity import Role
 from boxoffice.kit.settings import Settings
@@ -31,6 +33,7 @@ class Told(msgspec.Struct):
 
     peer: OtlpPeer
     secrets: list[str]
+    stream_began_at: int = 0
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -52,11 +55,11 @@ async def told(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGener
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://testserver/api/v1", headers=headers
             ) as client:
-                await _live(Shop(client, stripe, parts), found)
+                await _live(Shop(client, stripe, parts), app, found)
         yield found
 
 
-async def _live(shop: Shop, found: Told) -> None:
+async def _live(shop: Shop, app: Litestar, found: Told) -> None:
     held = await shop.hold()
     started = await shop.try_to_start(held)
     payment_id = started.json()["id"]
@@ -77,6 +80,7 @@ async def _live(shop: Shop, found: Told) -> None:
     await shop.client.post("/auth/register", json=person)
     await _until(lambda: _written(shop))
     await _rush(shop)
+    found.stream_began_at = await _watch(app, held.show.event_id)
     found.secrets += [
         started.json()["client_secret"],
         *codes,
@@ -112,6 +116,27 @@ async def _rush(shop: Shop) -> None:
 
     buyers = [await insert_user(shop.parts.db) for _ in range(3)]
     await asyncio.gather(*(hold(number, buyer_id) for number, buyer_id in enumerate(buyers, start=1)))
+
+
+async def _watch(app: Litestar, event_id: int) -> int:
+    """Follow the availability until it says something, then hang up; when that was, in nanoseconds."""
+    begun_at, over = 0, asyncio.Event()
+
+    async def receive() -> Any:
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        nonlocal begun_at
+        if message["type"] == "http.response.body" and not begun_at:
+            begun_at = time.time_ns()
+            over.set()
+
+    path = f"/api/v1/events/{event_id}/availability/stream"
+    scope: Any = {"type": "http", "method": "GET", "scheme": "http", "path": path, "raw_path": path.encode()}
+    scope |= {"query_string": b"", "root_path": "", "headers": [], "client": ("127.0.0.1", 1), "state": {}}
+    await app(scope, receive, send)
+    return begun_at
 
 
 async def _is(question: Awaitable[Any], wanted: Any) -> bool:

@@ -39,7 +39,9 @@ def test_an_endpoint_turns_them_on():
 
 @pytest.mark.parametrize(
     ("environment", "says"),
-    [({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is 'zipkin'"),
+    [({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address"),
+     ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:43x"}, "OTEL_EXPORTER_OTLP_ENDPOINT is no address"),
+     ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is 'zipkin'"),
      ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc': .* 4318")],
 )  # fmt: skip
 def test_what_is_not_there_is_refused_in_words(environment: dict[str, str], says: str):

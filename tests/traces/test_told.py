@@ -79,6 +79,12 @@ def test_a_batch_is_linked_to_everybody_it_was_decided_for_and_they_to_it(told: 
     assert [[link.span_id for link in span.links] for span in others] == [[batch.span_id]] * 2
 
 
+def test_a_stream_is_a_request_until_it_begins(told: Told):
+    [stream] = named(told, "GET /api/v1/events/{event_id}/availability/stream")
+    assert read(stream.attributes)["http.response.status_code"] == 200
+    assert stream.end_time_unix_nano <= told.stream_began_at
+
+
 def test_nothing_is_told_that_is_anybodys(told: Told):
     said = b"".join(told.peer.bodies)
     assert len(said) > 10_000

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -27,11 +28,13 @@ from boxoffice.command.which_postgres import (
 )
 from boxoffice.kit.errors import SetupError, Unavailable
 from boxoffice.kit.files import Files
+from boxoffice.kit.outages import reason_of
 from boxoffice.kit.postgres import Database
 from boxoffice.kit.postgres_binaries import Candidate, list_candidates
 from boxoffice.kit.postgres_data import homes_of, major_of
 from boxoffice.kit.probe import status_of
 from boxoffice.kit.settings import DEVELOPMENT_SECRET, VARIABLES, Mode, Settings
+from boxoffice.kit.traces.switch import traces_peer, wants_traces
 from boxoffice.payments.reconciliation.comparing import Standing, get_standing
 
 # A new embedded server takes 40 MB, and its log of changes grows to 2 GB before it is recycled.
@@ -57,6 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
         _examine_port(settings),
         *_examine_folder(settings),
         *_examine_bucket(settings),
+        *_examine_traces(),
     ]
     if settings.database_url is not None:
         return findings + _examine_given(settings, settings.database_url)
@@ -237,6 +241,22 @@ def _examine_bucket(settings: Settings) -> list[Finding]:
         words = "The bucket cannot be read: look at the AWS_ variables, at its name and its rights."
         return [Finding(subject, Verdict.WRONG, words)]
     return [Finding(subject, Verdict.FINE, "The bucket answers.")]
+
+
+def _examine_traces() -> list[Finding]:
+    """Where they are off there is nothing to say; a peer that is away keeps nobody from selling."""
+    try:
+        peer = traces_peer() if wants_traces() else None
+    except SetupError as error:
+        return [Finding("Traces", Verdict.WRONG, str(error))]
+    if peer is None:
+        return []
+    try:
+        socket.create_connection(peer, timeout=ANSWER_SECONDS_MAX).close()
+    except OSError as error:
+        words = f"Nobody takes them there: {reason_of(error)}. They are dropped and counted meanwhile."
+        return [Finding("Traces", Verdict.NOTE, words)]
+    return [Finding("Traces", Verdict.FINE, f"Somebody listens on {peer[0]}, port {peer[1]}.")]
 
 
 def _examine_given(settings: Settings, dsn: str) -> list[Finding]:

@@ -1,7 +1,6 @@
 """The span of a request, around everything else that happens to it."""
 
 import re
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -51,48 +50,49 @@ class TracedRequests:
             detach(token)
 
     async def _record(self, span: Span, method: str, scope: Any, receive: Receive, send: Send) -> None:
-        status, answered_at = 0, 0
+        status = 0
 
         async def send_noted(message: Message) -> None:
-            nonlocal status, answered_at
+            nonlocal status
             if message["type"] == "http.response.start":
-                status, answered_at = message["status"], time.time_ns()
+                status = message["status"]
                 for name, value in message["headers"]:
                     if name == b"x-request-id":
                         span.set_attribute("boxoffice.request_id", value.decode())
+                if STREAM in scope:
+                    # It goes on for hours, and what is done for it then is not this request any more.
+                    _end(span, method, scope, status)
             await send(message)
 
         try:
             await self._app(scope, receive, send_noted)
         except BaseException as error:
-            fail(span, error)
+            if span.is_recording():
+                fail(span, error)
             raise
         finally:
-            route = scope.get("path_template")
-            if route:
-                span.update_name(f"{method} {route}")
-                span.set_attribute("http.route", route)
-                span.set_attribute("url.path", told_path(scope["path"], route))
-            if status:
-                answered(span, status, faults_from=500)
-            # A stream goes on for hours after its answer.
-            span.end(answered_at if STREAM in scope else None)
+            if STREAM not in scope or not status:
+                _end(span, method, scope, status)
+
+
+def _end(span: Span, method: str, scope: Any, status: int) -> None:
+    route = scope.get("path_template")
+    if route:
+        span.update_name(f"{method} {route}")
+        span.set_attribute("http.route", route)
+        span.set_attribute("url.path", told_path(scope["path"], route))
+    if status:
+        answered(span, status, faults_from=500)
+    span.end()
 
 
 def _carrier(headers: Any) -> dict[str, str] | None:
-    """What the caller says of its own trace; of two that contradict each other, nothing."""
-    carrier: dict[str, str] | None = None
-    state = ""
-    for name, value in headers:
-        if name == b"traceparent":
-            if carrier is not None:
-                return None
-            carrier = {"traceparent": value.decode("latin-1")}
-        elif name == b"tracestate":
-            state = value.decode("latin-1")
-    if carrier is not None and state:
-        carrier["tracestate"] = state
-    return carrier
+    """What the caller says of its own trace; of two that contradict each other, nothing.
+
+    `tracestate` is not taken: it is text that anybody may write, and would be told to the peer.
+    """
+    told = [value for name, value in headers if name == b"traceparent"]
+    return {"traceparent": told[0].decode("latin-1")} if len(told) == 1 else None
 
 
 def told_path(path: str, route: str) -> str:

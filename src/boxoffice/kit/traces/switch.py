@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from boxoffice.kit.errors import SetupError
 
@@ -36,12 +37,26 @@ def wants_traces(environment: Mapping[str, str] = os.environ) -> bool:
     for name in _PROTOCOLS:
         if (protocol := environment.get(name) or _PROTOCOL) != _PROTOCOL:
             raise SetupError(f"{name} is {protocol!r}: traces are sent by {_PROTOCOL}, usually to port 4318.")
+    traces_peer(environment)
     if not _is_installed():
         raise SetupError(
             f"{endpoint} asks for traces, and OpenTelemetry is not installed: "
             "`pip install boxoffice[traces]`, or take the variable away."
         )
     return True
+
+
+def traces_peer(environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
+    """The host and port that traces are sent to, where they are wanted. Raises `SetupError`."""
+    name = next(name for name in reversed(ENDPOINTS) if environment.get(name))
+    try:
+        parts = urlsplit(environment[name])
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SetupError(f"{name} is no address: expected one such as http://collector:4318.")
+    return parts.hostname, port
 
 
 def open_traces(environment: Mapping[str, str] = os.environ) -> "Traces | None":
