@@ -22,6 +22,8 @@ from boxoffice.payments.payouts.sharing import share_out
 from catalog.stage import Person, person, pointers
 from payments.tampering import faults_after
 from payments.test_ledger import sell
+from payments.test_statement import undone, write_movements
+from shows import open_show
 
 NOW = datetime.now(UTC)
 SELLER = {"name": "=Halls Ltd", "address_lines": ["1 Road", "Leeds"], "country": "GB"}
@@ -190,6 +192,21 @@ async def test_a_bank_gets_a_table_of_what_is_to_be_paid(house: House):
     assert pointers(await house.pay(1, paid_on=f"{NOW + timedelta(days=2):%Y-%m-%d}")) == ["/paid_on"]
     assert pointers(await house.pay(1, organizer_id=2**63 - 1)) == ["/organizer_id"]
     assert (await house.pay(1, currency="USD")).json()["due"]["amount"] == 0
+
+
+async def test_events_of_long_ago_are_looked_at_once_a_day_each_in_its_hour(db: Database):
+    show = await open_show(db)
+    async with undone(db) as tx:
+        await write_movements(tx, show.event_id)
+        made = await tx.list(int, "SELECT id FROM events WHERE id > $1", show.event_id)
+        for days, is_recent in ((PAYOUT_DAYS + 1, True), (RECENT_DAYS - 1, True), (RECENT_DAYS + 1, False)):
+            began = "UPDATE events SET starts_at = now() - $2 * interval '1 day' WHERE id > $1"
+            await tx.execute(began, show.event_id, days)
+            hour = await tx.get(int, "SELECT extract(hour FROM now() AT TIME ZONE 'UTC')::integer")
+            earned = await queries.list_earned(tx, PAYOUT_DAYS, RECENT_DAYS, 10_000)
+            found = {each.event_id for each in earned}
+            looked_at = {event_id for event_id in made if is_recent or event_id % 24 == hour}
+            assert found & set(made) == looked_at
 
 
 async def _table_of(house: House) -> dict[str, list[dict[str, str]]]:
