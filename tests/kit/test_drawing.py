@@ -1,12 +1,16 @@
 """Drawing: one at a time, before a line that has an end."""
 
 import asyncio
+import os
 import threading
+import time
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
 from boxoffice.booking.paper.pdf import TicketPage, draw_tickets
+from boxoffice.kit.apart import Apart
 from boxoffice.kit.drawing import RETRY_AFTER_SECONDS, WAITING_MAX, Drawing
 from boxoffice.kit.errors import Unavailable
 from boxoffice.tickets.schemas import A_CODE
@@ -21,6 +25,19 @@ async def test_a_document_is_drawn_apart_as_it_is_here():
         "Tosca", made_at, [page]
     )
     drawing.close()
+
+
+async def test_what_is_at_work_is_not_waited_for_at_the_end():
+    apart = Apart(1)
+    process = psutil.Process(await apart.run(os.getpid, seconds_max=60, lost="Lost"))
+    at_work = asyncio.create_task(apart.run(time.sleep, 60, seconds_max=60, lost="Lost"))
+    await asyncio.sleep(0)
+
+    apart.close()
+
+    assert psutil.wait_procs([process], timeout=30)[1] == []
+    (outcome,) = await asyncio.gather(at_work, return_exceptions=True)
+    assert isinstance(outcome, Unavailable | asyncio.CancelledError), "it had begun, or not yet"
 
 
 async def test_documents_are_drawn_one_by_one_and_the_line_is_full_at_its_edge():

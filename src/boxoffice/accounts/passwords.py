@@ -96,7 +96,7 @@ class Hasher:
         return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:
-        """Drop those who wait and finish the hash at work."""
+        """Drop those who wait and the hash at work: nobody is answered any more."""
         self._apart.close()
 
     async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
@@ -160,7 +160,7 @@ class Passwords:
             return await hasher.verify(password, password_hash)
 
     def close(self) -> None:
-        """Drop those who wait and finish the hash at work."""
+        """Drop those who wait and the hash at work: nobody is answered any more."""
         self._hasher.close()
 
 

@@ -58,5 +58,5 @@ class Drawing:
             self._places += 1
 
     def close(self) -> None:
-        """Drop those who wait and finish the document at work."""
+        """Drop those who wait and the document at work."""
         self._apart.close()
