@@ -17,7 +17,7 @@ def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
 
     They would first do what all tests before them have left to do: ten refunds a second, for a minute.
     """
-    asyncio.run(_forget_jobs(dsn))
+    asyncio.run(forget_jobs(dsn))
     with (
         data_folder() as one,
         data_folder() as other,
@@ -27,7 +27,8 @@ def two_servers(dsn: str) -> Generator[tuple[Server, Server]]:
         yield first, second
 
 
-async def _forget_jobs(dsn: str) -> None:
+async def forget_jobs(dsn: str) -> None:
+    """What tests have left to do is not done by who comes after them."""
     connection = await asyncpg.connect(dsn)
     await connection.execute("DELETE FROM pgqueuer")
     await connection.close()

@@ -15,6 +15,7 @@ from boxoffice.accounts.identity import Role
 from boxoffice.kit.settings import Settings
 from boxoffice.kit.traces.switch import open_traces
 from boxoffice.parts import Parts
+from journeys.conftest import forget_jobs
 from otlp_peer import OtlpPeer, otlp_peer
 from payments.baskets import headers_of
 from payments.stripe_http import stripe_peer
@@ -49,6 +50,7 @@ async def told(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGener
         )
         found = Told(peer, [SECRET_KEY.split("_", 1)[1], WEBHOOK_SECRET])
         parts = Parts(settings, dsn)
+        await forget_jobs(dsn)
         async with parts.running(), running(settings, dsn, open_traces()) as app:
             transport = httpx.ASGITransport(app)  # pyright: ignore[reportArgumentType]  Litestar types ASGI its own way
             headers = {"traceparent": f"00-{SHOPS_TRACE}-{SHOPS_SPAN}-01"}
@@ -78,7 +80,7 @@ async def _live(shop: Shop, app: Litestar, found: Told) -> None:
     address = f"somebody-{held.booking_id}@example.org"
     person = {"email": address, "password": "row-7-on-the-aisle", "name": "Ada Lovelace-Traced"}
     await shop.client.post("/auth/register", json=person)
-    await _until(lambda: _written(shop))
+    await _until(lambda: _written(shop, address))
     await _rush(shop)
     found.stream_began_at = await _watch(app, held.show.event_id)
     found.secrets += [
@@ -148,8 +150,9 @@ async def _refunded(shop: Shop, payment_id: str) -> bool:
     return await shop.parts.db.get(str, query, payment_id) == "REFUNDED"
 
 
-async def _written(shop: Shop) -> bool:
-    return any((shop.parts.settings.data_folder / "mail").glob("*"))
+async def _written(shop: Shop, address: str) -> bool:
+    letters = (shop.parts.settings.data_folder / "mail").glob("*.eml")
+    return any(address in letter.read_text() for letter in letters)
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
