@@ -110,6 +110,8 @@ async def test_what_was_paid_is_not_due_any_more_until_it_comes_back(house: Hous
     assert answer.status_code == 201, answer.text
     payout = answer.json()
     assert await house.balance() == (0, 1000, 3000)
+    sales = (await house.organizer.get(f"/events/{first}/sales")).json()
+    assert (sales["revenue"]["amount"], sales["money"]["earned"]["amount"]) == (2000, 2000)
     refused = await house.pay(1001)
     assert (refused.status_code, refused.json()["due"]) == (409, {"amount": 1000, "currency": "EUR"})
     statement = (await house.organizer.get("/organizers/me/statement")).json()["items"]

@@ -46,7 +46,7 @@ async def get_sold_event(source: Source, event_id: int) -> SoldEventRow:
                                    FILTER (WHERE kind = 'CAPTURED'), 0)::bigint AS paid,
                       coalesce(-sum(movement.fees), 0)::bigint AS fees,
                       coalesce(-sum(movement.taxes), 0)::bigint AS taxes,
-                      coalesce(-sum(organizer + payout), 0)::bigint AS earned,
+                      coalesce(-sum(organizer + payout + house_bank), 0)::bigint AS earned,
                       coalesce(sum(movement.disputed), 0)::bigint AS disputed
                  FROM ledger_movements AS movement
                 WHERE movement.event_id = event.id AND movement.currency = event.currency
