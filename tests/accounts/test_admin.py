@@ -44,6 +44,7 @@ async def test_a_made_user_can_log_in_and_is_made_once(browser: Browser, db: Dat
     assert await create("another password", Role.ADMIN) == first
     user = (await browser.log_in()).json()["user"]
     assert (user["id"], user["name"], user["role"]) == (first, "Demo", "ORGANIZER")
+    assert user["email_verified"]
 
 
 async def test_two_who_make_the_same_user_at_once_get_the_same_id(

@@ -24,7 +24,10 @@ async def promote(db: Database, email: str, role: Role) -> None:
 async def create_user(
     db: Database, passwords: Passwords, *, email: str, name: str, password: str, role: Role
 ) -> int:
-    """The id of this address's account, which is made if there is none; an existing one stays as it is."""
+    """The id of this address's account, which is made if there is none; an existing one stays as it is.
+
+    Whoever runs the house knows whose address it is: it counts as verified.
+    """
     user_id = await queries.find_user_id(db, email)
     if user_id is not None:
         return user_id
@@ -33,6 +36,8 @@ async def create_user(
         user_id = await queries.insert_user(
             tx, email=email, name=name, role=role, password_hash=password_hash
         )
+        if user_id is not None:
+            await queries.update_email_verified(tx, user_id, email)
     if user_id is None:
         # Somebody else made it since we looked.
         user_id = await queries.find_user_id(db, email)

@@ -106,7 +106,7 @@ async def test_the_tickets_come_by_mail_and_so_does_word_when_they_are_void(
     (first,) = letters_about(mailbox, booking_id)
     assert first["Subject"] == "Your tickets"
     assert first["To"] == await db.get(str, "SELECT email FROM users WHERE id = $1", till.buyer.id)
-    assert text_of(first).startswith(f"{till.event['title']}: ")
+    assert text_of(first).startswith(f"{till.event['title']}\r\n")
     assert "Old theatre, Erfurt, DE" in text_of(first)
     tickets, calendar = first.iter_attachments()
     assert (tickets.get_filename(), tickets.get_content_type()) == ("tickets.pdf", "application/pdf")
@@ -125,7 +125,7 @@ async def test_the_tickets_come_by_mail_and_so_does_word_when_they_are_void(
     assert "STATUS:CANCELLED" in calendar.get_payload(decode=True).decode()  # pyright: ignore[reportAttributeAccessIssue]
     [booking] = await list_kept_bookings(db, int(till.event["id"]), [UUID(booking_id)], None)
     called_off = msgspec.structs.replace(booking, event_state=EventState.CANCELLED)
-    assert cancelled_wording(called_off).paragraphs[1].startswith("This event does not take place.")
+    assert cancelled_wording(called_off).paragraphs[2].startswith("This event does not take place.")
     drawing.close()
 
 

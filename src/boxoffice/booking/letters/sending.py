@@ -120,11 +120,13 @@ async def _write(mailing: Mailing, booking: KeptBooking, kind: BookingLetter, to
 def tickets_wording(booking: KeptBooking, count: int) -> Wording:
     """What comes with the tickets. No text of a person gets into a header, so its subject has no title."""
     attached = "Your ticket is attached" if count == 1 else f"Your {count} tickets are attached, a page each"
-    shown = "Print it, or show it on a screen: its code lets one person in, once."
+    them, its = ("it", "its") if count == 1 else ("them", "each")
+    shown = f"Print {them}, or show {them} on a screen: {its} code lets one person in, once."
     return Wording(
         subject="Your tickets",
         paragraphs=[
-            f"{booking.title}: {place_and_time_of(booking)}",
+            booking.title,
+            place_and_time_of(booking),
             f"{attached}, and the date for your calendar. {shown}",
             f"Booking {booking.id}",
         ],
@@ -141,7 +143,8 @@ def cancelled_wording(booking: KeptBooking) -> Wording:
     return Wording(
         subject="Your tickets are void",
         paragraphs=[
-            f"{booking.title}: {place_and_time_of(booking)}",
+            booking.title,
+            place_and_time_of(booking),
             f"{happened} Your tickets are void.",
             "What is paid back goes the way it came; your bank may take some days.",
             f"Booking {booking.id}",
