@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -66,6 +67,17 @@ class NewTickets(msgspec.Struct):
     seat_ids: list[int | None] = []
     area_ids: list[int | None] = []
     ticket_types: list[str | None] = []
+
+
+# What a `TicketRow` is read from.
+_TICKETS: LiteralString = """
+    SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
+           t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
+           t.ticket_type
+      FROM tickets t
+      JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
+      JOIN events e ON e.id = t.event_id
+"""
 
 
 async def insert_tickets(
@@ -213,13 +225,8 @@ async def find_ticket(source: Source, event_id: int, ticket_id: UUID, buyer_id: 
     """The ticket, if its booking is this buyer's."""
     return await source.find(
         TicketRow,
-        """
-        SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
-               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
-               t.ticket_type
-          FROM tickets t
-          JOIN bookings b ON b.event_id = t.event_id AND b.id = t.booking_id
-          JOIN events e ON e.id = t.event_id
+        _TICKETS
+        + """
          WHERE t.event_id = $1 AND t.id = $2 AND b.buyer_id = $3
         """,
         event_id,
@@ -232,14 +239,9 @@ async def list_tickets(source: Source, event_id: int, booking_id: UUID, buyer_id
     """The booking's tickets in the order of its places, if it is this buyer's."""
     return await source.list(
         TicketRow,
-        """
-        SELECT t.id, t.booking_id, t.event_id, e.title AS event_title, e.starts_at, e.seat_map_id,
-               t.seat_id, t.area_id, t.state, t.generation, t.admitted_at,
-               t.ticket_type
-          FROM bookings b
-          JOIN tickets t ON t.event_id = b.event_id AND t.booking_id = b.id
-          JOIN events e ON e.id = b.event_id
-         WHERE b.event_id = $1 AND b.id = $2 AND b.buyer_id = $3
+        _TICKETS
+        + """
+         WHERE t.event_id = $1 AND t.booking_id = $2 AND b.buyer_id = $3
          ORDER BY t.place
         """,
         event_id,

@@ -19,7 +19,7 @@ from boxoffice.booking.letters import sending, wanting
 from boxoffice.booking.letters.queries import insert_letters
 from boxoffice.booking.letters.sending import Mailing, cancelled_wording, send_due_letters
 from boxoffice.booking.letters.wanting import want_due_letters, want_letters
-from boxoffice.booking.paper.queries import list_kept_bookings
+from boxoffice.booking.paper.queries import find_kept_booking
 from boxoffice.catalog.schemas import EventState
 from boxoffice.inventory.group_commit import GroupCommit
 from boxoffice.inventory.journal import reading_on
@@ -123,7 +123,8 @@ async def test_the_tickets_come_by_mail_and_so_does_word_when_they_are_void(
     assert "Your booking was cancelled. Your tickets are void." in text_of(second)
     (calendar,) = second.iter_attachments()
     assert "STATUS:CANCELLED" in calendar.get_payload(decode=True).decode()  # pyright: ignore[reportAttributeAccessIssue]
-    [booking] = await list_kept_bookings(db, int(till.event["id"]), [UUID(booking_id)], None)
+    booking = await find_kept_booking(db, int(till.event["id"]), UUID(booking_id), None)
+    assert booking is not None
     called_off = msgspec.structs.replace(booking, event_state=EventState.CANCELLED)
     assert cancelled_wording(called_off).paragraphs[2].startswith("This event does not take place.")
     drawing.close()

@@ -14,7 +14,7 @@ from boxoffice.accounts.letter_writing import Wording, compose
 from boxoffice.booking.letters import queries
 from boxoffice.booking.letters.queries import BookingLetter, LetterRow
 from boxoffice.booking.paper.pdf import draw_tickets
-from boxoffice.booking.paper.queries import KeptBooking, list_kept_bookings
+from boxoffice.booking.paper.queries import KeptBooking, find_kept_booking
 from boxoffice.booking.paper.show import calendar_of, pages_of, place_and_time_of
 from boxoffice.catalog.schemas import EventState
 from boxoffice.catalog.seat_maps.seat_map import get_seat_map
@@ -87,7 +87,8 @@ async def _send(mailing: Mailing, row: LetterRow) -> None:
     to = await queries.find_address(mailing.db, row.event_id, row.booking_id)
     if to is None:
         return
-    [booking] = await list_kept_bookings(mailing.db, row.event_id, [row.booking_id], None)
+    booking = await find_kept_booking(mailing.db, row.event_id, row.booking_id, None)
+    assert booking is not None
     letter = await _write(mailing, booking, row.kind, to)
     if letter is None:
         return

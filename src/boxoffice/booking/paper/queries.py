@@ -1,6 +1,5 @@
 """SQL of what a buyer keeps: a booking with its event, its venue and its valid tickets, in one look."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -51,11 +50,11 @@ class KeptTicket(msgspec.Struct, frozen=True):
     generation: int
 
 
-async def list_kept_bookings(
-    source: Source, event_id: int, booking_ids: Sequence[UUID], buyer_id: int | None
-) -> list[KeptBooking]:
-    """These bookings of an event, or those among them that are this buyer's."""
-    return await source.list(
+async def find_kept_booking(
+    source: Source, event_id: int, booking_id: UUID, buyer_id: int | None
+) -> KeptBooking | None:
+    """The booking, if it is this buyer's, or anybody's where None is asked for."""
+    return await source.find(
         KeptBooking,
         """
         SELECT booking.event_id, booking.id, booking.state,
@@ -77,10 +76,10 @@ async def list_kept_bookings(
           JOIN events AS event ON event.id = booking.event_id
           JOIN seat_maps AS map ON map.id = event.seat_map_id
           JOIN venues AS venue ON venue.id = map.venue_id
-         WHERE booking.event_id = $1 AND booking.id = ANY ($2::uuid[])
+         WHERE booking.event_id = $1 AND booking.id = $2
            AND ($3::bigint IS NULL OR booking.buyer_id = $3)
         """,
         event_id,
-        booking_ids,
+        booking_id,
         buyer_id,
     )

@@ -1,6 +1,5 @@
 """What a buyer keeps of a booking: valid tickets as PDF, and the date of the event for a calendar."""
 
-from collections.abc import Sequence
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -104,7 +103,8 @@ def place_and_time_of(booking: KeptBooking) -> str:
 def calendar_of(booking: KeptBooking, seat_map: SeatMap) -> str:
     """Its date, as far as it was confirmed once; cancelled together with the booking or the event."""
     cancelled = booking.state is BookingState.CANCELLED or booking.event_state is EventState.CANCELLED
-    places = [place_of(seat_map, each.seat_id, each.area_id).label for each in _places(booking, seat_map)]
+    places = parts_of(booking, seat_map).places
+    labels = [place_of(seat_map, each.seat_id, each.area_id).label for each in places]
     return write_calendar(
         CalendarEntry(
             id=str(booking.id),
@@ -116,20 +116,16 @@ def calendar_of(booking: KeptBooking, seat_map: SeatMap) -> str:
             ends_at=booking.ends_at,
             title=booking.title,
             location=f"{booking.venue}, {_address(booking)}",
-            description="\n".join([*places, f"Booking {booking.id}"]),
+            description="\n".join([*labels, f"Booking {booking.id}"]),
         )
     )
 
 
 async def _get_booking(db: Database, buyer: Identity, booking_id: UUID) -> KeptBooking:
-    found = await queries.list_kept_bookings(db, event_of(booking_id), [booking_id], buyer.user_id)
-    if not found:
+    booking = await queries.find_kept_booking(db, event_of(booking_id), booking_id, buyer.user_id)
+    if booking is None:
         raise NotFound
-    return found[0]
-
-
-def _places(booking: KeptBooking, seat_map: SeatMap) -> Sequence[Place]:
-    return parts_of(booking, seat_map).places
+    return booking
 
 
 def _price(place: Place) -> str:

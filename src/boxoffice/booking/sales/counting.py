@@ -39,7 +39,8 @@ def counts_of(event: SoldEventRow, seat_map: SeatMap, rows: Iterable[PlacesRow])
     channels = _Tally[int | None](event.currency)
     days = _Tally[date](event.currency)
     for row in rows:
-        for category, count in _by_category(seat_map, row).items():
+        counted = seat_map.count_by_category(row.area_id, row.count, row.seat_ids or ())
+        for category, count in counted.items():
             categories.add(category, row, count)
             if row.ticket_type is not None:
                 types.add((category, row.ticket_type), row, count)
@@ -100,13 +101,6 @@ def _money_of(event: SoldEventRow) -> SalesMoney:
     went_back = event.paid - event.fees - event.taxes - event.earned
     amounts = (event.paid, went_back, event.fees, event.taxes, event.earned, event.disputed)
     return SalesMoney(*[Money(amount, event.currency) for amount in amounts])
-
-
-def _by_category(seat_map: SeatMap, row: PlacesRow) -> dict[str, int]:
-    if row.area_id is not None:
-        return {seat_map.areas[row.area_id].category: row.count}
-    counted = Counter(map(seat_map.category_of.__getitem__, row.seat_ids or ()))
-    return {seat_map.categories[index].name: count for index, count in counted.items()}
 
 
 def _places_of(seat_map: SeatMap) -> Counter[str]:

@@ -3,8 +3,8 @@
 import asyncio
 import sys
 from array import array
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -59,6 +59,15 @@ class SeatMap:
             raise IndexError(f"seat map {self.id} has no seat {seat_id}")
         zone, row = self.rows[self.row_of[seat_id]]
         return SeatLabel(zone=zone, row=row, number=self.numbers[seat_id])
+
+    def count_by_category(
+        self, area_id: int | None, admissions: int, seat_ids: Iterable[int]
+    ) -> dict[str, int]:
+        """How many are of each category: so many admissions of an area, or, without one, these seats."""
+        if area_id is not None:
+            return {self.areas[area_id].category: admissions}
+        counted = Counter(map(self.category_of.__getitem__, seat_ids))
+        return {self.categories[index].name: count for index, count in counted.items()}
 
 
 class _RawRow(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -66,6 +67,15 @@ class PartRow(msgspec.Struct, frozen=True):
 
     event_id: int
     amount: int
+
+
+# What a `PayoutRow` is read from.
+_PAYOUTS: LiteralString = """
+    SELECT payout.id, payout.organizer_id, payout.currency, payout.amount, payout.paid_on,
+           payout.reference, payout.noted_at, returned.returned_on, returned.reason AS return_reason
+      FROM payouts AS payout
+      LEFT JOIN payout_returns AS returned ON returned.id = payout.id
+"""
 
 
 async def claim_turn_to_pay(tx: Transaction) -> None:
@@ -157,11 +167,8 @@ async def find_payout(source: Source, payout_id: UUID) -> PayoutRow | None:
     """One that was made."""
     return await source.find(
         PayoutRow,
-        """
-        SELECT payout.id, payout.organizer_id, payout.currency, payout.amount, payout.paid_on,
-               payout.reference, payout.noted_at, returned.returned_on, returned.reason AS return_reason
-          FROM payouts AS payout
-          LEFT JOIN payout_returns AS returned ON returned.id = payout.id
+        _PAYOUTS
+        + """
          WHERE payout.id = $1
         """,
         payout_id,
@@ -174,11 +181,8 @@ async def list_payouts(
     """Payouts to this organizer, or to all, the newest first."""
     return await source.list(
         PayoutRow,
-        """
-        SELECT payout.id, payout.organizer_id, payout.currency, payout.amount, payout.paid_on,
-               payout.reference, payout.noted_at, returned.returned_on, returned.reason AS return_reason
-          FROM payouts AS payout
-          LEFT JOIN payout_returns AS returned ON returned.id = payout.id
+        _PAYOUTS
+        + """
          WHERE ($1::bigint IS NULL OR payout.organizer_id = $1)
            AND payout.id < coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
          ORDER BY payout.id DESC

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -75,6 +76,15 @@ class Gone(msgspec.Struct, frozen=True):
     given_back: int
     disputed: int
     open_dispute_id: UUID | None
+
+
+# What a `DisputeRow` is read from.
+_DISPUTES: LiteralString = """
+    SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,
+           dispute.delivered_at
+      FROM sandbox_disputes AS dispute
+      JOIN sandbox_checkouts AS checkout ON checkout.payment_id = dispute.payment_id
+"""
 
 
 async def find_checkout(source: Source, payment_id: UUID) -> ShownRow | None:
@@ -316,11 +326,8 @@ async def list_disputes(source: Source, after: UUID, before: UUID, rows_max: int
     """Disputes with ids between these, in the order in which they were opened."""
     return await source.list(
         DisputeRow,
-        """
-        SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,
-               dispute.delivered_at
-          FROM sandbox_disputes AS dispute
-          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = dispute.payment_id
+        _DISPUTES
+        + """
          WHERE dispute.id > $1 AND dispute.id < $2
          ORDER BY dispute.id
          LIMIT $3
@@ -335,11 +342,8 @@ async def find_dispute(source: Source, dispute_id: UUID) -> DisputeRow | None:
     """The dispute, in the currency of what was paid."""
     return await source.find(
         DisputeRow,
-        """
-        SELECT dispute.id, dispute.payment_id, dispute.amount, checkout.currency, dispute.state,
-               dispute.delivered_at
-          FROM sandbox_disputes AS dispute
-          JOIN sandbox_checkouts AS checkout ON checkout.payment_id = dispute.payment_id
+        _DISPUTES
+        + """
          WHERE dispute.id = $1
         """,
         dispute_id,

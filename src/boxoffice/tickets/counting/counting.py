@@ -35,7 +35,8 @@ def counts_of(event: EventRow, seat_map: SeatMap, groups: list[GroupRow]) -> Che
         if not group.is_valid:
             admitted_void += group.count
             continue
-        for category, count in _by_category(seat_map, group).items():
+        counted = seat_map.count_by_category(group.area_id, group.count, group.seat_ids or ())
+        for category, count in counted.items():
             kind = (category, group.ticket_type or "")
             tickets[kind] += count
             if group.quarter is not None:
@@ -55,10 +56,3 @@ def counts_of(event: EventRow, seat_map: SeatMap, groups: list[GroupRow]) -> Che
         refused=[RefusalCount(result, refused[result]) for result in CheckInResult if result in refused],
         conflicts=event.conflicts,
     )
-
-
-def _by_category(seat_map: SeatMap, group: GroupRow) -> dict[str, int]:
-    if group.area_id is not None:
-        return {seat_map.areas[group.area_id].category: group.count}
-    counted = Counter(map(seat_map.category_of.__getitem__, group.seat_ids or ()))
-    return {seat_map.categories[index].name: count for index, count in counted.items()}
